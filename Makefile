@@ -1,0 +1,40 @@
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv/bin
+# What settings.py asks for; lint never connects to it.
+DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
+
+.PHONY: help run test lint format lock clean local dev
+.DEFAULT_GOAL := help
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: local ## start everything on this machine; Ctrl-C stops it (WEB_PORT, FLOWER_PORT, DATA_DIR move it)
+	@exec $(VENV)/python -m ordersite.local.run
+
+test: dev ## run the whole test suite against real servers (ARGS="-k orders" is given to pytest)
+	@$(VENV)/python -m pytest $(ARGS)
+
+lint: dev ## check style, format, types, import contracts and migrations
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy .
+	@$(VENV)/lint-imports
+	@$(DUMMY) $(VENV)/python manage.py makemigrations --check --dry-run
+
+format: dev ## put the code into the one format
+	@$(VENV)/ruff check --fix .
+	@$(VENV)/ruff format .
+
+lock: dev ## pin what the requirements files bring, with hashes (ARGS=--upgrade for newer versions)
+	@for name in requirements requirements-local requirements-dev; do \
+	  $(VENV)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(ARGS) $$name.txt -o $$name.lock || exit 1; \
+	done
+
+clean: ## remove .venv, the local data and the caches
+	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+local dev:
+	@$(PYTHON) tools/setup.py $@

@@ -1,0 +1,1 @@
+"""Sales figures, kept up to date by event handlers."""

@@ -1,0 +1,5 @@
+from django.urls import path
+
+from analytics.views import SalesView
+
+urlpatterns = [path("analytics/sales", SalesView.as_view())]

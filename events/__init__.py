@@ -1,0 +1,1 @@
+"""The bus: event types, deliveries, the relay, the runner, the dead letters."""

@@ -1,0 +1,59 @@
+"""Gives a new handler the past events that it missed, without doubling any."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from events.deliveries import fetch
+from events.errors import EventsError
+from events.subscriptions import the_map
+
+CHUNK = 1_000  # events a transaction: short ones, so that traffic goes on
+
+
+class NotSubscribed(EventsError):
+    """The handler is subscribed to nothing (ordersite/subscriptions.py)."""
+
+
+def backfill(handler_name: str) -> Iterator[int]:
+    """Insert the deliveries that the handler has not had, chunk by chunk; yield how many each chunk made.
+
+    Safe to repeat and to interrupt: a delivery is unique per event and handler. Raises NotSubscribed.
+    """
+    found = [(kind.type, h) for kind, hs in the_map().subscriptions.items() for h in hs if h.name == handler_name]
+    if not found:
+        raise NotSubscribed(f"{handler_name} is subscribed to no event in the map")
+    handler = found[0][1]
+    parameters = {
+        "types": [type_name for type_name, _ in found],
+        "handler": handler.name,
+        "consumer": handler.consumer,
+        "lease": handler.policy.limits.lease,
+        "max_attempts": handler.policy.max_attempts,
+        "dead_holds": the_map().consumers[handler.consumer].dead_holds,
+        "chunk": CHUNK,
+    }
+    after = UUID(int=0)
+    while True:
+        last, made = fetch(_BACKFILL, parameters | {"after": after})[0]
+        if last is None:
+            return
+        after = last
+        yield made
+
+
+_BACKFILL = """
+WITH past AS (
+    SELECT id, type, subject, sequence FROM events_event
+    WHERE type = ANY(%(types)s) AND id > %(after)s ORDER BY id LIMIT %(chunk)s
+), made AS (
+    INSERT INTO events_delivery (
+        id, event_id, event_type, subject, sequence, handler, consumer, queue, lease_seconds, max_attempts,
+        dead_holds, state, due_at)
+    SELECT gen_random_uuid(), id, type, subject, sequence, %(handler)s, %(consumer)s, %(consumer)s, %(lease)s,
+           %(max_attempts)s, %(dead_holds)s, 'pending', now()
+    FROM past ORDER BY id
+    ON CONFLICT (event_id, handler) DO NOTHING
+    RETURNING 1
+)
+SELECT (SELECT id FROM past ORDER BY id DESC LIMIT 1), (SELECT count(*) FROM made)
+"""

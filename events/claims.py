@@ -1,0 +1,100 @@
+"""Claims due deliveries for sending, and gives back what could not be sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from events.deliveries import fetch
+from events.sql import EARLIER_UNDONE
+
+# Of the newest, only this many times the claim are looked at: most of a backlog's newest may be held back, and
+# looking through all of them would slow every fourth poll.
+NEWEST_WINDOW = 8
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A delivery to send. `tries` is how often it ran before, counted or not."""
+
+    id: UUID
+    handler: str
+    tries: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Deliveries of one queue that this relay holds under one token."""
+
+    queue: str
+    token: UUID
+    deliveries: Sequence[Claimed]
+
+
+def due_queues() -> Sequence[tuple[str, int]]:
+    """Return each queue that has a delivery due, with how many of its deliveries are out with workers."""
+    return [(queue, out) for queue, out in fetch(_DUE_QUEUES, {})]
+
+
+def claim(queue: str, size: int, *, newest: bool = False) -> Claim | None:
+    """Lease up to `size` due deliveries whose turn it is, the oldest or the newest; None where there is none."""
+    token = uuid4()
+    sql = _CLAIM_NEWEST if newest else _CLAIM_OLDEST
+    rows = fetch(sql, {"queue": queue, "size": size, "window": size * NEWEST_WINDOW, "token": token})
+    return Claim(queue, token, [Claimed(*row) for row in rows]) if rows else None
+
+
+def give_back(claim: Claim, unsent: Sequence[Claimed]) -> None:
+    """End the leases of deliveries that were not sent. No attempt was counted; they are due as before."""
+    fetch(_GIVE_BACK, {"ids": [delivery.id for delivery in unsent], "token": claim.token})
+
+
+# The queues by one index probe each (a loose index scan), however long the backlog:
+# https://wiki.postgresql.org/wiki/Loose_indexscan
+_DUE_QUEUES = """
+WITH RECURSIVE due (queue) AS (
+    (SELECT queue FROM events_delivery WHERE state = 'pending' AND due_at IS NOT NULL ORDER BY queue LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.queue FROM events_delivery d
+            WHERE d.state = 'pending' AND d.due_at IS NOT NULL AND d.queue > due.queue ORDER BY d.queue LIMIT 1)
+    FROM due WHERE due.queue IS NOT NULL
+)
+SELECT queue, (SELECT count(*) FROM events_delivery o WHERE o.queue = due.queue AND o.state IN ('leased', 'running'))
+FROM due
+WHERE queue IS NOT NULL AND EXISTS (
+    SELECT 1 FROM events_delivery d WHERE d.queue = due.queue AND d.state = 'pending' AND d.due_at <= now())
+"""
+
+_LEASE = """
+UPDATE events_delivery d
+SET state = 'leased', token = %(token)s,
+    lease_until = clock_timestamp() + make_interval(secs => d.lease_seconds)
+FROM chosen WHERE d.id = chosen.id
+RETURNING d.id, d.handler, d.attempts + d.waits
+"""
+
+_CLAIM_OLDEST = f"""
+WITH chosen AS (
+    SELECT d.id FROM events_delivery d
+    WHERE d.queue = %(queue)s AND d.state = 'pending' AND d.due_at <= now() AND NOT {EARLIER_UNDONE}
+    ORDER BY d.due_at LIMIT %(size)s FOR UPDATE SKIP LOCKED
+)
+{_LEASE}
+"""
+
+_CLAIM_NEWEST = f"""
+WITH recent AS (
+    SELECT id FROM events_delivery
+    WHERE queue = %(queue)s AND state = 'pending' AND due_at <= now() ORDER BY due_at DESC LIMIT %(window)s
+), chosen AS (
+    SELECT d.id FROM events_delivery d JOIN recent USING (id)
+    WHERE d.state = 'pending' AND d.due_at <= now() AND NOT {EARLIER_UNDONE}
+    ORDER BY d.due_at DESC LIMIT %(size)s FOR UPDATE OF d SKIP LOCKED
+)
+{_LEASE}
+"""
+
+_GIVE_BACK = """
+UPDATE events_delivery SET state = 'pending', token = NULL, lease_until = NULL
+WHERE id = ANY(%(ids)s) AND state = 'leased' AND token = %(token)s
+RETURNING id
+"""

@@ -1,0 +1,65 @@
+"""Declares handlers, beside the code that they call.
+
+    @effect("inventory.reserve_items")
+    def reserve_items(event: ReceivedEvent[OrderCreatedV1]) -> None: ...
+
+The part of the name before the dot is the *consumer*: its Celery queue, its order and its dead letters. The name is
+also that of the Celery task which runs the handler, and so what Flower shows.
+
+There are two shapes. An *effect* is a change in the database: it runs inside the transaction that also marks the
+delivery done, so it happens exactly once. An *outside* handler acts on something else (mail, files): it runs with no
+transaction open, may run twice, and must bear that.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from celery import Task, shared_task
+
+from events.catalogue import EventData
+from events.handlers import Handler, ReceivedEvent, Shape
+from events.policy import Policy, make_policy
+from events.runner import run
+
+T = TypeVar("T", bound=EventData)
+HandlerFunction = Callable[[ReceivedEvent[T]], None]
+
+
+def effect(
+    name: str, *, lease: int | None = None, max_attempts: int | None = None
+) -> Callable[[HandlerFunction[T]], Handler]:
+    """Declare a handler whose whole effect is in the database. `lease` is in seconds."""
+    return _declare(name, Shape.EFFECT, make_policy(lease=lease, max_attempts=max_attempts))
+
+
+def outside(
+    name: str, *, lease: int | None = None, max_attempts: int | None = None
+) -> Callable[[HandlerFunction[T]], Handler]:
+    """Declare a handler that acts outside the database. `lease` is in seconds and is renewed while it runs."""
+    return _declare(name, Shape.OUTSIDE, make_policy(lease=lease, max_attempts=max_attempts))
+
+
+def _declare(name: str, shape: Shape, policy: Policy) -> Callable[[HandlerFunction[Any]], Handler]:
+    def decorate(function: HandlerFunction[Any]) -> Handler:
+        handler = Handler(name, function, shape, policy)
+        _make_task(handler)
+        return handler
+
+    return decorate
+
+
+def _make_task(handler: Handler) -> None:
+    """Register the Celery task that runs the handler: early ack, no retries of Celery's own, no stored result."""
+    @shared_task(
+        name=handler.name,
+        bind=True,
+        queue=handler.consumer,
+        ignore_result=True,
+        soft_time_limit=handler.policy.limits.soft,
+        time_limit=handler.policy.limits.hard,
+    )
+    def deliver(task: "Task[Any, Any]", delivery_id: str, token: str) -> str:
+        return run(handler, UUID(delivery_id), UUID(token), worker=str(task.request.hostname))
+
+    deliver.__doc__ = handler.function.__doc__

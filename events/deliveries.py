@@ -1,0 +1,249 @@
+"""The life of a delivery: every change of its state, each one conditional statement. All times are PostgreSQL's.
+
+    pending -> leased -> running -> done | dead;   back to pending by a retry, a lost lease or a replay;
+    dead -> discarded.
+
+Every way into `running` makes a new token and every way out clears it; whoever writes must hold the present one. A
+write that finds the token gone returns False: somebody else has the delivery by now, and nothing may be done.
+
+Lock order, everywhere: deliveries, domain rows, counters, each sorted. Parking and waking skip locked rows, so they
+never wait; what they miss, the sweep finds.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+
+from events.models import Reason
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Started:
+    """A delivery that this worker holds, and its event."""
+
+    id: UUID
+    token: UUID
+    attempts: int
+    waits: int
+    max_attempts: int
+    event_id: UUID
+    type: str
+    subject: UUID
+    sequence: int
+    time: datetime
+    correlation_id: str
+    data: dict[str, Any]
+    waiting: float  # seconds since it first waited uncounted, 0 if it never did
+
+
+@dataclass(frozen=True)
+class ErrorText:
+    """An exception as a dead letter keeps it."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+def start(delivery_id: UUID, token: UUID, *, worker: str) -> Started | None:
+    """Begin an attempt: count it, swap the token that was sent for a new one, and renew the lease from now.
+
+    Returns None for a message that is stale or a copy: the second of two finds another token and stops here.
+    """
+    row = _one(_START, {"id": delivery_id, "token": token, "new_token": uuid4(), "worker": worker[:100]})
+    if row is None:
+        return None
+    *columns, data, waiting = row
+    return Started(*columns, data=json.loads(data), waiting=waiting)  # Django leaves jsonb as text
+
+
+def hold(started: Started) -> bool:
+    """Lock the delivery to the end of the transaction; False when this worker has lost it."""
+    return _changes(_HOLD, {"id": started.id, "token": started.token})
+
+
+def renew(started: Started) -> bool:
+    """Renew the lease from now; False when this worker has lost the delivery."""
+    return _changes(_RENEW, {"id": started.id, "token": started.token})
+
+
+def finish(started: Started) -> bool:
+    """Mark the delivery done and wake the one that it held."""
+    with transaction.atomic():
+        row = _one(_FINISH, {"id": started.id, "token": started.token})
+        if row:
+            wake_next(*row)
+        return row is not None
+
+
+def retry(started: Started, *, delay: float, counted: bool, error: ErrorText) -> bool:
+    """Give the delivery back, due again in `delay` seconds, and park what it holds.
+
+    Not `counted`: the attempt that start() counted is taken back, and a wait is noted in its place.
+    """
+    parameters = {"id": started.id, "token": started.token, "delay": delay, "uncounted": 0 if counted else 1}
+    with transaction.atomic():
+        row = _one(_RETRY, parameters | _error(error))
+        if row:
+            park_held(*row)
+        return row is not None
+
+
+def bury(started: Started, reason: Reason, error: ErrorText) -> bool:
+    """Make the delivery a dead letter."""
+    with transaction.atomic():
+        row = _one(_BURY, {"id": started.id, "token": started.token, "reason": reason} | _error(error))
+        if row:
+            after_death(*row)
+        return row is not None
+
+
+def set_aside(
+    delivery_id: UUID, token: UUID, *, reason: Reason, error: ErrorText, grace: float, delay: float
+) -> str | None:
+    """Give back, uncounted, a delivery that this code cannot run; after `grace` seconds of that it is dead.
+
+    A deploy in progress is the usual cause. Returns the new state, None when the token is gone.
+    """
+    parameters = {"id": delivery_id, "token": token, "reason": reason, "grace": grace, "delay": delay}
+    with transaction.atomic():
+        row = _one(_SET_ASIDE, parameters | _error(error))
+        if row is None:
+            return None
+        state, *place = row
+        if state == "dead":
+            after_death(*place)
+        else:
+            park_held(*place[:4])
+        return str(state)
+
+
+def after_death(subject: UUID, consumer: str, sequence: int, handler: str, dead_holds: bool) -> None:
+    """Park what a dead delivery holds, or let the next one go on where the dead do not hold."""
+    if dead_holds:
+        park_held(subject, consumer, sequence, handler)
+    else:
+        wake_next(subject, consumer)
+
+
+def park_held(subject: UUID, consumer: str, sequence: int, handler: str) -> None:
+    """Take what waits behind this delivery out of the relay's sight, so that polling stays cheap."""
+    _execute(_PARK, {"subject": subject, "consumer": consumer, "sequence": sequence, "handler": handler})
+
+
+def wake_next(subject: UUID, consumer: str) -> None:
+    """Make the first parked delivery of this subject and consumer due; it wakes the next in its turn."""
+    _execute(_WAKE, {"subject": subject, "consumer": consumer})
+
+
+def _execute(sql: str, parameters: dict[str, Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+def _changes(sql: str, parameters: dict[str, Any]) -> bool:
+    return _execute(sql, parameters) > 0
+
+
+def _one(sql: str, parameters: dict[str, Any]) -> Row | None:
+    rows = fetch(sql, parameters)
+    return rows[0] if rows else None
+
+
+def fetch(sql: str, parameters: dict[str, Any]) -> Sequence[Row]:
+    """Run one statement and return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()
+
+
+def _error(error: ErrorText) -> dict[str, str]:
+    return {"error_type": error.type, "error_message": error.message, "error_traceback": error.traceback}
+
+
+_START = """
+UPDATE events_delivery d
+SET state = 'running', token = %(new_token)s, attempts = d.attempts + 1, worker = %(worker)s,
+    lease_until = clock_timestamp() + make_interval(secs => d.lease_seconds)
+FROM events_event e
+WHERE d.id = %(id)s AND d.state = 'leased' AND d.token = %(token)s AND e.id = d.event_id
+RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
+          e.id, e.type, e.subject, e.sequence, e.time, e.correlation_id, coalesce(d.edited_data, e.data),
+          coalesce(extract(epoch FROM clock_timestamp() - d.waiting_since), 0)::float8
+"""
+
+_HOLD = "SELECT 1 FROM events_delivery WHERE id = %(id)s AND state = 'running' AND token = %(token)s FOR UPDATE"
+
+_RENEW = """
+UPDATE events_delivery SET lease_until = clock_timestamp() + make_interval(secs => lease_seconds)
+WHERE id = %(id)s AND state = 'running' AND token = %(token)s
+"""
+
+_FINISH = """
+UPDATE events_delivery
+SET state = 'done', token = NULL, lease_until = NULL, waiting_since = NULL, handled_at = clock_timestamp()
+WHERE id = %(id)s AND state = 'running' AND token = %(token)s
+RETURNING subject, consumer
+"""
+
+_SET_ERROR = "error_type = %(error_type)s, error_message = %(error_message)s, error_traceback = %(error_traceback)s"
+
+_RETRY = f"""
+UPDATE events_delivery
+SET state = 'pending', token = NULL, lease_until = NULL,
+    due_at = clock_timestamp() + make_interval(secs => %(delay)s),
+    attempts = attempts - %(uncounted)s, waits = waits + %(uncounted)s,
+    waiting_since = CASE WHEN %(uncounted)s > 0 THEN coalesce(waiting_since, clock_timestamp()) ELSE waiting_since END,
+    {_SET_ERROR}
+WHERE id = %(id)s AND state = 'running' AND token = %(token)s
+RETURNING subject, consumer, sequence, handler
+"""
+
+_BURY = f"""
+UPDATE events_delivery
+SET state = 'dead', token = NULL, lease_until = NULL, handled_at = clock_timestamp(), reason = %(reason)s, {_SET_ERROR}
+WHERE id = %(id)s AND state = 'running' AND token = %(token)s
+RETURNING subject, consumer, sequence, handler, dead_holds
+"""
+
+_SET_ASIDE = f"""
+UPDATE events_delivery d
+SET state = CASE WHEN overdue THEN 'dead' ELSE 'pending' END,
+    reason = CASE WHEN overdue THEN %(reason)s ELSE '' END,
+    handled_at = CASE WHEN overdue THEN clock_timestamp() END,
+    due_at = clock_timestamp() + make_interval(secs => %(delay)s),
+    attempts = d.attempts - CASE WHEN d.state = 'running' THEN 1 ELSE 0 END,
+    waiting_since = coalesce(d.waiting_since, clock_timestamp()),
+    token = NULL, lease_until = NULL, {_SET_ERROR}
+FROM (SELECT id, coalesce(waiting_since < clock_timestamp() - make_interval(secs => %(grace)s), false) AS overdue
+      FROM events_delivery
+      WHERE id = %(id)s AND token = %(token)s AND state IN ('leased', 'running') FOR UPDATE) AS mine
+WHERE d.id = mine.id
+RETURNING d.state, d.subject, d.consumer, d.sequence, d.handler, d.dead_holds
+"""
+
+# Only those that wait for their first run: one with a back-off of its own is out of sight already.
+_PARK = """
+UPDATE events_delivery SET due_at = NULL
+WHERE id IN (
+    SELECT id FROM events_delivery
+    WHERE subject = %(subject)s AND consumer = %(consumer)s AND (sequence, handler) > (%(sequence)s, %(handler)s)
+      AND state = 'pending' AND due_at <= clock_timestamp()
+    ORDER BY id FOR UPDATE SKIP LOCKED)
+"""
+
+_WAKE = """
+UPDATE events_delivery SET due_at = now()
+WHERE id = (
+    SELECT id FROM events_delivery
+    WHERE subject = %(subject)s AND consumer = %(consumer)s AND state = 'pending' AND due_at IS NULL
+    ORDER BY sequence, handler LIMIT 1 FOR UPDATE SKIP LOCKED)
+"""

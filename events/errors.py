@@ -1,0 +1,71 @@
+"""What a handler may raise, and what each kind of failure means for its delivery."""
+
+import errno
+import socket
+from enum import Enum
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError
+
+
+class EventsError(Exception):
+    """The base of everything that the bus raises."""
+
+
+class PermanentError(EventsError):
+    """Raised by a handler: trying again cannot help. The delivery becomes a dead letter at once."""
+
+
+class DependencyAway(EventsError):
+    """Raised by a handler: what it needs is not there at the moment. The delivery waits; no attempt is counted."""
+
+
+class Failure(Enum):
+    """How a failed run is treated."""
+
+    PERMANENT = "permanent"
+    AWAY = "away"
+    TIMED_OUT = "timed out"
+    TRANSIENT = "transient"
+
+
+# SQLSTATE classes that say "the server is not there": connection exception, insufficient resources, operator
+# intervention. https://www.postgresql.org/docs/current/errcodes-appendix.html
+_AWAY_SQLSTATES = ("08", "53", "57P")
+_RETRY_SQLSTATES = ("40P01", "40001")  # deadlock detected, serialization failure
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the SQLSTATE behind a Django database error, None where the server never answered with one."""
+    return getattr(error.__cause__, "sqlstate", None)
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Tell whether the transaction may simply be run again (40P01, 40001)."""
+    return isinstance(error, OperationalError) and sqlstate(error) in _RETRY_SQLSTATES
+
+
+def is_database_away(error: BaseException) -> bool:
+    """Tell whether the database could not be reached, or turned us away."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = sqlstate(error)
+    return state is None or state.startswith(_AWAY_SQLSTATES)
+
+
+def classify(error: BaseException) -> Failure:
+    """Return how a delivery whose handler raised `error` is treated. What nobody classified is transient."""
+    if isinstance(error, PermanentError):
+        return Failure.PERMANENT
+    if isinstance(error, SoftTimeLimitExceeded):
+        return Failure.TIMED_OUT
+    if isinstance(error, DependencyAway) or _is_unreachable(error) or is_database_away(error):
+        return Failure.AWAY
+    return Failure.TRANSIENT
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    """Tell whether a host refused, was not found, was not reached, or did not answer in time."""
+    if isinstance(error, ConnectionError | TimeoutError | socket.gaierror):
+        return True
+    return isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)

@@ -1,0 +1,52 @@
+"""What a handler is, and what it receives. Handlers are declared with events/declare.py."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from events.catalogue import EventData
+from events.policy import Policy
+
+T = TypeVar("T", bound=EventData)
+
+
+@dataclass(frozen=True)
+class ReceivedEvent(Generic[T]):
+    """An event as a handler sees it."""
+
+    id: UUID
+    type: str
+    subject: UUID
+    sequence: int
+    time: datetime
+    correlation_id: str
+    data: T
+
+
+class Shape(Enum):
+    """Where a handler acts: in the database alone, or on something else (mail, files) too."""
+
+    EFFECT = "effect"
+    OUTSIDE = "outside"
+
+
+@dataclass(frozen=True, eq=False)
+class Handler:
+    """A named function that events are delivered to."""
+
+    name: str
+    function: Callable[[ReceivedEvent[Any]], None]
+    shape: Shape
+    policy: Policy
+
+    @property
+    def consumer(self) -> str:
+        """The app that consumes the event; also the name of its queue."""
+        return self.name.partition(".")[0]
+
+    def __call__(self, event: ReceivedEvent[Any]) -> None:
+        """Run the function itself, as tests do; the bus goes through events/runner.py."""
+        self.function(event)

@@ -1,0 +1,51 @@
+"""Keeps a lease alive while a handler works outside the database."""
+
+import logging
+import threading
+from types import TracebackType
+
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from events import deliveries
+from events.deliveries import Started
+
+logger = logging.getLogger(__name__)
+
+
+class LeaseKeeper:
+    """Renews a delivery's lease every `every` seconds, in a thread with a connection of its own.
+
+    It stops when the work ends or the delivery is lost. A lost one needs no more: finishing it fails by its token.
+    """
+
+    def __init__(self, started: Started, *, every: float) -> None:
+        self._started = started
+        self._every = every
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
+
+    def __enter__(self) -> "LeaseKeeper":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        try:
+            while not self._ended.wait(self._every) and self._renew():
+                pass
+        finally:
+            connection.close()
+
+    def _renew(self) -> bool:
+        try:
+            return deliveries.renew(self._started)
+        except DatabaseError as error:
+            logger.warning("could not renew the lease of %s: %s", self._started.id, error)
+            connection.close()
+            return True

@@ -1,0 +1,29 @@
+"""manage.py events backfill HANDLER."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from events.backfill import NotSubscribed, backfill
+
+
+class Command(BaseCommand):
+    """Works on past events."""
+
+    help = "Give a newly subscribed handler the past events that it missed. Safe to repeat."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the one action."""
+        actions = parser.add_subparsers(dest="action", required=True)
+        actions.add_parser("backfill", help="insert missed deliveries").add_argument("handler")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Backfill, telling the count as it grows."""
+        total = 0
+        try:
+            for made in backfill(options["handler"]):
+                total += made
+                self.stdout.write(f"{total} deliveries made")
+        except NotSubscribed as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"done: {total} deliveries made for {options['handler']}")

@@ -1,0 +1,24 @@
+"""manage.py relay: hands due deliveries to Celery until it is told to stop. Any number may run."""
+
+import signal
+from typing import Any
+
+from celery import current_app
+from django.core.management.base import BaseCommand
+
+from events.relay import Relay
+
+
+class Command(BaseCommand):
+    """Runs one relay."""
+
+    help = "Run a relay: it hands due deliveries to Celery. Any number may run at once. SIGTERM or Ctrl-C ends it."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until SIGTERM or SIGINT, then end after the turn at hand."""
+        relay = Relay(current_app._get_current_object())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: relay.stop())
+        self.stdout.write("relay: ready")
+        relay.run()

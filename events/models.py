@@ -1,0 +1,170 @@
+"""The tables of the bus. Deliveries change by the SQL in deliveries.py alone; the ORM reads them."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+
+class Event(models.Model):
+    """Something that happened, in the words of CloudEvents 1.0. Written by publish(), never changed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    source = models.CharField(max_length=100)
+    type = models.CharField(max_length=100)
+    subject = models.UUIDField()
+    sequence = models.BigIntegerField()
+    time = models.DateTimeField(db_default=Now())
+    correlation_id = models.CharField(max_length=128, blank=True)
+    data = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject", "sequence"], name="event_sequence_once")]
+        indexes = [models.Index(fields=["type", "id"], name="event_type")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+    @property
+    def dataschema(self) -> str:
+        """The URI that names the schema of `data`."""
+        return f"/api/events/schemas/{self.type}.json"
+
+
+class SubjectCounter(models.Model):
+    """The last sequence number of a subject. Its row lock, held to commit, is what orders the subject's events.
+
+    Never purged: a counter that started again would put later events before earlier ones.
+    """
+
+    subject = models.UUIDField(primary_key=True)
+    last = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.last}"
+
+
+class State(models.TextChoices):
+    """The states of a delivery."""
+
+    PENDING = "pending"
+    LEASED = "leased"
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+    DISCARDED = "discarded"
+
+
+class Reason(models.TextChoices):
+    """Why a delivery is dead. A closed set."""
+
+    PERMANENT_ERROR = "permanent_error", "permanent error"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted", "attempts exhausted"
+    WORKER_LOST = "worker_lost", "worker lost"
+    TIMED_OUT = "timed_out", "timed out"
+    UNKNOWN_TYPE = "unknown_type", "unknown type"
+    NO_SUCH_HANDLER = "no_such_handler", "no such handler"
+
+
+IN_FLIGHT = Q(state__in=[State.LEASED, State.RUNNING])
+# What holds back the later deliveries of the same subject and consumer.
+UNDONE = Q(state__in=[State.PENDING, State.LEASED, State.RUNNING]) | Q(state=State.DEAD, dead_holds=True)
+
+
+class Delivery(models.Model):
+    """One event on its way to one handler. A dead one is the dead letter.
+
+    `due_at` is when it may be sent; NULL means parked: it waits for an earlier one, which wakes it. What the relay
+    needs to route it (queue, lease, attempts) is copied here when the event is published, so that a relay may run
+    other code than the publisher.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    event_type = models.CharField(max_length=100)
+    subject = models.UUIDField()
+    sequence = models.BigIntegerField()
+    handler = models.CharField(max_length=100)
+    consumer = models.CharField(max_length=50)
+    queue = models.CharField(max_length=50)
+    lease_seconds = models.PositiveIntegerField()
+    max_attempts = models.PositiveSmallIntegerField()
+    dead_holds = models.BooleanField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    due_at = models.DateTimeField(null=True)
+    token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=100, blank=True, db_default="")
+    attempts = models.PositiveSmallIntegerField(db_default=0)
+    waits = models.PositiveIntegerField(db_default=0)
+    waiting_since = models.DateTimeField(null=True)
+    handled_at = models.DateTimeField(null=True)
+
+    reason = models.CharField(max_length=20, choices=Reason.choices, blank=True, db_default="")
+    error_type = models.CharField(max_length=200, blank=True, db_default="")
+    error_message = models.TextField(blank=True, db_default="")
+    error_traceback = models.TextField(blank=True, db_default="")
+    edited_data = models.JSONField(null=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["event", "handler"], name="delivery_once_per_handler"),
+            models.CheckConstraint(condition=Q(state__in=State.values), name="delivery_state_known"),
+            models.CheckConstraint(
+                condition=(IN_FLIGHT & Q(token__isnull=False, lease_until__isnull=False))
+                | (~IN_FLIGHT & Q(token__isnull=True, lease_until__isnull=True)),
+                name="delivery_token_only_in_flight",
+            ),
+            models.CheckConstraint(
+                condition=(Q(state=State.DEAD) & ~Q(reason="")) | (~Q(state=State.DEAD) & Q(reason="")),
+                name="delivery_reason_only_when_dead",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["queue", "due_at"],
+                name="delivery_due",
+                condition=Q(state=State.PENDING, due_at__isnull=False),
+            ),
+            models.Index(fields=["id"], name="delivery_parked", condition=Q(state=State.PENDING, due_at__isnull=True)),
+            models.Index(fields=["queue", "lease_until"], name="delivery_in_flight", condition=IN_FLIGHT),
+            models.Index(
+                fields=["subject", "consumer", "sequence", "handler"], name="delivery_undone", condition=UNDONE
+            ),
+            models.Index(fields=["consumer", "handler", "id"], name="delivery_dead", condition=Q(state=State.DEAD)),
+            models.Index(fields=["handled_at"], name="delivery_done", condition=Q(state=State.DONE)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.handler} {self.id}"
+
+
+class DeadLetter(Delivery):
+    """A delivery that waits for a person to decide."""
+
+    class Meta:
+        proxy = True
+        permissions = [("decide_deadletter", "Can replay and discard dead letters")]
+
+
+class Decision(models.Model):
+    """What a person did about a dead letter. Append-only."""
+
+    class Action(models.TextChoices):
+        REPLAY = "replay"
+        DISCARD = "discard"
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="decisions")
+    action = models.CharField(max_length=10, choices=Action.choices)
+    by = models.CharField(max_length=200)
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = [F("id").asc()]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.by}"

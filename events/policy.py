@@ -1,0 +1,73 @@
+"""The bounds of a delivery as plain values: time limits, attempts, back-off."""
+
+import random
+from dataclasses import dataclass
+
+from django.conf import settings
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The time-outs of one handler, in seconds, all derived from its lease.
+
+    Each is shorter than the next, so that the inner one acts first: lock < transaction < soft < hard < lease. A
+    worker that is frozen in a transaction loses it (and its row locks) before anybody else may hold the delivery.
+    """
+
+    lease: int
+
+    @property
+    def hard(self) -> float:
+        """Celery kills the pool process."""
+        return self.lease * 0.8
+
+    @property
+    def soft(self) -> float:
+        """Celery raises SoftTimeLimitExceeded in the handler. Every I/O time-out is shorter than this."""
+        return self.lease * 0.6
+
+    @property
+    def transaction(self) -> float:
+        """PostgreSQL ends the transaction (17 and newer), or a statement or an idle one (older)."""
+        return self.lease * 0.4
+
+    @property
+    def lock(self) -> float:
+        """PostgreSQL gives up waiting for a row lock."""
+        return self.lease * 0.2
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Exponential back-off with full jitter, in seconds.
+
+    Full jitter spreads the retries of many deliveries that failed together:
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+
+    first: float
+    longest: float
+
+    def delay(self, failures: int) -> float:
+        """Return the seconds to wait after this many failures in a row (1 or more)."""
+        ceiling = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
+        return random.uniform(ceiling / 10, ceiling)  # noqa: S311 - no secret; never zero, so never a tight loop
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How the deliveries of one handler are run: its limits, its attempts, its back-off."""
+
+    limits: Limits
+    max_attempts: int
+    backoff: Backoff
+
+
+def make_policy(*, lease: int | None = None, max_attempts: int | None = None) -> Policy:
+    """Return a policy with what is given, and the defaults of settings.EVENTS for the rest."""
+    defaults = settings.EVENTS
+    return Policy(
+        limits=Limits(lease or defaults["LEASE"]),
+        max_attempts=max_attempts or defaults["MAX_ATTEMPTS"],
+        backoff=Backoff(defaults["BACKOFF_FIRST"], defaults["BACKOFF_LONGEST"]),
+    )

@@ -1,0 +1,113 @@
+"""The relay: hands due deliveries to Celery. PostgreSQL is the truth, a message is a hint.
+
+Any number of relays may run. Each turn claims what is due (a lease and a token, committed), then sends messages that
+carry ids and tokens only. A relay that dies in between costs the lease, nothing else.
+
+It sends no more than there is room for: what is out with the workers *and* what waits in the broker's list are
+bounded per queue. The backlog waits in PostgreSQL, where it costs nothing and cannot be lost.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from itertools import count
+
+from celery import Celery
+from django.db import Error as DatabaseError
+from django.db import connection
+from kombu.exceptions import OperationalError as BrokerError
+
+from events import claims, sweeps
+from events.claims import Claim
+from events.sender import Sender
+from events.subscriptions import Consumer, the_map
+
+logger = logging.getLogger(__name__)
+
+POLL = 0.01  # seconds between polls at rest: 0.1 ms of PostgreSQL each, and a median of 5 ms until an event is seen
+CLAIM = 25  # deliveries a claim
+NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does not starve the new
+SWEEP_EVERY = 1.0  # seconds
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds without the broker or the database: doubled at each failure
+UNMAPPED = Consumer(dead_holds=True)  # bounds of a queue that this relay's code does not know
+
+
+@dataclass
+class Pause:
+    """The back-off of the relay itself."""
+
+    seconds: float = FIRST_PAUSE
+
+    def next(self) -> float:
+        """Return the seconds to wait now, and double them for the next time."""
+        now, self.seconds = self.seconds, min(self.seconds * 2, LONGEST_PAUSE)
+        return now
+
+    def reset(self) -> None:
+        """Start again from the shortest pause."""
+        self.seconds = FIRST_PAUSE
+
+
+class Relay:
+    """One relay. run() returns after stop() was called, with nothing claimed and unsent."""
+
+    def __init__(self, app: Celery) -> None:
+        self._sender = Sender(app)
+        self._stopping = threading.Event()
+        self._pause = Pause()
+        self._turns = count()
+        self._last_sweep = 0.0
+
+    def stop(self) -> None:
+        """End run() after the turn at hand."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Relay until stop() is called, through every absence of the broker and the database."""
+        while not self._stopping.is_set():
+            try:
+                sent = self.turn()
+                self._pause.reset()
+            except (DatabaseError, BrokerError, OSError) as error:
+                self._wait_out(error)
+                continue
+            if not sent:
+                self._stopping.wait(POLL)
+        self._sender.close()
+
+    def turn(self) -> int:
+        """Sweep when it is time, then claim and send once for every queue that has something due; return how many."""
+        if time.monotonic() - self._last_sweep >= SWEEP_EVERY:
+            self._last_sweep = time.monotonic()
+            sweeps.sweep()
+        return sum(self._serve(queue, out) for queue, out in claims.due_queues())
+
+    def _serve(self, queue: str, out: int) -> int:
+        bound = the_map().consumers.get(queue, UNMAPPED).in_flight
+        size = min(CLAIM, bound)
+        # Only whole claims: into any smaller room they would shrink to two or three deliveries each.
+        if out + size > bound or self._sender.length(queue) + size > bound:
+            return 0
+        claim = claims.claim(queue, size, newest=next(self._turns) % NEWEST_EVERY == 0)
+        if claim is None:
+            return 0
+        self._send(claim)
+        return len(claim.deliveries)
+
+    def _send(self, claim: Claim) -> None:
+        sent = 0
+        try:
+            for delivery in claim.deliveries:
+                self._sender.send(claim, delivery)
+                sent += 1
+        except (BrokerError, OSError):
+            claims.give_back(claim, claim.deliveries[sent:])
+            raise
+
+    def _wait_out(self, error: Exception) -> None:
+        pause = self._pause.next()
+        logger.warning("relay: %s: %s; trying again in %.1f s", type(error).__name__, str(error).strip(), pause)
+        self._sender.close()
+        connection.close()
+        self._stopping.wait(pause)

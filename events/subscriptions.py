@@ -1,0 +1,51 @@
+"""Reads the map from events to handlers, which the deployment declares (settings.EVENTS["SUBSCRIPTIONS"])."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+
+from events.catalogue import EventData
+from events.handlers import Handler, ReceivedEvent
+
+Compensation = Callable[[ReceivedEvent[Any]], None]
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """What holds for all handlers of one app.
+
+    `dead_holds`: whether a dead letter holds back the later deliveries of its subject. Where it does not, handlers
+    must commute, since a replay then comes late. `in_flight`: how many deliveries may be out with workers at once;
+    times the time that one takes, it must stay well under the lease.
+    """
+
+    dead_holds: bool
+    in_flight: int = 100
+
+
+@dataclass(frozen=True)
+class Map:
+    """The whole map: who handles what, and what is done in place of a step that is given up."""
+
+    subscriptions: Mapping[type[EventData], Sequence[Handler]]
+    consumers: Mapping[str, Consumer]
+    compensations: Mapping[Handler, Compensation]
+
+    def handlers(self, kind: type[EventData]) -> Sequence[Handler]:
+        """Return the handlers of an event type, in no particular order."""
+        return self.subscriptions.get(kind, ())
+
+    def compensation(self, handler_name: str) -> Compensation | None:
+        """Return what must be done when a dead delivery of this handler is discarded, None for nothing."""
+        return next((c for h, c in self.compensations.items() if h.name == handler_name), None)
+
+
+@cache
+def the_map() -> Map:
+    """Return the deployment's map. It is read at the first use, since the handlers' modules publish events too."""
+    module = import_module(settings.EVENTS["SUBSCRIPTIONS"])
+    return Map(module.SUBSCRIPTIONS, module.CONSUMERS, module.COMPENSATIONS)

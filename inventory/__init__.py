@@ -1,0 +1,1 @@
+"""Catalogue, stock, reservations and the ledger of movements."""

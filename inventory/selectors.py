@@ -1,0 +1,55 @@
+"""Reads of catalogue and stock."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from inventory.models import Movement, Product, Reservation, StockItem
+
+
+def catalogue(*, include_inactive: bool = False) -> QuerySet[Product]:
+    """Return the products with their stock."""
+    products = Product.objects.select_related("stock")
+    return products if include_inactive else products.filter(is_active=True)
+
+
+def search(products: QuerySet[Product], text: str) -> QuerySet[Product]:
+    """Return those whose sku, name or description contains the text, whatever its case."""
+    return products.filter(Q(sku__icontains=text) | Q(name__icontains=text) | Q(description__icontains=text))
+
+
+def for_sale(skus: Collection[str]) -> Mapping[str, Product]:
+    """Return the active products among these skus, by sku."""
+    return {product.sku: product for product in Product.objects.filter(sku__in=skus, is_active=True)}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A product whose books do not agree."""
+
+    sku: str
+    on_hand: int
+    moved: int
+    reserved: int
+    active: int
+
+
+def stock_violations() -> list[Violation]:
+    """Return the products where on_hand is not the sum of movements, or reserved not that of active reservations.
+
+    All sums come from one statement, so from one snapshot.
+    """
+    moved = _total(Movement.objects.filter(product=OuterRef("product")))
+    active = _total(Reservation.objects.filter(product=OuterRef("product"), state=Reservation.State.ACTIVE))
+    rows = StockItem.objects.annotate(moved=moved, active=active).exclude(on_hand=F("moved"), reserved=F("active"))
+    return [
+        Violation(*row) for row in rows.values_list("product__sku", "on_hand", "moved", "reserved", "active")
+    ]
+
+
+def _total(rows: QuerySet[Any]) -> Coalesce:
+    sums = rows.order_by().values("product").annotate(total=Sum("quantity")).values("total")
+    return Coalesce(Subquery(sums), 0)

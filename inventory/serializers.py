@@ -1,0 +1,70 @@
+"""What the catalogue's endpoints take and give."""
+
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from inventory.models import Product
+
+ORDERINGS = ["sku", "-sku", "name", "-name", "price", "-price"]
+
+
+class ProductSerializer(serializers.ModelSerializer[Product]):
+    """A product as anyone sees it."""
+
+    available = serializers.IntegerField(source="stock.available", read_only=True)
+
+    class Meta:
+        model = Product
+        fields = ["sku", "name", "description", "price", "currency", "available"]
+
+
+class NewProductSerializer(serializers.ModelSerializer[Product]):
+    """A product to add."""
+
+    sku = serializers.RegexField(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=64)
+    price = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0))
+
+    class Meta:
+        model = Product
+        fields = ["sku", "name", "description", "price", "currency", "is_active"]
+
+
+class ProductChangeSerializer(serializers.ModelSerializer[Product]):
+    """What may change of a product."""
+
+    price = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
+
+    class Meta:
+        model = Product
+        fields = ["name", "description", "price", "is_active"]
+
+
+class ProductQuerySerializer(serializers.Serializer[Any]):
+    """The filters of the product list."""
+
+    search = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    ordering = serializers.ChoiceField(choices=ORDERINGS, default="sku")
+
+
+class StockAdjustmentSerializer(serializers.Serializer[Any]):
+    """Pieces that came or went."""
+
+    quantity = serializers.IntegerField(min_value=-1_000_000, max_value=1_000_000)
+    reason = serializers.CharField(max_length=200)
+
+    def validate_quantity(self, value: int) -> int:
+        """Refuse zero."""
+        if value == 0:
+            raise serializers.ValidationError("A movement of nothing: give a number other than 0.")
+        return value
+
+
+class StockSerializer(serializers.Serializer[Any]):
+    """The stock of one product."""
+
+    sku = serializers.CharField(source="product.sku")
+    on_hand = serializers.IntegerField()
+    reserved = serializers.IntegerField()
+    available = serializers.IntegerField()

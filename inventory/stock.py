@@ -1,0 +1,131 @@
+"""Writes of stock: adjusting, reserving, releasing, shipping. Each in a transaction, products in sorted order.
+
+Every change of a stock row is one conditional UPDATE, so two at once cannot both take the last piece, and one that
+was done already changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from rest_framework.exceptions import APIException
+
+from events.errors import PermanentError
+from inventory.models import Movement, Product, Reservation, StockItem
+
+
+@dataclass(frozen=True)
+class Short:
+    """A product of which there is less than an order needs."""
+
+    sku: str
+    requested: int
+    available: int
+
+
+class OutOfStock(Exception):
+    """Something was short; nothing was reserved."""
+
+    def __init__(self, shortages: Sequence[Short]) -> None:
+        super().__init__(", ".join(f"{s.sku}: {s.requested} wanted, {s.available} available" for s in shortages))
+        self.shortages = shortages
+
+
+class NoStockItem(PermanentError):
+    """An order names a product that has no stock row: the data are wrong, and trying again cannot help."""
+
+
+class BelowReserved(APIException):
+    """The adjustment would leave fewer pieces than are set aside for orders."""
+
+    status_code = 409
+    default_code = "below_reserved"
+    default_detail = "That would leave fewer pieces on hand than are reserved for orders."
+
+
+@transaction.atomic
+def adjust(product: Product, *, quantity: int, reason: str) -> StockItem:
+    """Add `quantity` pieces (negative takes away) to what is on hand. Raises BelowReserved."""
+    changed = StockItem.objects.filter(product=product, on_hand__gte=F("reserved") - quantity).update(
+        on_hand=F("on_hand") + quantity
+    )
+    if not changed:
+        raise BelowReserved
+    Movement.objects.create(product=product, kind=Movement.Kind.ADJUSTMENT, quantity=quantity, reason=reason)
+    return StockItem.objects.get(product=product)
+
+
+@transaction.atomic
+def reserve(order_id: UUID, wanted: Mapping[str, int]) -> None:
+    """Set the wanted pieces (sku to quantity) aside for an order, or none of them: then raises OutOfStock.
+
+    Does nothing where it was done already.
+    """
+    if Reservation.objects.filter(order_id=order_id).exists():
+        return
+    products = _products(wanted.keys())
+    shortages = [short for sku in sorted(wanted) if (short := _take(products[sku], wanted[sku]))]
+    if shortages:
+        raise OutOfStock(shortages)
+    Reservation.objects.bulk_create(
+        Reservation(order_id=order_id, product=products[sku], quantity=quantity) for sku, quantity in wanted.items()
+    )
+
+
+@transaction.atomic
+def release(order_id: UUID) -> int:
+    """Free what is set aside for an order; return how many lines. Nothing to free is fine."""
+    return sum(_end(r, Reservation.State.RELEASED, on_hand=0) for r in _active(order_id))
+
+
+@transaction.atomic
+def ship(order_id: UUID) -> int:
+    """Take what is set aside for an order off the shelf; return how many lines. Done already is fine."""
+    return sum(_ship(reservation) for reservation in _active(order_id))
+
+
+def _products(skus: Set[str]) -> dict[str, Product]:
+    found = Product.objects.filter(sku__in=skus, stock__isnull=False)
+    products = {product.sku: product for product in found}
+    missing = sorted(skus - products.keys())
+    if missing:
+        raise NoStockItem(f"no stock item for {', '.join(missing)}: add it, then replay")
+    return products
+
+
+def _take(product: Product, quantity: int) -> Short | None:
+    taken = StockItem.objects.filter(product=product, on_hand__gte=F("reserved") + quantity).update(
+        reserved=F("reserved") + quantity
+    )
+    if taken:
+        return None
+    return Short(product.sku, quantity, StockItem.objects.get(product=product).available)
+
+
+def _active(order_id: UUID) -> Sequence[Reservation]:
+    """Lock an order's active reservations, in the order in which all stock rows are locked."""
+    return list(
+        Reservation.objects.select_for_update(of=("self",))
+        .filter(order_id=order_id, state=Reservation.State.ACTIVE)
+        .order_by("product__sku")
+    )
+
+
+def _end(reservation: Reservation, state: Reservation.State, *, on_hand: int) -> int:
+    """Give the pieces of a locked reservation back, `on_hand` of them leaving the shelf."""
+    Reservation.objects.filter(pk=reservation.pk).update(state=state)
+    return StockItem.objects.filter(product_id=reservation.product_id).update(
+        reserved=F("reserved") - reservation.quantity, on_hand=F("on_hand") - on_hand
+    )
+
+
+def _ship(reservation: Reservation) -> int:
+    Movement.objects.create(
+        product_id=reservation.product_id,
+        kind=Movement.Kind.SHIPMENT,
+        quantity=-reservation.quantity,
+        order_id=reservation.order_id,
+    )
+    return _end(reservation, Reservation.State.SHIPPED, on_hand=reservation.quantity)

@@ -1,0 +1,51 @@
+"""What inventory does about events, and the check of its books."""
+
+from celery import shared_task
+
+from events.catalogue import OrderCancelledV1, OrderCreatedV1, OrderFulfilledV1, StockRejectedV1, StockReservedV1
+from events.catalogue import Shortage as ShortageData
+from events.declare import effect
+from events.handlers import ReceivedEvent
+from events.publishing import publish
+from inventory import stock
+from inventory.selectors import stock_violations
+
+
+@effect("inventory.reserve_items")
+def reserve_items(event: ReceivedEvent[OrderCreatedV1]) -> None:
+    """Reserve the order's items, all or none, and say which it was."""
+    order_id = event.data.order_id
+    try:
+        stock.reserve(order_id, {line.sku: line.quantity for line in event.data.items})
+    except stock.OutOfStock as error:
+        shortages = tuple(
+            ShortageData(sku=s.sku, requested=s.requested, available=s.available) for s in error.shortages
+        )
+        publish(StockRejectedV1(order_id=order_id, shortages=shortages))
+    else:
+        publish(StockReservedV1(order_id=order_id))
+
+
+@effect("inventory.release_items")
+def release_items(event: ReceivedEvent[OrderCancelledV1]) -> None:
+    """Free what was reserved for the order."""
+    stock.release(event.data.order_id)
+
+
+@effect("inventory.ship_items")
+def ship_items(event: ReceivedEvent[OrderFulfilledV1]) -> None:
+    """Take the order's items off the shelf."""
+    stock.ship(event.data.order_id)
+
+
+class BooksDoNotAgree(Exception):
+    """The stock sums are violated: somebody wrote to the tables by hand, or there is a bug."""
+
+
+@shared_task(name="inventory.check_stock")
+def check_stock() -> str:
+    """Check that on_hand is the sum of movements, and reserved that of active reservations."""
+    violations = stock_violations()
+    if violations:
+        raise BooksDoNotAgree("; ".join(map(str, violations)))
+    return "the books agree"

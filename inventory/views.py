@@ -1,0 +1,81 @@
+"""The catalogue over REST."""
+
+from typing import cast
+
+from django.shortcuts import get_object_or_404
+from rest_framework.permissions import AllowAny, IsAdminUser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from inventory import catalogue, stock
+from inventory.models import Product
+from inventory.selectors import catalogue as products_of
+from inventory.selectors import search
+from inventory.serializers import (
+    NewProductSerializer,
+    ProductChangeSerializer,
+    ProductQuerySerializer,
+    ProductSerializer,
+    StockAdjustmentSerializer,
+    StockSerializer,
+)
+from rest_framework.settings import api_settings
+
+
+class _CatalogueView(APIView):
+    """Anyone reads, staff write."""
+
+    def get_permissions(self) -> list[object]:  # type: ignore[override]
+        """Open the reads."""
+        return [AllowAny()] if self.request.method == "GET" else [IsAdminUser()]
+
+
+class ProductListView(_CatalogueView):
+    """GET and POST /products."""
+
+    def get(self, request: Request) -> Response:
+        """List what is sold."""
+        query = ProductQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        products = search(products_of(), query.validated_data.get("search", ""))
+        paginator = api_settings.DEFAULT_PAGINATION_CLASS()
+        page = paginator.paginate_queryset(products.order_by(query.validated_data["ordering"], "id"), request, view=self)
+        return cast(Response, paginator.get_paginated_response(ProductSerializer(page, many=True).data))
+
+    def post(self, request: Request) -> Response:
+        """Add a product with no stock."""
+        serializer = NewProductSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        product = catalogue.add_product(**serializer.validated_data)
+        location = {"Location": f"/api/v1/products/{product.sku}"}
+        return Response(ProductSerializer(product).data, status=201, headers=location)
+
+
+class ProductView(_CatalogueView):
+    """GET and PATCH /products/{sku}."""
+
+    def get(self, request: Request, sku: str) -> Response:
+        """Show a product."""
+        return Response(ProductSerializer(get_object_or_404(products_of(), sku=sku)).data)
+
+    def patch(self, request: Request, sku: str) -> Response:
+        """Change a product; orders that were placed keep what they were placed with."""
+        product = get_object_or_404(products_of(include_inactive=True), sku=sku)
+        serializer = ProductChangeSerializer(product, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        return Response(ProductSerializer(catalogue.change_product(product, **serializer.validated_data)).data)
+
+
+class StockAdjustmentView(APIView):
+    """POST /products/{sku}/stock-adjustments."""
+
+    permission_classes = (IsAdminUser,)
+
+    def post(self, request: Request, sku: str) -> Response:
+        """Add pieces to what is on hand, or take some away."""
+        product = get_object_or_404(Product, sku=sku)
+        serializer = StockAdjustmentSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        item = stock.adjust(product, **serializer.validated_data)
+        return Response(StockSerializer(item).data, status=201)

@@ -1,0 +1,1 @@
+"""E-mail to customers, each mail kept as a row."""

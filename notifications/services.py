@@ -1,0 +1,99 @@
+"""Writing a mail down, and sending it."""
+
+import smtplib
+from typing import Any
+from uuid import UUID
+
+from django.core.mail import EmailMultiAlternatives
+from django.db.models.functions import Now
+from django.template.loader import render_to_string
+
+from events.errors import DependencyAway, PermanentError
+from events.handlers import ReceivedEvent
+from notifications.models import Notification
+from users.selectors import find_user
+
+SUBJECTS = {
+    "welcome": "Welcome",
+    "order_received": "We have received your order {number}",
+    "order_confirmed": "Your order {number} is confirmed",
+    "order_rejected": "We cannot deliver your order {number}",
+    "order_cancelled": "Your order {number} is cancelled",
+    "order_fulfilled": "Your order {number} is on its way",
+}
+
+
+class NoRecipient(PermanentError):
+    """The account that the mail is for is gone."""
+
+
+class Refused(PermanentError):
+    """The mail server refuses this mail for good."""
+
+
+def notify(event: ReceivedEvent[Any], template: str) -> None:
+    """Send the mail of this template about this event, once: a row that says `sent` is not sent again.
+
+    The row is committed first. A crash after the mail left and before the row says so sends it again, with the same
+    Message-ID. Raises DependencyAway while the mail server is away, PermanentError where trying again cannot help.
+    """
+    notification = _written(event, template)
+    if notification.state == Notification.State.SENT:
+        return
+    send(notification)
+    Notification.objects.filter(pk=notification.pk).update(state=Notification.State.SENT, sent_at=Now())
+
+
+def send(notification: Notification) -> None:
+    """Hand the mail to the mail server."""
+    mail = EmailMultiAlternatives(
+        subject=notification.subject,
+        body=notification.text,
+        to=[notification.recipient],
+        headers={"Message-ID": notification.message_id, "X-Request-ID": notification.correlation_id},
+    )
+    mail.attach_alternative(notification.html, "text/html")
+    try:
+        mail.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        _raise_by_code(max((code for code, _ in error.recipients.values()), default=550), error)
+    except (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError) as error:
+        raise DependencyAway(f"the mail server went away: {error}") from error
+    except smtplib.SMTPResponseException as error:
+        _raise_by_code(error.smtp_code, error)
+
+
+def _raise_by_code(code: int, error: Exception) -> None:
+    """Raise what the server's answer means: 421 is going away, 4xx is for now, 5xx is for good (RFC 5321, 4.2.1)."""
+    if code == 421:
+        raise DependencyAway(f"the mail server is going away: {error}") from error
+    if 500 <= code:
+        raise Refused(f"the mail server refuses this mail: {error}") from error
+    raise error
+
+
+def _written(event: ReceivedEvent[Any], template: str) -> Notification:
+    key = {"event_id": event.id, "template": template}
+    return Notification.objects.filter(**key).first() or _write(event, template)
+
+
+def _write(event: ReceivedEvent[Any], template: str) -> Notification:
+    user_id: UUID = event.data.user_id
+    user = find_user(user_id)
+    if user is None:
+        raise NoRecipient(f"there is no account {user_id}")
+    facts = event.data.model_dump()
+    context = facts | {"name": user.full_name or "there"}
+    notification, _ = Notification.objects.get_or_create(
+        event_id=event.id,
+        template=template,
+        defaults={
+            "user_id": user_id,
+            "recipient": user.email,
+            "subject": SUBJECTS[template].format(**facts),
+            "text": render_to_string(f"notifications/{template}.txt", context),
+            "html": render_to_string(f"notifications/{template}.html", context),
+            "correlation_id": event.correlation_id,
+        },
+    )
+    return notification

@@ -1,0 +1,49 @@
+"""The mails that follow from events. They act outside the database, on a queue of their own."""
+
+from events.catalogue import (
+    OrderCancelledV1,
+    OrderConfirmedV1,
+    OrderCreatedV1,
+    OrderFulfilledV1,
+    OrderRejectedV1,
+    UserCreatedV1,
+)
+from events.declare import outside
+from events.handlers import ReceivedEvent
+from notifications.services import notify
+
+
+@outside("notifications.send_welcome")
+def send_welcome(event: ReceivedEvent[UserCreatedV1]) -> None:
+    """Greet a new customer."""
+    notify(event, "welcome")
+
+
+@outside("notifications.send_order_received")
+def send_order_received(event: ReceivedEvent[OrderCreatedV1]) -> None:
+    """Say that the order has come in."""
+    notify(event, "order_received")
+
+
+@outside("notifications.send_order_confirmed")
+def send_order_confirmed(event: ReceivedEvent[OrderConfirmedV1]) -> None:
+    """Say that the order will be delivered."""
+    notify(event, "order_confirmed")
+
+
+@outside("notifications.send_order_rejected")
+def send_order_rejected(event: ReceivedEvent[OrderRejectedV1]) -> None:
+    """Say that the order cannot be delivered, and why."""
+    notify(event, "order_rejected")
+
+
+@outside("notifications.send_order_cancelled")
+def send_order_cancelled(event: ReceivedEvent[OrderCancelledV1]) -> None:
+    """Say that the order is called off."""
+    notify(event, "order_cancelled")
+
+
+@outside("notifications.send_order_fulfilled")
+def send_order_fulfilled(event: ReceivedEvent[OrderFulfilledV1]) -> None:
+    """Say that the goods have left."""
+    notify(event, "order_fulfilled")

@@ -1,0 +1,122 @@
+"""What the orders' endpoints take and give."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from events.models import Delivery, Event, State
+from orders.models import Order, OrderLine
+from orders.states import Status
+
+MAX_LINES = 100
+MAX_QUANTITY = 1_000
+
+# Deliveries as a customer reads them: how the bus hands them out is no concern of theirs.
+PUBLIC_STATUS = {
+    State.PENDING: "pending",
+    State.LEASED: "in_progress",
+    State.RUNNING: "in_progress",
+    State.DONE: "done",
+    State.DEAD: "dead",
+    State.DISCARDED: "discarded",
+}
+
+
+class WholeNumberField(serializers.IntegerField):
+    """An integer that must be one in the JSON too: "2", 2.0 and true are refused."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the integer, or fail as `invalid`."""
+        if type(data) is not int:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ItemSerializer(serializers.Serializer[Any]):
+    """A line to order."""
+
+    sku = serializers.CharField(max_length=64)
+    quantity = WholeNumberField(min_value=1, max_value=MAX_QUANTITY)
+
+
+class NewOrderSerializer(serializers.Serializer[Any]):
+    """An order to place."""
+
+    items = ItemSerializer(many=True, allow_empty=False, max_length=MAX_LINES)
+
+
+class LineSerializer(serializers.ModelSerializer[OrderLine]):
+    """A line of an order."""
+
+    class Meta:
+        model = OrderLine
+        fields = ["sku", "name", "quantity", "unit_price", "line_total"]
+
+
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    """An order."""
+
+    items = LineSerializer(source="lines", many=True)
+
+    class Meta:
+        model = Order
+        fields = [
+            "id",
+            "number",
+            "status",
+            "currency",
+            "total",
+            "items",
+            "rejection_reason",
+            "created_at",
+            "updated_at",
+        ]
+
+
+class OrderQuerySerializer(serializers.Serializer[Any]):
+    """The filters of the order list."""
+
+    status = serializers.ChoiceField(choices=Status.choices, required=False)
+    created_after = serializers.DateTimeField(required=False)
+    created_before = serializers.DateTimeField(required=False)
+    ordering = serializers.ChoiceField(choices=["created_at", "-created_at"], default="-created_at")
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """How far one handler is with an event."""
+
+    status = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Delivery
+        fields = ["handler", "status", "attempts", "handled_at"]
+
+    def get_status(self, delivery: Delivery) -> str:
+        """Return the state in a customer's words."""
+        return PUBLIC_STATUS[State(delivery.state)]
+
+
+class StaffDeliverySerializer(DeliverySerializer):
+    """The same for staff, with what went wrong."""
+
+    last_error = serializers.CharField(source="error_message")
+
+    class Meta(DeliverySerializer.Meta):
+        fields = [*DeliverySerializer.Meta.fields, "last_error"]
+
+
+class TimelineEventSerializer(serializers.ModelSerializer[Event]):
+    """An event of an order's life."""
+
+    event_id = serializers.UUIDField(source="id")
+    deliveries = DeliverySerializer(many=True)
+
+    class Meta:
+        model = Event
+        fields = ["event_id", "type", "sequence", "time", "deliveries"]
+
+
+class StaffTimelineEventSerializer(TimelineEventSerializer):
+    """The same for staff."""
+
+    deliveries = StaffDeliverySerializer(many=True)

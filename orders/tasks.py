@@ -1,0 +1,23 @@
+"""What orders do about events."""
+
+from events.catalogue import Shortage, StockRejectedV1, StockReservedV1
+from events.declare import effect
+from events.handlers import ReceivedEvent
+from orders.services import confirm_order, reject_order
+
+
+@effect("orders.confirm")
+def confirm(event: ReceivedEvent[StockReservedV1]) -> None:
+    """Confirm the order whose items are set aside."""
+    confirm_order(event.data.order_id)
+
+
+@effect("orders.reject")
+def reject(event: ReceivedEvent[StockRejectedV1]) -> None:
+    """Reject the order, saying what was short."""
+    reason = "; ".join(_in_words(shortage) for shortage in event.data.shortages)
+    reject_order(event.data.order_id, reason=f"Out of stock: {reason}")
+
+
+def _in_words(shortage: Shortage) -> str:
+    return f"{shortage.sku} ({shortage.requested} ordered, {shortage.available} available)"

@@ -1,0 +1,122 @@
+"""Orders over REST. Nothing here touches the broker or the mail: a request commits, and that is all."""
+
+from typing import cast
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from rest_framework.permissions import IsAdminUser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from events.selectors import history_of
+from orders import services
+from orders.idempotency import Answer, answer_once, check_key
+from orders.models import Order
+from orders.selectors import matching, orders_visible_to
+from orders.serializers import (
+    NewOrderSerializer,
+    OrderQuerySerializer,
+    OrderSerializer,
+    StaffTimelineEventSerializer,
+    TimelineEventSerializer,
+)
+from users.models import User
+
+
+def _user(request: Request) -> User:
+    return cast(User, request.user)
+
+
+def _order(request: Request, order_id: UUID) -> Order:
+    return get_object_or_404(orders_visible_to(_user(request)), pk=order_id)
+
+
+class OrderListView(APIView):
+    """GET and POST /orders."""
+
+    def get(self, request: Request) -> Response:
+        """List the caller's orders; all orders for staff."""
+        query = OrderQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        filters = dict(query.validated_data)
+        newest_first = filters.pop("ordering") == "-created_at"
+        orders = matching(orders_visible_to(_user(request)), **filters)
+        order_by = ["-created_at", "-id"] if newest_first else ["created_at", "id"]
+        paginator = api_settings.DEFAULT_PAGINATION_CLASS()
+        page = paginator.paginate_queryset(orders.order_by(*order_by), request, view=self)
+        return cast(Response, paginator.get_paginated_response(OrderSerializer(page, many=True).data))
+
+    def post(self, request: Request) -> HttpResponse:
+        """Place an order. With an Idempotency-Key, at most one however often the request is sent."""
+        serializer = NewOrderSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        items = [services.Item(**item) for item in serializer.validated_data["items"]]
+
+        def place() -> Answer:
+            return _placed(services.place_order(user_id=_user(request).id, items=items))
+
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return _respond(place())
+        return _respond(
+            answer_once(
+                user_id=_user(request).id,
+                route="POST /orders",
+                key=check_key(key),
+                body=serializer.validated_data,
+                make=place,
+            )
+        )
+
+
+def _placed(order: Order) -> Answer:
+    body = JSONRenderer().render(OrderSerializer(order).data)
+    return Answer(status_code=201, body=body, location=f"/api/v1/orders/{order.id}")
+
+
+def _respond(answer: Answer) -> HttpResponse:
+    headers = {"Location": answer.location} | ({"Idempotent-Replayed": "true"} if answer.replayed else {})
+    return HttpResponse(answer.body, status=answer.status_code, content_type="application/json", headers=headers)
+
+
+class OrderView(APIView):
+    """GET /orders/{id}."""
+
+    def get(self, request: Request, order_id: UUID) -> Response:
+        """Show an order."""
+        return Response(OrderSerializer(_order(request, order_id)).data)
+
+
+class CancelView(APIView):
+    """POST /orders/{id}/cancel."""
+
+    def post(self, request: Request, order_id: UUID) -> Response:
+        """Cancel an order that has not left yet."""
+        order = _order(request, order_id)
+        by_customer = order.user_id == _user(request).id
+        cancelled = services.cancel_order(order, by="customer" if by_customer else "staff")
+        return Response(OrderSerializer(cancelled).data)
+
+
+class FulfilView(APIView):
+    """POST /orders/{id}/fulfil."""
+
+    permission_classes = (IsAdminUser,)
+
+    def post(self, request: Request, order_id: UUID) -> Response:
+        """Mark an order as sent."""
+        return Response(OrderSerializer(services.fulfil_order(_order(request, order_id))).data)
+
+
+class TimelineView(APIView):
+    """GET /orders/{id}/timeline."""
+
+    def get(self, request: Request, order_id: UUID) -> Response:
+        """Show an order's events, and how far each handler is with them."""
+        order = _order(request, order_id)
+        serializer = StaffTimelineEventSerializer if _user(request).is_staff else TimelineEventSerializer
+        return Response({"results": serializer(history_of(order.id), many=True).data})

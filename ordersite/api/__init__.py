@@ -1,0 +1,1 @@
+"""What all REST endpoints share: errors, pages, request ids, paths."""

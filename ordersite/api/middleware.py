@@ -1,0 +1,68 @@
+"""Request ids, and what holds for every path of the API before its view is reached."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from uuid_utils.compat import uuid7
+
+from events.correlation import correlated
+from ordersite.api.problems import problem
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+VALID_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
+# Unversioned paths of the API that are pages of their own.
+PAGES = ("/api/v1", "/api/schema", "/api/docs", "/api/events")
+
+
+class RequestIdMiddleware:
+    """Gives every request an id (the caller's own, if valid) and every answer the header that tells it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer under the request's id."""
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if VALID_ID.fullmatch(given) else str(uuid7())
+        with correlated(request_id):
+            response = self._get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+class PermanentRedirect308(HttpResponsePermanentRedirect):
+    """A redirect that keeps method and body (RFC 9110, 15.4.9)."""
+
+    status_code = 308
+
+
+class ApiPathMiddleware:
+    """Makes /api/x answer as /api/v1/x (by a 308), with and without a slash at the end, and 405 before 401."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Redirect an unversioned path; drop one slash at the end of any other path of the API."""
+        path = request.path_info
+        if path.startswith("/api/"):
+            if not any(path == page or path.startswith(f"{page}/") for page in PAGES):
+                return PermanentRedirect308(request.get_full_path().replace("/api/", "/api/v1/", 1))
+            request.path_info = path.removesuffix("/")
+        return self._get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        """Refuse a wrong method whoever asks: DRF would ask for a token first."""
+        cls = getattr(view, "cls", None)
+        if cls is None:
+            return None
+        allowed = cls().allowed_methods
+        if request.method in allowed or (request.method == "HEAD" and "GET" in allowed):
+            return None
+        detail = f"{request.path} does not take {request.method}, but {', '.join(allowed)}."
+        return problem(405, "method_not_allowed", detail, headers={"Allow": ", ".join(allowed)})

@@ -1,0 +1,114 @@
+"""Every error as RFC 9457 problem+json."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import Error as DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+
+from events.correlation import current
+from events.errors import is_database_away, sqlstate
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = 5  # seconds: a restart of PostgreSQL takes about as long
+_CANCELLED = ("55P03", "57014", "25P04")  # lock_timeout, statement_timeout, transaction_timeout
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: list[dict[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """Return an error answer. `code` is stable: clients decide by it."""
+    body: dict[str, Any] = {
+        "type": f"/api/docs/problems/{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": current(),
+    }
+    if errors is not None:
+        body["errors"] = errors
+    return HttpResponse(
+        json.dumps(body), status=status, content_type="application/problem+json", headers=dict(headers or {})
+    )
+
+
+def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
+    """Return the answer to whatever a view raised (DRF's EXCEPTION_HANDLER)."""
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, exceptions.ValidationError):
+        return problem(400, "invalid_input", "Some of the input is not valid.", errors=list(_pointers(error.detail)))
+    if isinstance(error, exceptions.APIException):
+        return _from_api_exception(error)
+    if isinstance(error, RequestDataTooBig):
+        return problem(413, "body_too_large", "The body is larger than 1 MiB.")
+    if isinstance(error, DatabaseError) and (is_database_away(error) or sqlstate(error) in _CANCELLED):
+        return database_away(error)
+    logger.error("unexpected error", exc_info=error)
+    return server_error()
+
+
+def database_away(error: Exception) -> HttpResponse:
+    """Return the 503 of a database that is away, full or too busy."""
+    logger.warning("database away: %s", error)
+    detail = "The database does not answer at the moment. Nothing was changed; try again."
+    return problem(503, "database_unavailable", detail, headers={"Retry-After": str(RETRY_AFTER)})
+
+
+def server_error(request: HttpRequest | None = None) -> HttpResponse:
+    """Return the 500 of a bug; the log has the details under the request's id."""
+    return problem(500, "internal_error", "Something went wrong on our side. Tell us the request_id.")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Return the 404 of an unknown path."""
+    return problem(404, "not_found", f"There is nothing at {request.path}.")
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Return the 400 of a request that Django refuses, such as one for an unknown host."""
+    return problem(400, "bad_request", "The request cannot be read, or is for a host that is not served here.")
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Return the 403 of a view outside DRF."""
+    return problem(403, "permission_denied", "You may not do this.")
+
+
+def _from_api_exception(error: exceptions.APIException) -> HttpResponse:
+    headers = {}
+    if auth_header := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait) + 1)
+    codes = error.get_codes()
+    code = codes if isinstance(codes, str) else str(error.default_code)
+    return problem(error.status_code, code, str(error.detail), headers=headers)
+
+
+def _pointers(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
+    """Flatten DRF's nested error detail into JSON pointers (RFC 6901) and texts."""
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            step = "" if name == "non_field_errors" else f"/{str(name).replace('~', '~0').replace('/', '~1')}"
+            yield from _pointers(inner, pointer + step)
+    elif isinstance(detail, list):
+        for index, inner in enumerate(detail):
+            nested = isinstance(inner, Mapping | list)
+            yield from _pointers(inner, f"{pointer}/{index}" if nested else pointer)
+    else:
+        yield {"pointer": pointer, "detail": str(detail)}

@@ -1,0 +1,60 @@
+"""Health for load balancers and supervisors."""
+
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db import connection
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+BROKER_TIMEOUT = 1.0  # seconds to connect, and to answer: a frozen broker is told within 2.5 s
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    """How the process and what it needs are."""
+
+    status = serializers.CharField()
+    database = serializers.CharField(required=False)
+    broker = serializers.CharField(required=False)
+
+
+class _HealthView(APIView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+
+class LiveView(_HealthView):
+    """GET /health/live."""
+
+    def get(self, request: Request) -> Response:
+        """Say that the process answers."""
+        return Response(HealthSerializer({"status": "ok"}).data)
+
+
+class ReadyView(_HealthView):
+    """GET /health/ready."""
+
+    def get(self, request: Request) -> Response:
+        """Say whether requests can be served. A broker that is away does not matter for that: orders are taken."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        state = {"status": "ok", "database": "ok", "broker": "ok" if broker_answers() else "down"}
+        return Response(HealthSerializer(state).data)
+
+
+def broker_answers() -> bool:
+    """Tell whether the broker answers a ping in time."""
+    try:
+        client = redis.Redis.from_url(
+            settings.BROKER_URL, socket_timeout=BROKER_TIMEOUT, socket_connect_timeout=BROKER_TIMEOUT, retry=None
+        )
+        with client:
+            return bool(client.ping())
+    except (redis.RedisError, OSError):
+        return False
+
+

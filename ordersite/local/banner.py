@@ -1,0 +1,37 @@
+"""What `make run` prints once it is ready: where to look, whom to be, and what to paste."""
+
+import json
+import shlex
+
+from .settings import Settings
+
+DEMO_SKU = "TEA-SENCHA-100"
+"""A product of the demo catalogue."""
+
+
+def banner(settings: Settings, *, flower_auth: str) -> str:
+    """This function will return the text; the curl lines can be pasted in one go into bash and zsh."""
+    web = f"http://127.0.0.1:{settings.web_port}"
+    return f"""
+ordersite is ready. Ctrl-C stops it; the next `make run` goes on with the same data.
+
+  API     {web}/api/v1/products      its page: {web}/api/docs
+  Admin   {web}/admin/               admin@example.com (staff), password: {settings.demo_password}
+  Flower  http://127.0.0.1:{settings.flower_port}/                    user:password: {flower_auth}
+
+Place an order as ada@example.com (same password):
+
+{curl(web, settings.demo_password)}
+
+"""
+
+
+def curl(web: str, password: str) -> str:
+    """This function will return the shell lines that sign in and place an order, with curl and sed alone."""
+    credentials = shlex.quote(json.dumps({"email": "ada@example.com", "password": password}))
+    order = shlex.quote(json.dumps({"items": [{"sku": DEMO_SKU, "quantity": 1}]}))
+    is_json = "-H 'Content-Type: application/json'"
+    return rf"""TOKEN=$(curl -sS {web}/api/v1/auth/token {is_json} \
+  -d {credentials} | sed 's/.*"token": *"\([^"]*\)".*/\1/')
+curl -sS {web}/api/v1/orders -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: demo-$(date +%s)" \
+  {is_json} -d {order}"""

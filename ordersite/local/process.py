@@ -1,0 +1,149 @@
+"""One program that is kept running until it is stopped."""
+
+import pwd
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from .guard import Guard, signal_group
+from .log import Log
+
+FIRST_DELAY = 0.25
+"""Seconds before the first restart: a crash heals before a person sees it."""
+
+LONGEST_DELAY = 10.0
+"""Seconds between restarts at most: a program that cannot start must not eat the machine."""
+
+CALM = 10.0
+"""A program that lived this many seconds had started well: its next restart is quick again."""
+
+LAST_WORDS = 0.2
+"""Seconds to read what a dead program had written. Its grandchildren may hold the pipe open for longer."""
+
+KILLED = 5.0
+"""Seconds for the kernel to end what got SIGKILL: only what is stuck in it (a dead disk) takes longer."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run, and how. `user` is a system user to become, which only root can."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    user: str | None = None
+
+
+class Process:
+    """A thread that runs the command, and runs it again with a back-off when it ends by itself."""
+
+    def __init__(self, command: Command, *, log: Log, guard: Guard) -> None:
+        self.command = command
+        self._log = log
+        self._guard = guard
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.RLock()  # a signal handler may call kill() while its own thread holds it
+
+    @property
+    def pid(self) -> int | None:
+        """The process id; None between two lives."""
+        child = self._child
+        return child.pid if child and child.poll() is None else None
+
+    def start(self) -> None:
+        """This method will keep the program running from now on; it does nothing where that is so already."""
+        with self._lock:
+            if self._thread and self._thread.is_alive():
+                return
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._keep_running, name=self.command.name, daemon=True)
+            self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """This method will send the stop signal, and not wait."""
+        with self._lock:
+            self._stopping.set()
+            if self.pid and self._child:
+                self._child.send_signal(self.command.stop_signal)
+
+    def stop(self, grace: float) -> None:
+        """This method will end the program within `grace` seconds, or kill it with all that it started."""
+        self.ask_to_stop()
+        if not self._thread:
+            return
+        self._thread.join(grace)
+        if self._thread.is_alive():
+            self._log(self.command.name, f"still there after {grace:.1f} s: killed")
+            self.kill()
+            self._thread.join(KILLED)
+
+    def kill(self) -> None:
+        """This method will kill the program and all that it started (-9); it is restarted, unless stopped."""
+        if pid := self.pid:
+            signal_group(pid, signal.SIGKILL)
+
+    def _keep_running(self) -> None:
+        delay = FIRST_DELAY
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            how = self._run_once()
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - started >= CALM:
+                delay = FIRST_DELAY
+            self._log(self.command.name, f"{how}; starting again in {delay:g} s")
+            self._stopping.wait(delay)
+            delay = min(delay * 2, LONGEST_DELAY)
+
+    def _run_once(self) -> str:
+        """This method will run the program to its end, and say how that was."""
+        try:
+            child = self._spawn()
+        except OSError as error:
+            return f"cannot start: {error}"
+        if child is None:
+            return "stopped"
+        reader = threading.Thread(target=self._forward, args=(child.stdout,), daemon=True)
+        reader.start()
+        status = child.wait()
+        signal_group(
+            child.pid, signal.SIGKILL
+        )  # what it started must not live on with its port and its locks
+        self._guard.forget(child.pid)
+        reader.join(LAST_WORDS)
+        return f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
+
+    def _spawn(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:  # so that ask_to_stop() comes before the child or sees it
+            if self._stopping.is_set():
+                return None
+            self._child = subprocess.Popen(
+                self.command.argv,
+                env=self.command.env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches the supervisor only, and it decides
+                **become(self.command.user),
+            )
+            self._guard.watch(self._child.pid, self.command.stop_signal)
+            return self._child
+
+    def _forward(self, output: IO[bytes]) -> None:
+        with output:
+            for line in output:
+                self._log(self.command.name, line.decode(errors="replace").rstrip("\r\n"))
+
+
+def become(user: str | None) -> dict[str, Any]:
+    """This function will return what `subprocess` needs to run a program as this user and no more."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}

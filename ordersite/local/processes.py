@@ -1,0 +1,28 @@
+"""What `make run` runs beside the two servers, one line a process. The web is first: people wait for it."""
+
+import sys
+
+from .settings import Settings
+
+WORKERS = {"inventory": 2, "orders": 2, "notifications": 1, "analytics": 1, "maintenance": 1}
+"""A worker for each queue, with this many processes: one consumer's trouble delays no other."""
+
+
+def commands(settings: Settings) -> dict[str, list[str]]:
+    """This function will return the table: the name of each process, and its command line."""
+    python = [sys.executable]
+    celery = [*python, "-m", "celery", "-A", "ordersite"]
+    granian = [*python, "-m", "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "2"]
+    web = ["--respawn-failed-workers", "--respawn-interval", "1", "--no-ws", "--host", "127.0.0.1"]
+    return {
+        "web": [*granian, *web, "--port", str(settings.web_port), "ordersite.wsgi:application"],
+        "relay": [*python, "manage.py", "relay"],
+        **{f"worker-{queue}": [*celery, *worker(queue, children)] for queue, children in WORKERS.items()},
+        "beat": [*celery, "beat", "--schedule", str(settings.data_dir / "celerybeat-schedule"), "--pidfile="],
+        "flower": [*celery, "flower", "--address=127.0.0.1", f"--port={settings.flower_port}"],
+    }
+
+
+def worker(queue: str, children: int) -> list[str]:
+    options = ["-Q", queue, "-n", f"{queue}@%h", "-c", str(children)]
+    return ["worker", *options, "--without-gossip", "--without-mingle"]

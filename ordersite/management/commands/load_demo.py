@@ -1,0 +1,81 @@
+"""manage.py load_demo: a shop to try things with."""
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from inventory import stock
+from inventory.catalogue import add_product
+from inventory.models import Product
+from orders.models import Order
+from orders.services import Item, cancel_order, place_order
+from ordersite import demo
+from users.models import User
+from users.services import register
+
+
+class Command(BaseCommand):
+    """Loads the demo shop."""
+
+    help = "Load the demo catalogue, users and orders. Safe to repeat."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the flag that a real database needs."""
+        parser.add_argument("--yes-on-a-real-database", action="store_true", dest="really")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Load what is not there yet."""
+        if not (settings.EMBEDDED or options["really"]):
+            raise CommandError(
+                "this is not the embedded database of `make run`: it would fill a real one with demo data."
+                " If you mean it, add --yes-on-a-real-database."
+            )
+        password = os.environ.get("DEMO_PASSWORD", "demo-password")
+        self._load_staff(password)
+        customers = [self._load_customer(email, name, password) for email, name in demo.CUSTOMERS]
+        for product in demo.PRODUCTS:
+            _load_product(*product)
+        placed = _place_orders(customers)
+        self.stdout.write(f"demo shop: {len(demo.PRODUCTS)} products, {len(customers)} customers, {placed} new orders")
+
+    def _load_staff(self, password: str) -> None:
+        email, name = demo.STAFF
+        if not User.objects.filter(email=email).exists():
+            User.objects.create_superuser(email, password, full_name=name)
+
+    def _load_customer(self, email: str, name: str, password: str) -> User:
+        return User.objects.filter(email=email).first() or register(email=email, password=password, full_name=name)
+
+
+@transaction.atomic
+def _load_product(sku: str, name: str, price: Any, pieces: int) -> None:
+    if Product.objects.filter(sku=sku).exists():
+        return
+    product = add_product(sku=sku, name=name, price=price, currency=demo.CURRENCY)
+    pieces = demo.SCARCE_PIECES if sku == demo.SCARCE_SKU else pieces
+    stock.adjust(product, quantity=pieces, reason="opening stock")
+
+
+def _place_orders(customers: list[User]) -> int:
+    """Place what is missing of the demo orders; the running workers take them through their lives."""
+    placed = Order.objects.filter(user__in=customers).count()
+    if placed >= demo.ORDERS:
+        return 0
+    for number in range(placed, demo.ORDERS):
+        _place(customers[number % len(customers)], number)
+    return demo.ORDERS - placed
+
+
+def _place(customer: User, number: int) -> None:
+    """Place a demo order: one in ten of something scarce, so that some are rejected; one in fifteen is cancelled."""
+    skus = [sku for sku, *_ in demo.PRODUCTS if sku != demo.SCARCE_SKU]
+    chosen = {skus[(number * 7 + step * 13) % len(skus)] for step in range(1 + number % 3)}
+    items = [Item(sku, 1 + number % 2) for sku in sorted(chosen)]
+    if number % 10 == 3:
+        items = [Item(demo.SCARCE_SKU, 2)]
+    order = place_order(user_id=customer.id, items=items)
+    if number % 15 == 7:
+        cancel_order(order, by="customer")

@@ -1,0 +1,249 @@
+"""All settings, from the environment. Every variable is explained in .env.example."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+import environ
+from celery.schedules import crontab
+
+django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+DEBUG = env.bool("DEBUG", default=False)
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".local"))).resolve()
+if DEBUG and (DATA_DIR / "environment").is_file():
+    # By hand beside a running `make run`: it writes down where its servers are. Real variables win.
+    env.read_env(DATA_DIR / "environment")
+
+
+def _required(name: str, example: str) -> str:
+    value = env.str(name, default="")
+    if not value:
+        raise SystemExit(
+            f"ordersite: {name} is not set. Set it (for example {name}={example}), or use `make run`, which"
+            " brings its own servers (and DEBUG=1 to join them by hand)."
+        )
+    return value
+
+
+DATABASE_URL = _required("DATABASE_URL", "postgres://user:password@host:5432/ordersite")
+BROKER_URL = _required("BROKER_URL", "redis://:password@host:6379/0")
+SECRET_KEY = _required("SECRET_KEY", "<50 random characters>")
+# The servers that `make run` brings, and so data that may be filled with examples.
+EMBEDDED = env.bool("EMBEDDED", default=False)
+PROCESS_KIND = env.str("PROCESS_KIND", default="other")
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Cookies go over HTTPS only, except on the embedded servers, which are reached by http on loopback.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not (EMBEDDED or DEBUG)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "knox",
+    "django_celery_results",
+    "events",
+    "users",
+    "inventory",
+    "orders",
+    "notifications",
+    "analytics",
+    "ordersite",
+]
+
+MIDDLEWARE = [
+    "ordersite.api.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ordersite.api.middleware.ApiPathMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "ordersite.urls"
+WSGI_APPLICATION = "ordersite.wsgi.application"
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes; the largest body the API needs is about 20 kB
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------------
+
+# Milliseconds. The web gives up early, so that a blocked request frees its thread and the client gets a 503.
+# Workers set their own, shorter than their lease, in every transaction (events/runner.py).
+_timeouts = {"idle_in_transaction_session_timeout": 60_000}
+if PROCESS_KIND == "web":
+    _timeouts |= {"lock_timeout": 3_000, "statement_timeout": 10_000, "idle_in_transaction_session_timeout": 15_000}
+
+_database: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL, engine="django.db.backends.postgresql"))
+DATABASES = {
+    "default": _database
+    | {
+        "CONN_MAX_AGE": None,  # a connection per request halves the rate (docs/decisions/0008-servers.md)
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": _database.get("OPTIONS", {})
+        | {
+            "application_name": f"ordersite-{PROCESS_KIND}",
+            "connect_timeout": 3,  # seconds
+            "keepalives_idle": 10,  # seconds
+            "tcp_user_timeout": 10_000,  # milliseconds: a silent network is an error, not a wait
+            "options": " ".join(f"-c {name}={value}" for name, value in _timeouts.items()),
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- People -----------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "users.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+REST_KNOX = {
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_TTL": timedelta(days=env.int("TOKEN_DAYS", default=14)),
+}
+
+# --- REST -------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["ordersite.api.parsers.BoundedJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "ordersite.api.pagination.KeysetPagination",
+    "EXCEPTION_HANDLER": "ordersite.api.problems.problem_from_exception",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+# --- The bus (events/) ------------------------------------------------------------------------------------------
+
+EVENTS = {
+    "SUBSCRIPTIONS": "ordersite.subscriptions",
+    "SOURCE": "/ordersite",
+    # Seconds. A message that nobody started, or whose worker fell silent, is sent again after this. The time limits
+    # of a handler follow from it (events/policy.py).
+    "LEASE": env.int("EVENTS_LEASE", default=30),
+    # Seconds: the first back-off, doubled at each attempt up to the longest, with full jitter.
+    "BACKOFF_FIRST": env.float("EVENTS_BACKOFF_FIRST", default=1.0),
+    "BACKOFF_LONGEST": env.float("EVENTS_BACKOFF_LONGEST", default=300.0),
+    "MAX_ATTEMPTS": env.int("EVENTS_MAX_ATTEMPTS", default=8),
+    # Seconds: how long what a handler depends on may be away before its absence counts as attempts.
+    "AWAY_LIMIT": env.int("EVENTS_AWAY_LIMIT", default=86_400),
+    # Seconds: how long a delivery waits, uncounted, for code that knows its handler or its type (a deploy).
+    "UNKNOWN_GRACE": env.int("EVENTS_UNKNOWN_GRACE", default=3_600),
+    "UNKNOWN_RETRY": env.float("EVENTS_UNKNOWN_RETRY", default=30.0),
+    # Days that done deliveries stay, for timelines and questions.
+    "KEEP_DONE_DAYS": env.int("EVENTS_KEEP_DONE_DAYS", default=90),
+}
+
+# --- Celery -----------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = BROKER_URL
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_EXTENDED = True
+CELERY_RESULT_EXPIRES = timedelta(days=30)
+CELERY_TASK_TRACK_STARTED = True
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
+CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower
+CELERY_TASK_SEND_SENT_EVENT = False  # one more message a delivery, for a state that Flower need not show
+CELERY_WORKER_POOL = "prefork"  # the other pools enforce no time limit
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+# A worker waits for its broker for ever: it must come back by itself, however long the outage.
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Seconds. Celery's defaults wait for ever on a broker that is frozen. The relay sets shorter ones.
+    "socket_timeout": 10,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 20,
+}
+CELERY_BEAT_SCHEDULE = {
+    "check-stock": {
+        "task": "inventory.check_stock",
+        "schedule": timedelta(seconds=env.int("CHECK_STOCK_SECONDS", default=300)),
+    },
+    "purge": {"task": "ordersite.purge", "schedule": crontab(minute="17", hour="3")},
+}
+
+# --- Mail -------------------------------------------------------------------------------------------------------
+
+# Every mail is kept as a notification and can be read in the admin; with the embedded default it goes no further.
+_email = environ.Env.email_url_config(env.str("EMAIL_URL", default="dummymail://"))
+EMAIL_BACKEND = _email["EMAIL_BACKEND"]
+EMAIL_HOST = _email.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = _email.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 5  # seconds to connect, and for each answer; below the soft limit of the mail handlers
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ordersite <shop@example.com>")
+
+# --- Pages ------------------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = EMBEDDED or DEBUG
+
+# --- Logs -------------------------------------------------------------------------------------------------------
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "events.correlation.RequestIdFilter"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
+    },
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django.server": {"propagate": True},
+        "celery.redirected": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+        "tornado.access": {"level": "WARNING"},
+    },
+}
+os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")

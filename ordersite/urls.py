@@ -1,0 +1,29 @@
+"""Every path. /api/v1 is the API; what each app serves stands in its own urls.py."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from ordersite.api import problems
+from ordersite.health import LiveView, ReadyView
+
+v1 = [
+    path("", include("users.urls")),
+    path("", include("inventory.urls")),
+    path("", include("orders.urls")),
+    path("", include("analytics.urls")),
+]
+
+urlpatterns = [
+    path("api/v1/", include(v1)),
+    path("health/live", LiveView.as_view()),
+    path("health/ready", ReadyView.as_view()),
+    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+    re_path("", problems.not_found),
+]
+
+handler400 = problems.bad_request
+handler403 = problems.forbidden
+handler404 = problems.not_found
+handler500 = problems.server_error

@@ -1,0 +1,48 @@
+"""What the accounts' endpoints take and give."""
+
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework import serializers
+
+from users.models import User
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    """An account as its owner sees it."""
+
+    class Meta:
+        model = User
+        fields = ["id", "email", "full_name", "created_at"]
+        read_only_fields = ["id", "email", "created_at"]
+
+
+class RegistrationSerializer(serializers.Serializer[Any]):
+    """A new account."""
+
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(max_length=128, trim_whitespace=False)
+    full_name = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Hold the password against the rules, which may look at the rest of the account."""
+        try:
+            validate_password(attrs["password"], User(email=attrs["email"], full_name=attrs["full_name"]))
+        except DjangoValidationError as error:
+            raise serializers.ValidationError({"password": error.messages}) from error
+        return attrs
+
+
+class CredentialsSerializer(serializers.Serializer[Any]):
+    """What a person signs in with."""
+
+    email = serializers.CharField(max_length=254)
+    password = serializers.CharField(max_length=128, trim_whitespace=False)
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    """A bearer token."""
+
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()

@@ -1,0 +1,87 @@
+"""Accounts and sign-in over REST."""
+
+from typing import cast
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from users import services
+from users.models import User
+from users.selectors import users_visible_to
+from users.serializers import CredentialsSerializer, RegistrationSerializer, TokenSerializer, UserSerializer
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class RegistrationView(APIView):
+    """POST /users."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def post(self, request: Request) -> Response:
+        """Register an account."""
+        serializer = RegistrationSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        user = services.register(**serializer.validated_data)
+        return Response(UserSerializer(user).data, status=201, headers={"Location": f"/api/v1/users/{user.id}"})
+
+
+class MeView(APIView):
+    """GET and PATCH /users/me."""
+
+    def get(self, request: Request) -> Response:
+        """Show the caller's account."""
+        return Response(UserSerializer(cast(User, request.user)).data)
+
+    def patch(self, request: Request) -> Response:
+        """Change the caller's name."""
+        serializer = UserSerializer(cast(User, request.user), data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        serializer.save()
+        return Response(serializer.data)
+
+
+class UserView(APIView):
+    """GET /users/{id}."""
+
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """Show an account to its owner or to staff."""
+        return Response(UserSerializer(get_object_or_404(users_visible_to(cast(User, request.user)), pk=user_id)).data)
+
+
+class TokenView(APIView):
+    """POST and DELETE /auth/token."""
+
+    def get_authenticators(self) -> list[object]:  # type: ignore[override]
+        """Look at no token when signing in: an old, dead one must not stand in the way."""
+        return [] if self.request.method == "POST" else super().get_authenticators()  # type: ignore[return-value]
+
+    def get_permissions(self) -> list[object]:  # type: ignore[override]
+        """Let anyone sign in."""
+        return [AllowAny()] if self.request.method == "POST" else super().get_permissions()  # type: ignore[return-value]
+
+    def post(self, request: Request) -> Response:
+        """Sign in."""
+        serializer = CredentialsSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        issued = services.sign_in(**serializer.validated_data)
+        return Response(TokenSerializer(issued).data, headers=NO_STORE)
+
+    def delete(self, request: Request) -> Response:
+        """Make the token of this request dead."""
+        request.auth.delete()
+        return Response(status=204)
+
+
+class TokensView(APIView):
+    """DELETE /auth/tokens."""
+
+    def delete(self, request: Request) -> Response:
+        """Make all of the caller's tokens dead."""
+        services.sign_out_everywhere(cast(User, request.user))
+        return Response(status=204)
