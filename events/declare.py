@@ -51,15 +51,11 @@ def _declare(name: str, shape: Shape, policy: Policy) -> Callable[[HandlerFuncti
 
 def _make_task(handler: Handler) -> None:
     """Register the Celery task that runs the handler: early ack, no retries of Celery's own, no stored result."""
-    @shared_task(
-        name=handler.name,
-        bind=True,
-        queue=handler.consumer,
-        ignore_result=True,
-        soft_time_limit=handler.policy.limits.soft,
-        time_limit=handler.policy.limits.hard,
-    )
+
     def deliver(task: "Task[Any, Any]", delivery_id: str, token: str) -> str:
         return run(handler, UUID(delivery_id), UUID(token), worker=str(task.request.hostname))
 
     deliver.__doc__ = handler.function.__doc__
+    limits = handler.policy.limits
+    options: dict[str, Any] = {"bind": True, "soft_time_limit": limits.soft, "time_limit": limits.hard}
+    shared_task(name=handler.name, queue=handler.consumer, ignore_result=True, **options)(deliver)  # type: ignore[no-untyped-call]

@@ -61,7 +61,7 @@ def start(delivery_id: UUID, token: UUID, *, worker: str) -> Started | None:
     if row is None:
         return None
     *columns, data, waiting = row
-    return Started(*columns, data=json.loads(data), waiting=waiting)  # Django leaves jsonb as text
+    return Started(*(*columns, json.loads(data), waiting))  # Django leaves jsonb as text
 
 
 def hold(started: Started) -> bool:
@@ -162,7 +162,8 @@ def fetch(sql: str, parameters: dict[str, Any]) -> Sequence[Row]:
     """Run one statement and return its rows."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        rows: Sequence[Row] = cursor.fetchall()
+        return rows
 
 
 def _error(error: ErrorText) -> dict[str, str]:

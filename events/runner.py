@@ -118,7 +118,7 @@ def bound_transaction(limits: Limits) -> None:
 
     transaction_timeout came with PostgreSQL 17; older servers bound each statement and each idle spell instead.
     """
-    whole = "transaction_timeout" if connection.pg_version >= 170_000 else "statement_timeout"
+    whole = "transaction_timeout" if server_version() >= 170_000 else "statement_timeout"
     milliseconds = str(int(limits.transaction * 1000))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -126,6 +126,11 @@ def bound_transaction(limits: Limits) -> None:
             " set_config('idle_in_transaction_session_timeout', %s, true)",
             [str(int(limits.lock * 1000)), whole, milliseconds, milliseconds],
         )
+
+
+def server_version() -> int:
+    """Return PostgreSQL's version, as 180006 for 18.6."""
+    return int(connection.cursor().connection.info.server_version)
 
 
 def _fail(handler: Handler, started: Started, error: Exception) -> NoReturn:
@@ -142,7 +147,7 @@ def _fail(handler: Handler, started: Started, error: Exception) -> NoReturn:
     delay = handler.policy.backoff.delay(started.attempts + started.waits)
     logger.warning("%s %s: %r, again in %.1f s", handler.name, started.id, error, delay)
     _report(handler, lambda: deliveries.retry(started, delay=delay, counted=counted, error=describe(error)))
-    raise Retry(exc=error, when=delay) from error
+    raise Retry(exc=error, when=round(delay, 3)) from error  # type: ignore[arg-type]  # it takes any number
 
 
 def _reason_to_die(failure: Failure, started: Started) -> Reason | None:
@@ -170,7 +175,8 @@ def _wait_for_code(started: Started, error: UnknownType) -> NoReturn:
 
 def _report(handler: Handler, write: Callable[[], T]) -> T:
     """Write an outcome down, waiting up to the lease for a database that is away: else its absence would count as
-    the handler's attempt. Raises Retry when it stays away; the lease then brings the delivery back."""
+    the handler's attempt. Raises Retry when it stays away; the lease then brings the delivery back.
+    """
     deadline = time.monotonic() + handler.policy.limits.lease
     while True:
         try:

@@ -1,8 +1,9 @@
 """Publishes delivery messages to Celery's broker through one connection with short time-outs."""
 
+from typing import Any
+
 from celery import Celery
-from kombu import Connection, Producer
-from kombu.exceptions import OperationalError as BrokerError
+from kombu import Connection
 
 from events.claims import Claim, Claimed
 
@@ -18,13 +19,12 @@ class Sender:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._producer: Producer | None = None
+        self._producer: Any = None  # kombu's types know nothing of virtual channels
 
     def length(self, queue: str) -> int:
         """Return the number of messages that wait in the broker's list. Raises BrokerError, OSError."""
-        connection = self._open().connection
-        with connection._reraise_as_library_errors():
-            return int(connection.default_channel.queue_declare(queue=queue, passive=False).message_count)
+        with self._open().connection._reraise_as_library_errors():
+            return int(self._open().channel.queue_declare(queue=queue).message_count)
 
     def send(self, claim: Claim, delivery: Claimed) -> None:
         """Send the message of one delivery; its Celery id is the delivery's. Raises BrokerError, OSError."""
@@ -46,12 +46,9 @@ class Sender:
             connection, self._producer = self._producer.connection, None
             connection.collect(socket_timeout=0.1)
 
-    def _open(self) -> Producer:
+    def _open(self) -> Any:
         if self._producer is None:
             connection: Connection = self._app.connection_for_write(transport_options=TRANSPORT)
             connection.ensure_connection(max_retries=1, timeout=1, interval_start=0)
             self._producer = self._app.amqp.Producer(connection, auto_declare=False)
         return self._producer
-
-
-__all__ = ["BrokerError", "Sender"]

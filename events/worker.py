@@ -16,7 +16,7 @@ from events.models import Reason
 logger = logging.getLogger(__name__)
 
 
-class UnknownHandlers(bootsteps.StartStopStep):  # type: ignore[misc]  # celery-types leaves bootsteps untyped
+class UnknownHandlers(bootsteps.StartStopStep):
     """Gives a delivery whose handler is unknown here back to the relay, uncounted, instead of dropping its message.
 
     The usual cause is a deploy in progress: a newer process publishes for a handler that this worker will have soon.
@@ -30,7 +30,7 @@ class UnknownHandlers(bootsteps.StartStopStep):  # type: ignore[misc]  # celery-
             set_aside_unknown(message)
             celerys_own(body, message, error)
 
-        consumer.on_unknown_task = on_unknown_task
+        setattr(consumer, "on_unknown_task", on_unknown_task)  # noqa: B010 - this instance's, not the class's
 
 
 def set_aside_unknown(message: Any) -> None:

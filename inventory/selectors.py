@@ -45,9 +45,7 @@ def stock_violations() -> list[Violation]:
     moved = _total(Movement.objects.filter(product=OuterRef("product")))
     active = _total(Reservation.objects.filter(product=OuterRef("product"), state=Reservation.State.ACTIVE))
     rows = StockItem.objects.annotate(moved=moved, active=active).exclude(on_hand=F("moved"), reserved=F("active"))
-    return [
-        Violation(*row) for row in rows.values_list("product__sku", "on_hand", "moved", "reserved", "active")
-    ]
+    return [Violation(*row) for row in rows.values_list("product__sku", "on_hand", "moved", "reserved", "active")]
 
 
 def _total(rows: QuerySet[Any]) -> Coalesce:

@@ -1,8 +1,7 @@
 """The catalogue over REST."""
 
-from typing import cast
-
 from django.shortcuts import get_object_or_404
+from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny, IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,10 +19,9 @@ from inventory.serializers import (
     StockAdjustmentSerializer,
     StockSerializer,
 )
-from rest_framework.settings import api_settings
 
 
-class _CatalogueView(APIView):
+class _CatalogueView(GenericAPIView[Product]):
     """Anyone reads, staff write."""
 
     def get_permissions(self) -> list[object]:  # type: ignore[override]
@@ -39,9 +37,8 @@ class ProductListView(_CatalogueView):
         query = ProductQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         products = search(products_of(), query.validated_data.get("search", ""))
-        paginator = api_settings.DEFAULT_PAGINATION_CLASS()
-        page = paginator.paginate_queryset(products.order_by(query.validated_data["ordering"], "id"), request, view=self)
-        return cast(Response, paginator.get_paginated_response(ProductSerializer(page, many=True).data))
+        page = self.paginate_queryset(products.order_by(query.validated_data["ordering"], "id"))
+        return self.get_paginated_response(ProductSerializer(page, many=True).data)
 
     def post(self, request: Request) -> Response:
         """Add a product with no stock."""

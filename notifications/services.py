@@ -67,7 +67,7 @@ def _raise_by_code(code: int, error: Exception) -> None:
     """Raise what the server's answer means: 421 is going away, 4xx is for now, 5xx is for good (RFC 5321, 4.2.1)."""
     if code == 421:
         raise DependencyAway(f"the mail server is going away: {error}") from error
-    if 500 <= code:
+    if code >= 500:
         raise Refused(f"the mail server refuses this mail: {error}") from error
     raise error
 

@@ -65,9 +65,7 @@ class OrderAdmin(ReadOnly, admin.ModelAdmin[Order]):
         """Cancel the chosen orders."""
         self._each(request, orders, lambda order: cancel_order(order, by="staff"), "cancelled")
 
-    def _each(
-        self, request: HttpRequest, orders: QuerySet[Order], step: Callable[[Order], Any], done: str
-    ) -> None:
+    def _each(self, request: HttpRequest, orders: QuerySet[Order], step: Callable[[Order], Any], done: str) -> None:
         count = 0
         for order in orders:
             try:

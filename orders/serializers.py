@@ -42,7 +42,9 @@ class ItemSerializer(serializers.Serializer[Any]):
 class NewOrderSerializer(serializers.Serializer[Any]):
     """An order to place."""
 
-    items = ItemSerializer(many=True, allow_empty=False, max_length=MAX_LINES)
+    items: "serializers.ListSerializer[Any]" = serializers.ListSerializer(
+        child=ItemSerializer(), allow_empty=False, max_length=MAX_LINES
+    )
 
 
 class LineSerializer(serializers.ModelSerializer[OrderLine]):

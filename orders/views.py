@@ -5,11 +5,11 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import IsAdminUser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from events.selectors import history_of
@@ -35,7 +35,7 @@ def _order(request: Request, order_id: UUID) -> Order:
     return get_object_or_404(orders_visible_to(_user(request)), pk=order_id)
 
 
-class OrderListView(APIView):
+class OrderListView(GenericAPIView[Order]):
     """GET and POST /orders."""
 
     def get(self, request: Request) -> Response:
@@ -46,9 +46,8 @@ class OrderListView(APIView):
         newest_first = filters.pop("ordering") == "-created_at"
         orders = matching(orders_visible_to(_user(request)), **filters)
         order_by = ["-created_at", "-id"] if newest_first else ["created_at", "id"]
-        paginator = api_settings.DEFAULT_PAGINATION_CLASS()
-        page = paginator.paginate_queryset(orders.order_by(*order_by), request, view=self)
-        return cast(Response, paginator.get_paginated_response(OrderSerializer(page, many=True).data))
+        page = self.paginate_queryset(orders.order_by(*order_by))
+        return self.get_paginated_response(OrderSerializer(page, many=True).data)
 
     def post(self, request: Request) -> HttpResponse:
         """Place an order. With an Idempotency-Key, at most one however often the request is sent."""

@@ -56,5 +56,3 @@ def broker_answers() -> bool:
             return bool(client.ping())
     except (redis.RedisError, OSError):
         return False
-
-

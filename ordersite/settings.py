@@ -22,7 +22,7 @@ if DEBUG and (DATA_DIR / "environment").is_file():
 
 
 def _required(name: str, example: str) -> str:
-    value = env.str(name, default="")
+    value = str(env.str(name, default=""))
     if not value:
         raise SystemExit(
             f"ordersite: {name} is not set. Set it (for example {name}={example}), or use `make run`, which"

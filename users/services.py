@@ -53,4 +53,5 @@ def sign_out_everywhere(user: User) -> None:
 
 def purge_expired_tokens() -> int:
     """Delete tokens that have expired; return how many."""
-    return AuthToken.objects.filter(expiry__lt=timezone.now()).delete()[0]
+    deleted: int = AuthToken.objects.filter(expiry__lt=timezone.now()).delete()[0]
+    return deleted

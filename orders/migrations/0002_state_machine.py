@@ -14,7 +14,8 @@ BEGIN
         ('pending', 'confirmed'), ('pending', 'rejected'), ('pending', 'cancelled'),
         ('confirmed', 'fulfilled'), ('confirmed', 'cancelled')
     ) THEN
-        RAISE EXCEPTION 'order % cannot go from % to %', OLD.id, OLD.status, NEW.status USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'order % cannot go from % to %', OLD.id, OLD.status, NEW.status
+            USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$;

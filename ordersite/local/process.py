@@ -113,9 +113,7 @@ class Process:
         reader = threading.Thread(target=self._forward, args=(child.stdout,), daemon=True)
         reader.start()
         status = child.wait()
-        signal_group(
-            child.pid, signal.SIGKILL
-        )  # what it started must not live on with its port and its locks
+        signal_group(child.pid, signal.SIGKILL)  # what it started must not live on with its port and its locks
         self._guard.forget(child.pid)
         reader.join(LAST_WORDS)
         return f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"

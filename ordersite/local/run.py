@@ -73,9 +73,7 @@ def run(settings: Settings) -> None:
         supervise(supervisor, settings, log, environment)
 
 
-def supervise(
-    supervisor: Supervisor, settings: Settings, log: PrefixedLog, environment: dict[str, str]
-) -> None:
+def supervise(supervisor: Supervisor, settings: Settings, log: PrefixedLog, environment: dict[str, str]) -> None:
     """This function will start the web, then the others, and say when the web is ready; it never returns."""
     supervisor.processes["web"].start()
     deadline = time.monotonic() + WEB_HEAD_START

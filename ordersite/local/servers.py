@@ -49,9 +49,7 @@ class Server:
         while not self._answers():
             if time.monotonic() > deadline:
                 name = self._process.command.name
-                raise LocalError(
-                    f"{name} does not answer after {START_SECONDS:g} s; its own lines above say why"
-                )
+                raise LocalError(f"{name} does not answer after {START_SECONDS:g} s; its own lines above say why")
             time.sleep(POLL)
 
     def stop(self) -> None:

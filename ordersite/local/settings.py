@@ -69,16 +69,12 @@ def lock(data_dir: Path) -> int:
         data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise LocalError(
-            f"DATA_DIR={data_dir} cannot be written: {error.strerror}. Set another DATA_DIR"
-        ) from None
+        raise LocalError(f"DATA_DIR={data_dir} cannot be written: {error.strerror}. Set another DATA_DIR") from None
     deadline = time.monotonic() + PREVIOUS_RUN_SECONDS
     while not try_lock(descriptor):
         owner = os.pread(descriptor, 20, 0).decode()
         if is_alive(owner) or time.monotonic() > deadline:
-            raise LocalError(
-                f"Another `make run` (process {owner}) uses {data_dir}: stop it, or set another DATA_DIR"
-            )
+            raise LocalError(f"Another `make run` (process {owner}) uses {data_dir}: stop it, or set another DATA_DIR")
         time.sleep(POLL)
     os.truncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)

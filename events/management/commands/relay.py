@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT, then end after the turn at hand."""
-        relay = Relay(current_app._get_current_object())
+        relay = Relay(current_app)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop())
         self.stdout.write("relay: ready")

@@ -1,0 +1,35 @@
+"""A pytest plugin: starts PostgreSQL and Valkey for the test run where no DATABASE_URL and BROKER_URL are given.
+
+It acts when it is loaded, since pytest-django reads the settings before any hook of a conftest runs.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from ordersite.local.servers import VARIABLES, Servers, start_servers
+
+SECRET_KEY = "only-for-tests-" + "x" * 40
+
+
+def _log(name: str, line: str) -> None:
+    LOG.write(f"{name}: {line}\n")
+
+
+def _start() -> Servers | None:
+    missing = [variable for variable in VARIABLES if not os.environ.get(variable)]
+    if not missing:
+        return None
+    servers = start_servers(FOLDER, log=_log, variables=missing)
+    atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+    atexit.register(servers.stop)
+    os.environ.update(servers.urls)
+    return servers
+
+
+FOLDER = Path(tempfile.mkdtemp(prefix="ordersite-test-"))
+LOG = (FOLDER / "servers.log").open("w", buffering=1)
+os.environ.setdefault("SECRET_KEY", SECRET_KEY)
+SERVERS = _start()
