@@ -15,11 +15,11 @@ def banner(settings: Settings, *, flower_auth: str) -> str:
     return f"""
 ordersite is ready. Ctrl-C stops it; the next `make run` goes on with the same data.
 
-  API     {web}/api/v1/products      its page: {web}/api/docs
-  Admin   {web}/admin/               admin@example.com (staff), password: {settings.demo_password}
-  Flower  http://127.0.0.1:{settings.flower_port}/                    user:password: {flower_auth}
+  API     {web}/api/docs
+  Admin   {web}/admin/  sign in: admin@example.com / {settings.demo_password}
+  Flower  http://127.0.0.1:{settings.flower_port}/  sign in: {flower_auth.replace(":", " / ", 1)}
 
-Place an order as ada@example.com (same password):
+Paste this to place an order as a customer (ada@example.com / {settings.demo_password}):
 
 {curl(web, settings.demo_password)}
 

@@ -1,6 +1,7 @@
 """What `make run` is told by the environment, and what it keeps in DATA_DIR."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -53,9 +54,9 @@ def check_ports(ports: Mapping[str, int]) -> None:
             try:
                 held.enter_context(socket.create_server(("127.0.0.1", port)))
             except OSError as error:
+                why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
                 raise LocalError(
-                    f"Port {port} ({variable}) cannot be had: {os.strerror(error.errno or 0)}. "
-                    f"Stop what uses it, or choose another: {variable}={port + 1} make run"
+                    f"Port {port} {why}: stop what uses it, or choose another one with {variable}=..."
                 ) from None
 
 

@@ -1,0 +1,81 @@
+"""What the bus's tests share. They play the relay's and the worker's parts by hand, on the real database."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+
+from events import claims, runner
+from events.catalogue import EventData, Line, OrderCancelledV1, OrderCreatedV1
+from events.handlers import Handler, Shape
+from events.models import Delivery
+from events.policy import make_policy
+from events.publishing import publish
+
+LINE = Line(sku="A", name="An A", quantity=1, unit_price="2.00", line_total="2.00")  # type: ignore[arg-type]
+
+
+def order_data(order_id: UUID) -> dict[str, Any]:
+    return {
+        "order_id": order_id,
+        "number": "O-1",
+        "user_id": uuid4(),
+        "currency": "EUR",
+        "total": "2.00",
+        "items": (LINE,),
+    }
+
+
+def order_created(order_id: UUID | None = None) -> OrderCreatedV1:
+    return OrderCreatedV1(**order_data(order_id or uuid4()))
+
+
+def order_cancelled(order_id: UUID) -> OrderCancelledV1:
+    return OrderCancelledV1(**order_data(order_id), reason="customer")
+
+
+def published(*events: EventData) -> list[UUID]:
+    with transaction.atomic():
+        return publish(*events)
+
+
+def handler(
+    function: Callable[[Any], None], name: str = "inventory.reserve_items", shape: Shape = Shape.EFFECT, **policy: Any
+) -> Handler:
+    """A handler of an existing name with other code, as a new release would bring."""
+    return Handler(name, function, shape, make_policy(**policy))
+
+
+def nothing(event: Any) -> None:
+    """A handler that succeeds."""
+
+
+def claimed(queue: str = "inventory") -> tuple[UUID, UUID]:
+    """Claim the one delivery that is due; return its id and token, as a message would carry them."""
+    claim = claims.claim(queue, 1)
+    assert claim is not None, f"nothing is due in {queue}"
+    return claim.deliveries[0].id, claim.token
+
+
+def run(the_handler: Handler, queue: str = "inventory") -> str:
+    """Claim the one delivery that is due and run it with this handler."""
+    delivery_id, token = claimed(queue)
+    return runner.run(the_handler, delivery_id, token, worker="test")
+
+
+def only(**filters: Any) -> Delivery:
+    return Delivery.objects.get(**filters)
+
+
+def make_due(**filters: Any) -> None:
+    """Let the back-off of these deliveries be over."""
+    Delivery.objects.filter(**filters, state="pending", due_at__isnull=False).update(due_at="2020-01-01T00:00:00Z")
+
+
+def waiting_for_locks() -> int:
+    """Return how many of our connections wait for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        row = cursor.fetchone()
+    return int(row[0])

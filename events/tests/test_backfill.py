@@ -1,0 +1,40 @@
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from events import backfill as module
+from events.backfill import NotSubscribed, backfill
+from events.models import Delivery
+from events.tests.helpers import order_cancelled, order_created, published
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_new_handler_gets_what_it_missed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 2)
+    for _ in range(5):
+        data = order_created()
+        published(data, order_cancelled(data.order_id))
+    before = set(Delivery.objects.filter(handler="analytics.track_order").values_list("event_id", "handler"))
+    Delivery.objects.filter(handler="analytics.track_order").delete()
+    assert sum(backfill("analytics.track_order")) == 10
+    after = Delivery.objects.filter(handler="analytics.track_order")
+    assert set(after.values_list("event_id", "handler")) == before
+    assert {(d.state, d.queue, d.attempts) for d in after} == {("pending", "analytics", 0)}
+    assert sum(backfill("analytics.track_order")) == 0
+
+
+def test_a_handler_that_is_subscribed_to_nothing_is_refused() -> None:
+    with pytest.raises(NotSubscribed):
+        list(backfill("analytics.unheard_of"))
+    with pytest.raises(CommandError, match="subscribed to no event"):
+        call_command("events", "backfill", "analytics.unheard_of")
+
+
+def test_the_command_tells_how_many_it_made() -> None:
+    published(order_created())
+    Delivery.objects.all().delete()
+    out = StringIO()
+    call_command("events", "backfill", "inventory.reserve_items", stdout=out)
+    assert "done: 1 deliveries made for inventory.reserve_items" in out.getvalue()

@@ -1,0 +1,55 @@
+import errno
+import socket
+
+import pytest
+from django.db import OperationalError, connection
+
+from events.errors import Failure, classify, is_deadlock
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(),
+        ConnectionResetError(),
+        TimeoutError(),
+        socket.gaierror(),
+        OSError(errno.EHOSTUNREACH, "no route"),
+    ],
+)
+def test_a_host_that_cannot_be_reached_is_away(error: Exception) -> None:
+    assert classify(error) is Failure.AWAY
+
+
+def test_a_full_disk_of_ours_is_not_a_host_that_is_away() -> None:
+    assert classify(OSError(errno.ENOSPC, "disk full")) is Failure.TRANSIENT
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("state", "failure"),
+    [
+        ("08006", Failure.AWAY),
+        ("53300", Failure.AWAY),
+        ("57P01", Failure.AWAY),
+        ("57014", Failure.TRANSIENT),
+        ("55P03", Failure.TRANSIENT),
+    ],
+)
+def test_postgresqls_own_errors_are_told_apart_by_their_sqlstate(state: str, failure: Failure) -> None:
+    error = raised(state)
+    assert classify(error) is failure
+    assert not is_deadlock(error)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+def test_a_deadlock_and_a_serialization_failure_may_be_run_again(state: str) -> None:
+    assert is_deadlock(raised(state))
+
+
+def raised(state: str) -> Exception:
+    """Have PostgreSQL raise this error."""
+    with pytest.raises(OperationalError) as caught, connection.cursor() as cursor:
+        cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{state}'; END $$")
+    return caught.value

@@ -1,0 +1,89 @@
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from celery.exceptions import Retry
+
+from events import claims, sweeps
+from events.errors import PermanentError
+from events.models import Delivery
+from events.tests.helpers import handler, make_due, nothing, only, order_cancelled, order_created, published, run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def fail(event: Any) -> None:
+    raise ValueError("no luck")
+
+
+def fail_for_good(event: Any) -> None:
+    raise PermanentError("bad data")
+
+
+@pytest.fixture
+def order_id() -> UUID:
+    """An order that was placed and cancelled, with nothing handled yet."""
+    order_id = uuid4()
+    published(order_created(order_id), order_cancelled(order_id))
+    return order_id
+
+
+def release() -> Delivery:
+    return only(handler="inventory.release_items")
+
+
+def test_what_a_retrying_delivery_holds_is_parked_and_woken_when_it_is_done(order_id: UUID) -> None:
+    with pytest.raises(Retry):
+        run(handler(fail))
+    assert release().due_at is None
+    make_due(handler="inventory.reserve_items")
+    run(handler(nothing))
+    assert release().due_at is not None
+    assert run(handler(nothing)) == "done at attempt 1"
+
+
+def test_other_consumers_of_the_subject_go_on(order_id: UUID) -> None:
+    with pytest.raises(Retry):
+        run(handler(fail))
+    run(handler(nothing, name="analytics.track_order"), "analytics")
+    run(handler(nothing, name="analytics.track_order"), "analytics")
+    assert Delivery.objects.filter(consumer="analytics", state="done").count() == 2
+
+
+def test_behind_a_dead_letter_of_inventory_the_next_stays_parked(order_id: UUID) -> None:
+    with pytest.raises(PermanentError):
+        run(handler(fail_for_good))
+    sweeps.sweep()
+    assert release().due_at is None
+    assert claims.claim("inventory", 10) is None
+
+
+def test_a_dead_letter_of_notifications_is_passed_by(order_id: UUID) -> None:
+    with pytest.raises(PermanentError):
+        run(handler(fail_for_good, name="notifications.send_order_received"), "notifications")
+    assert run(handler(nothing, name="notifications.send_order_cancelled"), "notifications").startswith("done")
+
+
+def test_a_parked_delivery_that_nobody_woke_is_found_by_the_sweep(order_id: UUID) -> None:
+    run(handler(nothing))
+    Delivery.objects.filter(handler="inventory.release_items").update(due_at=None)
+    sweeps.wake_missed(after=UUID(int=0))
+    assert release().due_at is not None
+
+
+def test_the_sweep_leaves_alone_what_has_to_wait(order_id: UUID) -> None:
+    Delivery.objects.filter(handler="inventory.release_items").update(due_at=None)
+    sweeps.wake_missed(after=UUID(int=0))
+    assert release().due_at is None
+
+
+def test_the_sweep_goes_through_many_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "CHUNK", 2)
+    for _ in range(5):
+        published(order_created())
+    Delivery.objects.filter(consumer="inventory").update(due_at=None)
+    after = UUID(int=0)
+    for _ in range(3):
+        after = sweeps.wake_missed(after=after)
+    assert after == UUID(int=0)
+    assert not Delivery.objects.filter(consumer="inventory", due_at=None).exists()

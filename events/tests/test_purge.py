@@ -1,0 +1,28 @@
+import pytest
+from django.db import connection
+
+from events import purge as module
+from events.models import Delivery, Event
+from events.purge import purge_done
+from events.tests.helpers import order_created, published
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def age(days: int, **filters: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now() - make_interval(days => %s)", [days])
+        row = cursor.fetchone()
+    Delivery.objects.filter(**filters).update(state="done", handled_at=row[0])  # type: ignore[misc]
+
+
+def test_it_deletes_what_was_done_long_ago_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 2)
+    for _ in range(3):
+        published(order_created())
+    age(91, consumer="inventory")
+    age(89, consumer="analytics")
+    assert purge_done(older_than_days=90) == 3
+    left = set(Delivery.objects.values_list("consumer", "state"))
+    assert left == {("analytics", "done"), ("notifications", "pending")}
+    assert Event.objects.count() == 3

@@ -1,0 +1,150 @@
+import json
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+import redis
+from celery import Celery
+from django.conf import settings
+from kombu.exceptions import OperationalError as BrokerError
+
+from events import relay as module
+from events.models import Delivery
+from events.relay import Relay
+from events.subscriptions import Consumer, Map, the_map
+from events.tests.helpers import only, order_created, published
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NAME = "inventory.reserve_items"
+REFUSING = "redis://127.0.0.1:1/0"  # nothing listens on port 1
+
+
+@pytest.fixture
+def broker() -> Iterator["redis.Redis[bytes]"]:
+    """The real broker, in a database of its own number, empty before and after."""
+    client = redis.Redis.from_url(broker_url())
+    client.flushdb()
+    yield client
+    client.flushdb()
+    client.close()
+
+
+def broker_url() -> str:
+    return settings.BROKER_URL.rsplit("/", 1)[0] + "/7"
+
+
+@pytest.fixture
+def relay(broker: object) -> Iterator[Relay]:
+    relay = Relay(Celery(broker=broker_url()))
+    yield relay
+    relay._sender.close()
+
+
+def messages(broker: "redis.Redis[bytes]", queue: str = "inventory") -> list[dict[str, object]]:
+    return [json.loads(raw) for raw in broker.lrange(queue, 0, -1)]
+
+
+def test_it_sends_a_message_that_carries_the_id_and_the_token_only(relay: Relay, broker: "redis.Redis[bytes]") -> None:
+    published(order_created())
+    assert relay.turn() == 3
+    (message,) = messages(broker)
+    delivery = only(handler=NAME)
+    headers = message["headers"]
+    assert isinstance(headers, dict)
+    assert (headers["task"], headers["id"], headers["retries"]) == (NAME, str(delivery.id), 0)
+    assert headers["argsrepr"] == repr([str(delivery.id), str(delivery.token)])
+    assert delivery.state == "leased"
+
+
+def test_the_celery_id_stays_and_the_retries_grow_with_the_attempts(relay: Relay, broker: "redis.Redis[bytes]") -> None:
+    published(order_created())
+    Delivery.objects.filter(handler=NAME).update(attempts=2, waits=1)
+    relay.turn()
+    (message,) = messages(broker)
+    headers = message["headers"]
+    assert isinstance(headers, dict)
+    assert headers["retries"] == 3
+
+
+def test_it_routes_by_the_delivery_and_not_by_the_map(relay: Relay, broker: "redis.Redis[bytes]") -> None:
+    published(order_created())
+    Delivery.objects.filter(handler=NAME).update(handler="later.handler", consumer="later", queue="later")
+    relay.turn()
+    assert len(messages(broker, "later")) == 1
+
+
+def test_it_sends_no_more_than_the_bound_of_what_is_out(
+    relay: Relay, broker: "redis.Redis[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded(monkeypatch, in_flight=5)
+    for _ in range(8):
+        published(order_created())
+    relay.turn()
+    relay.turn()
+    assert Delivery.objects.filter(queue="inventory", state="leased").count() == 5
+    assert len(messages(broker)) == 5
+
+
+def test_it_sends_nothing_while_the_brokers_list_is_full(
+    relay: Relay, broker: "redis.Redis[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded(monkeypatch, in_flight=5)
+    published(order_created())
+    broker.rpush("inventory", *["stale"] * 5)
+    relay.turn()
+    assert only(handler=NAME).state == "pending"
+    broker.delete("inventory")
+    relay.turn()
+    assert only(handler=NAME).state == "leased"
+
+
+def bounded(monkeypatch: pytest.MonkeyPatch, *, in_flight: int) -> None:
+    the = the_map()
+    consumers = {name: Consumer(dead_holds=True, in_flight=in_flight) for name in the.consumers}
+    changed = Map(the.subscriptions, consumers, the.compensations)
+    monkeypatch.setattr(module, "the_map", lambda: changed)
+
+
+def test_a_broker_that_refuses_costs_no_lease_and_no_attempt() -> None:
+    published(order_created())
+    relay = Relay(Celery(broker=REFUSING))
+    with pytest.raises((BrokerError, OSError)):
+        relay.turn()
+    assert set(Delivery.objects.values_list("state", "attempts")) == {("pending", 0)}
+
+
+def test_a_broker_that_goes_away_between_two_messages_costs_only_what_was_not_sent(
+    relay: Relay, broker: "redis.Redis[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        published(order_created())
+    whole = relay._sender.send
+    sent: list[UUID] = []
+
+    def send(claim: module.Claim, delivery: object) -> None:
+        if len(sent) == 1:
+            relay._sender._app.conf.broker_write_url = REFUSING
+            relay._sender.close()
+        whole(claim, delivery)  # type: ignore[arg-type]
+        sent.append(uuid4())
+
+    monkeypatch.setattr(relay._sender, "send", send)
+    with pytest.raises((BrokerError, OSError)):
+        relay.turn()
+    assert len(sent) == 1
+    assert Delivery.objects.filter(state="leased").count() == 1
+    assert set(Delivery.objects.filter(state="pending").values_list("attempts", flat=True)) == {0}
+
+
+def test_it_stops_when_it_is_told_to(relay: Relay, broker: object) -> None:
+    published(order_created())
+    relay.stop()
+    relay.run()
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"pending"}
+
+
+def test_its_pauses_double_up_to_the_longest_and_start_again() -> None:
+    pause = module.Pause()
+    assert [pause.next() for _ in range(7)] == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+    pause.reset()
+    assert pause.next() == 0.25

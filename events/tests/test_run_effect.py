@@ -1,0 +1,247 @@
+import threading
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from celery.exceptions import Retry, SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+
+from events import claims, deliveries, runner
+from events.errors import DependencyAway, PermanentError
+from events.models import Delivery, Event, SubjectCounter
+from events.publishing import publish
+from events.tests import helpers
+from events.tests.helpers import claimed, handler, make_due, nothing, only, order_created, published, run
+from events.tests.waiting import until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NAME = "inventory.reserve_items"
+
+
+def leave_a_mark(event: Any) -> None:
+    """An effect that shows how often it was applied."""
+    SubjectCounter.objects.get_or_create(subject=event.id, defaults={"last": 0})
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE events_subjectcounter SET last = last + 1 WHERE subject = %s", [event.id])
+
+
+def marks() -> int:
+    return sum(SubjectCounter.objects.filter(subject__in=Event.objects.values("id")).values_list("last", flat=True))
+
+
+def raising(error: BaseException) -> Any:
+    def function(event: Any) -> None:
+        leave_a_mark(event)
+        raise error
+
+    return function
+
+
+def test_an_effect_and_its_done_mark_are_committed_together() -> None:
+    published(order_created())
+    assert run(handler(leave_a_mark)) == "done at attempt 1"
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.attempts, delivery.token, marks()) == ("done", 1, None, 1)
+    assert delivery.handled_at is not None
+
+
+def test_twenty_copies_of_a_message_at_once_make_one_attempt_and_one_effect() -> None:
+    published(order_created())
+    delivery_id, token = claimed()
+    answers: list[str] = []
+
+    def worker() -> None:
+        answers.append(runner.run(handler(leave_a_mark), delivery_id, token, worker="test"))
+        connection.close()
+
+    threads = [threading.Thread(target=worker) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(answer[:5] for answer in answers) == ["done "] + ["stale"] * 19
+    assert (only(handler=NAME).attempts, marks()) == (1, 1)
+
+
+def test_a_message_with_an_old_token_does_nothing() -> None:
+    published(order_created())
+    delivery_id, _ = claimed()
+    assert runner.run(handler(leave_a_mark), delivery_id, uuid4(), worker="test").startswith("stale")
+    assert (only(handler=NAME).state, only(handler=NAME).attempts, marks()) == ("leased", 0, 0)
+
+
+def test_an_error_rolls_the_effect_back_and_the_delivery_is_due_again_later() -> None:
+    published(order_created())
+    with pytest.raises(Retry):
+        run(handler(raising(ValueError("no luck"))))
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.attempts, delivery.waits, marks()) == ("pending", 1, 0, 0)
+    assert delivery.error_type == "builtins.ValueError"
+    assert delivery.error_message == "no luck"
+    assert "raise error" in delivery.error_traceback
+    assert claims.claim("inventory", 1) is None
+    make_due(handler=NAME)
+    assert run(handler(leave_a_mark)) == "done at attempt 2"
+    assert marks() == 1
+
+
+def test_a_permanent_error_makes_a_dead_letter_at_once() -> None:
+    published(order_created())
+    with pytest.raises(PermanentError):
+        run(handler(raising(PermanentError("bad data"))))
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.reason, delivery.attempts, marks()) == ("dead", "permanent_error", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(ValueError(), "attempts_exhausted"), (SoftTimeLimitExceeded(), "timed_out")]
+)
+def test_with_its_attempts_spent_a_delivery_is_dead(error: Exception, reason: str) -> None:
+    published(order_created())
+    limit = only(handler=NAME).max_attempts
+    for _ in range(limit - 1):
+        make_due(handler=NAME)
+        with pytest.raises(Retry):
+            run(handler(raising(error)))
+    make_due(handler=NAME)
+    with pytest.raises(type(error)):
+        run(handler(raising(error)))
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.reason, delivery.attempts) == ("dead", reason, limit)
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), TimeoutError(), DependencyAway("down")])
+def test_a_dependency_that_is_away_costs_no_attempt(error: Exception) -> None:
+    published(order_created())
+    for _ in range(only(handler=NAME).max_attempts + 2):
+        make_due(handler=NAME)
+        with pytest.raises(Retry):
+            run(handler(raising(error)))
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.attempts) == ("pending", 0)
+    assert delivery.waits == delivery.max_attempts + 2
+
+
+def test_a_dependency_that_is_away_for_too_long_counts() -> None:
+    published(order_created())
+    Delivery.objects.update(waiting_since="2020-01-01T00:00:00Z")
+    with pytest.raises(Retry):
+        run(handler(raising(ConnectionRefusedError())))
+    assert only(handler=NAME).attempts == 1
+
+
+def test_a_deadlock_is_retried_without_a_new_attempt() -> None:
+    published(order_created())
+    rows = [SubjectCounter.objects.create(subject=uuid4(), last=0).subject for _ in range(2)]
+    first_lock, tries = threading.Event(), []
+
+    def touch(subject: object) -> None:
+        SubjectCounter.objects.filter(subject=subject).update(last=1)
+
+    def opponent() -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL deadlock_timeout = '30s'")  # so that the handler is the victim
+            touch(rows[1])
+            first_lock.wait(10)
+            touch(rows[0])
+        connection.close()
+
+    def crossing(event: Any) -> None:
+        tries.append(1)
+        touch(rows[0])
+        if len(tries) == 1:
+            first_lock.set()
+            until("the opponent waits for us", lambda: helpers.waiting_for_locks() == 1)
+        touch(rows[1])
+
+    thread = threading.Thread(target=opponent)
+    thread.start()
+    assert run(handler(crossing)) == "done at attempt 1"
+    thread.join(10)
+    assert len(tries) == 2
+
+
+def test_a_worker_that_lost_its_lease_commits_nothing() -> None:
+    published(order_created())
+
+    delivery_id, token = claimed()
+    started = deliveries.start(delivery_id, token, worker="frozen")
+    assert started is not None
+    Delivery.objects.filter(pk=delivery_id).update(token=uuid4())
+    with pytest.raises(runner.Superseded):
+        runner._run_effect(handler(leave_a_mark), started, runner.receive(started))
+    assert marks() == 0
+
+
+def test_a_frozen_transaction_loses_its_locks_before_its_lease_is_over() -> None:
+    published(order_created())
+    slow = handler(lambda event: connection.cursor().execute("SELECT pg_sleep(20)") and None, lease=2)
+    with pytest.raises(Retry):
+        run(slow)
+    assert only(handler=NAME).state == "pending"
+
+
+def test_a_type_that_this_code_does_not_know_waits_uncounted_and_is_dead_after_its_grace() -> None:
+    (event_id,) = published(order_created())
+    Event.objects.filter(pk=event_id).update(type="order.created.v9")
+    with pytest.raises(Retry):
+        run(handler(nothing))
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.attempts) == ("pending", 0)
+    Delivery.objects.filter(handler=NAME).update(waiting_since="2020-01-01T00:00:00Z")
+    make_due(handler=NAME)
+    with pytest.raises(Exception, match=r"order\.created\.v9"):
+        run(handler(nothing))
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.reason, delivery.attempts) == ("dead", "unknown_type", 0)
+
+
+def test_data_that_do_not_fit_their_type_are_a_permanent_error() -> None:
+    (event_id,) = published(order_created())
+    Event.objects.filter(pk=event_id).update(data={"order_id": "not an id"})
+    with pytest.raises(PermanentError):
+        run(handler(nothing))
+    assert only(handler=NAME).reason == "permanent_error"
+
+
+def test_what_a_handler_publishes_belongs_to_the_same_request() -> None:
+    from events.correlation import correlated
+
+    with correlated("request-8"):
+        published(order_created())
+    run(handler(lambda event: publish(order_created()) and None))
+    assert set(Event.objects.values_list("correlation_id", flat=True)) == {"request-8"}
+
+
+def test_the_error_text_of_a_dead_letter_is_bounded() -> None:
+    published(order_created())
+    with pytest.raises(PermanentError):
+        run(handler(raising(PermanentError("x" * 100_000 + "\0"))))
+    assert len(only(handler=NAME).error_message) == runner.MESSAGE_LIMIT
+
+
+def test_a_lock_that_is_never_given_ends_the_attempt_in_time() -> None:
+    published(order_created())
+    row = SubjectCounter.objects.create(subject=uuid4(), last=0)
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            SubjectCounter.objects.select_for_update().get(pk=row.pk)
+            held.set()
+            release.wait(20)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(10)
+    waiting = handler(lambda event: SubjectCounter.objects.filter(pk=row.pk).update(last=1) and None, lease=2)
+    with pytest.raises(Retry) as caught:
+        run(waiting)
+    release.set()
+    thread.join(10)
+    assert isinstance(caught.value.exc, OperationalError)
+    assert only(handler=NAME).attempts == 1
+    assert settings.EVENTS["LEASE"] > 2

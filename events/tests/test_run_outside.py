@@ -1,0 +1,71 @@
+import threading
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from celery.exceptions import Retry
+from django.db import connection
+
+from events.handlers import Shape
+from events.models import Delivery
+from events.tests.helpers import handler, only, order_created, published, run
+from events.tests.waiting import until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NAME = "notifications.send_order_received"
+
+
+def outside(function: Any, **policy: Any) -> Any:
+    return handler(function, name=NAME, shape=Shape.OUTSIDE, **policy)
+
+
+def lease_until() -> datetime:
+    found = only(handler=NAME).lease_until
+    assert found is not None
+    return found
+
+
+def test_it_acts_with_no_transaction_open_and_is_done_afterwards() -> None:
+    published(order_created())
+    seen: list[bool] = []
+    assert run(outside(lambda event: seen.append(connection.in_atomic_block)), "notifications").startswith("done")
+    assert seen == [False]
+    assert only(handler=NAME).state == "done"
+
+
+def test_its_lease_is_renewed_while_it_works() -> None:
+    published(order_created())
+
+    def work(event: Any) -> None:
+        before = lease_until()
+        until("the lease is renewed", lambda: lease_until() > before)
+
+    assert run(outside(work, lease=1), "notifications").startswith("done")
+
+
+def test_no_thread_is_left_behind() -> None:
+    published(order_created())
+    run(outside(lambda event: None), "notifications")
+    assert "lease-keeper" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_worker_that_lost_the_delivery_does_not_finish_it() -> None:
+    published(order_created())
+
+    def lose_it(event: Any) -> None:
+        Delivery.objects.filter(handler=NAME).update(token=uuid4())
+
+    assert run(outside(lose_it), "notifications").startswith("superseded")
+    assert only(handler=NAME).state == "running"
+
+
+def test_an_error_makes_it_due_again() -> None:
+    published(order_created())
+
+    def fail(event: Any) -> None:
+        raise ValueError("no luck")
+
+    with pytest.raises(Retry):
+        run(outside(fail), "notifications")
+    assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("pending", 1)
