@@ -10,7 +10,7 @@ class DailySales(models.Model):
     currency = models.CharField(max_length=3)
     status = models.CharField(max_length=10)
     orders = models.PositiveIntegerField(default=0)
-    amount = models.DecimalField(max_digits=16, decimal_places=2, default=0)
+    amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
 
     class Meta:
         verbose_name_plural = "daily sales"
@@ -28,7 +28,7 @@ class DailyProductSales(models.Model):
     currency = models.CharField(max_length=3)
     status = models.CharField(max_length=10)
     quantity = models.PositiveIntegerField(default=0)
-    amount = models.DecimalField(max_digits=16, decimal_places=2, default=0)
+    amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
 
     class Meta:
         verbose_name_plural = "daily product sales"

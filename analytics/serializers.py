@@ -34,4 +34,4 @@ class DailySalesSerializer(serializers.Serializer[Any]):
     status = serializers.CharField()
     currency = serializers.CharField()
     orders = serializers.IntegerField()
-    amount = serializers.DecimalField(max_digits=16, decimal_places=2)
+    amount = serializers.DecimalField(max_digits=20, decimal_places=2)

@@ -10,12 +10,19 @@ from rest_framework.exceptions import APIException
 from events.admin import ReadOnly
 from inventory import stock
 from inventory.models import Movement, Product, Reservation, StockItem
+from inventory.stock import MAX_ADJUSTMENT
 
 
 class ProductForm(forms.ModelForm[Product]):
     """A product, and pieces to add to its stock."""
 
-    add_pieces = forms.IntegerField(required=False, initial=0, help_text="Pieces that came (or, negative, went).")
+    add_pieces = forms.IntegerField(
+        required=False,
+        initial=0,
+        min_value=-MAX_ADJUSTMENT,
+        max_value=MAX_ADJUSTMENT,
+        help_text="Pieces that came (or, negative, went).",
+    )
     reason = forms.CharField(required=False, max_length=200, help_text="Why the stock changes.")
 
     class Meta:

@@ -34,8 +34,8 @@ class StockItem(models.Model):
     """How many pieces of a product there are, and how many of them are set aside for orders."""
 
     product = models.OneToOneField(Product, on_delete=models.PROTECT, primary_key=True, related_name="stock")
-    on_hand = models.IntegerField(default=0)
-    reserved = models.IntegerField(default=0)
+    on_hand = models.BigIntegerField(default=0)
+    reserved = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [

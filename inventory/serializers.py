@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from inventory.models import Product
+from inventory.stock import MAX_ADJUSTMENT
 
 ORDERINGS = ["sku", "-sku", "name", "-name", "price", "-price"]
 
@@ -51,7 +52,7 @@ class ProductQuerySerializer(serializers.Serializer[Any]):
 class StockAdjustmentSerializer(serializers.Serializer[Any]):
     """Pieces that came or went."""
 
-    quantity = serializers.IntegerField(min_value=-1_000_000, max_value=1_000_000)
+    quantity = serializers.IntegerField(min_value=-MAX_ADJUSTMENT, max_value=MAX_ADJUSTMENT)
     reason = serializers.CharField(max_length=200)
 
     def validate_quantity(self, value: int) -> int:

@@ -15,6 +15,8 @@ from rest_framework.exceptions import APIException
 from events.errors import PermanentError
 from inventory.models import Movement, Product, Reservation, StockItem
 
+MAX_ADJUSTMENT = 1_000_000  # pieces at once: more is a slip of the finger
+
 
 @dataclass(frozen=True)
 class Short:

@@ -18,10 +18,18 @@ class UserSerializer(serializers.ModelSerializer[User]):
         read_only_fields = ["id", "email", "created_at"]
 
 
+class LowerCaseEmailField(serializers.EmailField):
+    """An e-mail address, put into lower case before it is measured: that makes a few letters longer."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the address in lower case."""
+        return super().to_internal_value(data).lower()
+
+
 class RegistrationSerializer(serializers.Serializer[Any]):
     """A new account."""
 
-    email = serializers.EmailField(max_length=254)
+    email = LowerCaseEmailField(max_length=254)
     password = serializers.CharField(max_length=128, trim_whitespace=False)
     full_name = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
 

@@ -34,6 +34,13 @@ def register(*, email: str, password: str, full_name: str = "") -> User:
     return user
 
 
+def rename(user: User, *, full_name: str) -> User:
+    """Change a user's name, and nothing that somebody else may be changing."""
+    user.full_name = full_name
+    user.save(update_fields=["full_name"])
+    return user
+
+
 def sign_in(*, email: str, password: str) -> IssuedToken:
     """Issue a token. Raises AuthenticationFailed, in the same words and time whatever is wrong.
 

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(max_length=3)),
                 ('status', models.CharField(max_length=10)),
                 ('quantity', models.PositiveIntegerField(default=0)),
-                ('amount', models.DecimalField(decimal_places=2, default=0, max_digits=16)),
+                ('amount', models.DecimalField(decimal_places=2, default=0, max_digits=20)),
             ],
             options={
                 'verbose_name_plural': 'daily product sales',
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(max_length=3)),
                 ('status', models.CharField(max_length=10)),
                 ('orders', models.PositiveIntegerField(default=0)),
-                ('amount', models.DecimalField(decimal_places=2, default=0, max_digits=16)),
+                ('amount', models.DecimalField(decimal_places=2, default=0, max_digits=20)),
             ],
             options={
                 'verbose_name_plural': 'daily sales',

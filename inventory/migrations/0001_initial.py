@@ -53,8 +53,8 @@ class Migration(migrations.Migration):
             name='StockItem',
             fields=[
                 ('product', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='stock', serialize=False, to='inventory.product')),
-                ('on_hand', models.IntegerField(default=0)),
-                ('reserved', models.IntegerField(default=0)),
+                ('on_hand', models.BigIntegerField(default=0)),
+                ('reserved', models.BigIntegerField(default=0)),
             ],
         ),
         migrations.AddConstraint(

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
 from events.correlation import current
@@ -74,6 +75,7 @@ def server_error(request: HttpRequest | None = None) -> HttpResponse:
     return problem(500, "internal_error", "Something went wrong on our side. Tell us the request_id.")
 
 
+@csrf_exempt  # whatever the method: nothing is here to protect
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Return the 404 of an unknown path."""
     return problem(404, "not_found", f"There is nothing at {request.path}.")

@@ -1,0 +1,166 @@
+"""The whole running system, as `make run` starts it, with short leases so that tests need not wait long."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from aiosmtpd.controller import Controller
+from celery import Celery
+
+from events.tests.waiting import until
+from ordersite.local.processes import commands
+from ordersite.local.servers import Servers, start_servers
+from ordersite.local.settings import CHECKOUT, Settings
+from ordersite.local.supervisor import Supervisor
+from tests.journeys.client import Answer, Api, basic, call
+
+logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every command
+
+PASSWORD = "journey-password"
+FLOWER_AUTH = "flower:journey-flower"
+LEASE = 5  # seconds
+
+
+class Mailbox:
+    """An SMTP server that keeps what it receives."""
+
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        self.mails.append(envelope.content)
+        return "250 kept"
+
+    def about(self, text: str) -> list[str]:
+        return [mail.decode() for mail in list(self.mails) if text in mail.decode()]
+
+
+class System:
+    """What a journey may touch: the API, the servers and processes, the tables, the mailbox, Flower."""
+
+    def __init__(self, folder: Path) -> None:
+        self.mailbox = Mailbox()
+        self._smtp = Controller(self.mailbox, hostname="127.0.0.1", port=free_port())
+        self._log = (folder / "run.log").open("w", buffering=1)
+        settings = Settings(web_port=free_port(), flower_port=free_port(), data_dir=folder, demo_password=PASSWORD)
+        self.web = f"http://127.0.0.1:{settings.web_port}"
+        self.flower_url = f"http://127.0.0.1:{settings.flower_port}"
+        self.servers: Servers = start_servers(folder, log=self._write)
+        self.environment = self._make_environment(folder)
+        self.supervisor = Supervisor(log=self._write)
+        for name, argv in commands(settings).items():
+            self.supervisor.add(name, argv, self.environment)
+
+    def start(self) -> None:
+        self._smtp.start()
+        self.run("-m", "ordersite.local.prepare")
+        self.supervisor.start()
+        until("the web is ready", self.is_ready, seconds=60)
+        until("Flower has seen all workers", self._workers_seen, seconds=60)
+
+    def stop(self) -> None:
+        self.supervisor.stop()
+        self.servers.stop()
+        self._smtp.stop()
+        self._log.close()
+
+    def run(self, *arguments: str) -> str:
+        """Run Python in the system's environment and return its output."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env=self.environment,
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def is_ready(self) -> bool:
+        try:
+            return self.ready().status == 200
+        except OSError:
+            return False
+
+    def ready(self) -> Answer:
+        return call("GET", f"{self.web}/health/ready")
+
+    def person(self, name: str) -> Api:
+        return Api(self.web).sign_in(f"{name}@example.com", PASSWORD)
+
+    def flower(self, path: str) -> Answer:
+        return call("GET", self.flower_url + path, Authorization=basic(FLOWER_AUTH))
+
+    def flower_state(self, delivery_id: str) -> str:
+        answer = self.flower(f"/api/task/info/{delivery_id}")
+        return str(answer.json["state"]) if answer.status == 200 else "unknown"
+
+    def sql(self, statement: str, *parameters: object) -> Sequence[tuple[Any, ...]]:
+        with psycopg.connect(self.servers.database_url, autocommit=True) as connection:
+            cursor = connection.execute(statement, parameters)  # type: ignore[arg-type]  # constants of the tests
+            return cursor.fetchall() if cursor.description else []
+
+    def delivery(self, order: Any, handler: str) -> tuple[str, str, int]:
+        """Return id, state and attempts of the order's newest delivery to a handler; empty while there is none."""
+        rows = self.sql(
+            "SELECT id::text, state, attempts FROM events_delivery WHERE subject = %s AND handler = %s"
+            " ORDER BY sequence DESC LIMIT 1",
+            order["id"],
+            handler,
+        )
+        return rows[0] if rows else ("", "", 0)  # type: ignore[return-value]
+
+    @contextmanager
+    def locked(self, sku: str) -> Iterator[None]:
+        """Hold the stock row of a product, so that its reservations have to wait."""
+        with psycopg.connect(self.servers.database_url) as connection:
+            connection.execute(
+                "SELECT 1 FROM inventory_stockitem s JOIN inventory_product p ON p.id = s.product_id"
+                " WHERE p.sku = %s FOR UPDATE OF s",
+                [sku],
+            )
+            yield
+
+    def celery(self) -> Celery:
+        return Celery(broker=self.servers.broker_url, set_as_current=False)
+
+    def _workers_seen(self) -> bool:
+        try:
+            return sum(worker["status"] for worker in self.flower("/workers?json=1").json["data"]) == 5
+        except OSError:
+            return False
+
+    def _write(self, name: str, line: str) -> None:
+        self._log.write(f"{name:<20} | {line}\n")
+
+    def _make_environment(self, folder: Path) -> dict[str, str]:
+        return {
+            **os.environ,
+            **self.servers.urls,
+            "EMBEDDED": "1",
+            "DATA_DIR": str(folder),
+            "SECRET_KEY": "only-for-journeys-" + "x" * 40,
+            "DEMO_PASSWORD": PASSWORD,
+            "FLOWER_BASIC_AUTH": FLOWER_AUTH,
+            "EMAIL_URL": f"smtp://127.0.0.1:{self._smtp.port}",
+            "EVENTS_LEASE": str(LEASE),
+            "EVENTS_BACKOFF_FIRST": "0.2",
+            "EVENTS_BACKOFF_LONGEST": "1",
+            "CHECK_STOCK_SECONDS": "5",
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "ordersite.settings",
+        }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,142 @@
+"""Days on which something is away, slow, doubled or killed."""
+
+from typing import Any
+from uuid import uuid4
+
+from events.tests.waiting import until
+from tests.journeys.client import Api, call
+from tests.journeys.system import System
+
+SKU = "TEA-ASSAM-100"
+RESERVE = "inventory.reserve_items"
+
+
+def confirmed(api: Api, order: Any, *, seconds: float = 30) -> None:
+    until("the order is confirmed", lambda: api.status(order) == "confirmed", seconds=seconds)
+
+
+def reservations(system: System, order: Any) -> int:
+    return int(system.sql("SELECT count(*) FROM inventory_reservation WHERE order_id = %s", order["id"])[0][0])
+
+
+def test_without_a_broker_orders_are_taken_and_the_work_catches_up(system: System, ada: Api) -> None:
+    system.servers.valkey.stop()
+    try:
+        orders = [ada.order(SKU) for _ in range(5)]
+        ready = system.ready()
+        assert (ready.status, ready.json["broker"]) == (200, "down")
+    finally:
+        system.servers.valkey.start()
+    for order in orders:
+        confirmed(ada, order, seconds=60)
+        assert system.delivery(order, RESERVE)[2] == 1
+    assert system.ready().json["broker"] == "ok"
+
+
+def test_without_a_database_the_answer_is_503_and_it_recovers_by_itself(system: System, ada: Api) -> None:
+    system.servers.postgres.stop()
+    try:
+        refused = ada.post("/orders", {"items": [{"sku": SKU, "quantity": 1}]})
+        assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert refused.headers.get_content_type() == "application/problem+json"
+        ready = system.ready()
+        assert (ready.status, ready.headers.get_content_type()) == (503, "application/problem+json")
+    finally:
+        system.servers.postgres.start()
+    until("the web is back", system.is_ready)
+    confirmed(ada, ada.order(SKU), seconds=60)
+
+
+def test_a_worker_killed_inside_a_handler_costs_time_and_nothing_else(system: System, ada: Api) -> None:
+    with system.locked(SKU):
+        order = ada.order(SKU)
+        until("it is being handled", lambda: system.delivery(order, RESERVE)[1] == "running")
+        system.supervisor.processes["worker-inventory"].kill()
+    confirmed(ada, order, seconds=60)
+    assert reservations(system, order) == 1
+    assert system.delivery(order, RESERVE)[2] >= 2
+
+
+def test_twenty_copies_of_a_message_make_one_attempt(system: System, ada: Api) -> None:
+    worker = system.supervisor.processes["worker-inventory"]
+    worker.stop(5)
+    try:
+        order = ada.order(SKU)
+        until("its message is sent", lambda: system.delivery(order, RESERVE)[1] == "leased")
+        delivery_id = system.delivery(order, RESERVE)[0]
+        token = system.sql("SELECT token::text FROM events_delivery WHERE id = %s", delivery_id)[0][0]
+        with system.celery() as celery:
+            for _ in range(20):
+                celery.send_task(RESERVE, args=[delivery_id, token], task_id=delivery_id, queue="inventory")
+    finally:
+        worker.start()
+    confirmed(ada, order, seconds=60)
+    assert system.delivery(order, RESERVE)[2] == 1
+    assert reservations(system, order) == 1
+
+
+def test_flower_shows_a_back_off_as_retry_and_then_success_under_one_id(system: System, ada: Api) -> None:
+    with system.locked(SKU):
+        order = ada.order(SKU)
+        delivery_id = until("it is sent", lambda: system.delivery(order, RESERVE)[0])
+        until("Flower shows RETRY", lambda: system.flower_state(delivery_id) == "RETRY")
+    until("Flower shows SUCCESS", lambda: system.flower_state(delivery_id) == "SUCCESS")
+    task = system.flower(f"/api/task/info/{delivery_id}").json
+    assert task["name"] == RESERVE
+    assert task["retries"] == system.delivery(order, RESERVE)[2] - 1 > 0
+    confirmed(ada, order)
+
+
+def test_bad_data_make_a_dead_letter_that_flower_shows_failed_until_it_is_replayed(
+    system: System, ada: Api, staff: Api
+) -> None:
+    sku = f"BROKEN-{uuid4().hex[:8]}"
+    product = {"sku": sku, "name": "A broken one", "price": "5.00", "currency": "EUR"}
+    assert staff.post("/products", product).status == 201
+    system.sql(
+        "DELETE FROM inventory_stockitem s USING inventory_product p WHERE p.id = s.product_id AND p.sku = %s", sku
+    )
+    order = ada.order(sku)
+    until("it is dead", lambda: system.delivery(order, RESERVE)[1] == "dead")
+    delivery_id = system.delivery(order, RESERVE)[0]
+    until("Flower shows FAILURE", lambda: system.flower_state(delivery_id) == "FAILURE")
+    listed = system.run("manage.py", "deadletters", "list", "--handler", RESERVE)
+    assert f"{delivery_id}  inventory.dlq" in listed
+    assert f"no stock item for {sku}" in listed
+
+    system.sql("INSERT INTO inventory_stockitem SELECT id, 0, 0 FROM inventory_product WHERE sku = %s", sku)
+    assert staff.post(f"/products/{sku}/stock-adjustments", {"quantity": 4, "reason": "found"}).status == 201
+    assert "1 replayed" in system.run("manage.py", "deadletters", "replay", delivery_id)
+    confirmed(ada, order)
+    until("Flower shows SUCCESS", lambda: system.flower_state(delivery_id) == "SUCCESS")
+
+
+def test_a_failing_plain_task_leaves_its_failure_among_the_results(system: System) -> None:
+    def outcome(task_id: str) -> Any:
+        rows = system.sql("SELECT status, result FROM django_celery_results_taskresult WHERE task_id = %s", task_id)
+        return rows and rows[0][0] in ("SUCCESS", "FAILURE") and rows[0]
+
+    with system.celery() as celery:
+        good, bad = str(uuid4()), str(uuid4())
+        celery.send_task("inventory.check_stock", task_id=good, queue="maintenance")
+        assert until("the books agree", lambda: outcome(good))[0] == "SUCCESS"
+        system.sql("UPDATE inventory_stockitem SET on_hand = on_hand + 1")
+        try:
+            celery.send_task("inventory.check_stock", task_id=bad, queue="maintenance")
+            status, result = until("the books do not agree", lambda: outcome(bad))
+        finally:
+            system.sql("UPDATE inventory_stockitem SET on_hand = on_hand - 1")
+    assert status == "FAILURE"
+    assert "BooksDoNotAgree" in result
+
+
+def test_beat_has_the_stock_checked(system: System) -> None:
+    system.sql("DELETE FROM django_celery_results_taskresult")
+    checks = "SELECT status FROM django_celery_results_taskresult WHERE task_name = 'inventory.check_stock'"
+    assert until("a result of beat's", lambda: system.sql(checks))[0] == ("SUCCESS",)
+
+
+def test_flower_asks_for_a_password(system: System) -> None:
+    assert call("GET", system.flower_url).status == 401
+    assert system.flower("/api/workers").status == 200
