@@ -131,7 +131,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "full_name"]},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
@@ -204,8 +207,13 @@ CELERY_BEAT_SCHEDULE = {
     "check-stock": {
         "task": "inventory.check_stock",
         "schedule": timedelta(seconds=env.int("CHECK_STOCK_SECONDS", default=300)),
+        "options": {"headers": {"periodic_task_name": "check-stock"}},  # django-celery-results shows it
     },
-    "purge": {"task": "ordersite.purge", "schedule": crontab(minute="17", hour="3")},
+    "purge": {
+        "task": "ordersite.purge",
+        "schedule": crontab(minute="17", hour="3"),
+        "options": {"headers": {"periodic_task_name": "purge"}},
+    },
 }
 
 # --- Mail -------------------------------------------------------------------------------------------------------
@@ -225,7 +233,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ordersite <shop@exam
 # --- Pages ------------------------------------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 WHITENOISE_USE_FINDERS = EMBEDDED or DEBUG
 
 # --- Logs -------------------------------------------------------------------------------------------------------
@@ -244,6 +252,9 @@ LOGGING: dict[str, Any] = {
         "celery.redirected": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "tornado.access": {"level": "WARNING"},
+        # Flower lists every task at its start, and asks workers that are only starting too.
+        "flower.command": {"level": "WARNING"},
+        "flower.inspector": {"level": "ERROR"},
     },
 }
 os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")

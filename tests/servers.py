@@ -32,4 +32,5 @@ def _start() -> Servers | None:
 FOLDER = Path(tempfile.mkdtemp(prefix="ordersite-test-"))
 LOG = (FOLDER / "servers.log").open("w", buffering=1)
 os.environ.setdefault("SECRET_KEY", SECRET_KEY)
+os.environ.setdefault("STATIC_ROOT", str(FOLDER))
 SERVERS = _start()

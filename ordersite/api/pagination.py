@@ -40,14 +40,15 @@ class KeysetPagination(CursorPagination):
         return replace_query_param(self.base_url, self.cursor_query_param, token)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return the cursor of the request, None on the first page. Raises ValidationError for one that we never gave."""
+        """Return the cursor of the request, None on the first page, or raise ValidationError for a made-up one."""
         token = request.query_params.get(self.cursor_query_param)
         if token is None:
             return None
         try:
             return Cursor(*signing.loads(token, salt=self._salt()))
         except signing.BadSignature as error:
-            raise ValidationError({"cursor": ["Give one from `next` or `previous`, with the same ordering."]}) from error
+            detail = "Give one from `next` or `previous`, with the same ordering."
+            raise ValidationError({"cursor": [detail]}) from error
 
     def _salt(self) -> str:
         return f"cursor {' '.join(self.ordering)}"

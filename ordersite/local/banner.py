@@ -10,12 +10,12 @@ DEMO_SKU = "TEA-SENCHA-100"
 
 
 def banner(settings: Settings, *, flower_auth: str) -> str:
-    """This function will return the text; the curl lines can be pasted in one go into bash and zsh."""
+    """Return the text; the curl lines can be pasted in one go into bash and zsh."""
     web = f"http://127.0.0.1:{settings.web_port}"
     return f"""
 ordersite is ready. Ctrl-C stops it; the next `make run` goes on with the same data.
 
-  API     {web}/api/docs
+  API     {web}/api/v1/products
   Admin   {web}/admin/  sign in: admin@example.com / {settings.demo_password}
   Flower  http://127.0.0.1:{settings.flower_port}/  sign in: {flower_auth.replace(":", " / ", 1)}
 
@@ -27,7 +27,7 @@ Paste this to place an order as a customer (ada@example.com / {settings.demo_pas
 
 
 def curl(web: str, password: str) -> str:
-    """This function will return the shell lines that sign in and place an order, with curl and sed alone."""
+    """Return the shell lines that sign in and place an order, with curl and sed alone."""
     credentials = shlex.quote(json.dumps({"email": "ada@example.com", "password": password}))
     order = shlex.quote(json.dumps({"items": [{"sku": DEMO_SKU, "quantity": 1}]}))
     is_json = "-H 'Content-Type: application/json'"

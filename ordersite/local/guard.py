@@ -33,15 +33,15 @@ class Guard:
         )
 
     def watch(self, group: int, how_to_end: signal.Signals) -> None:
-        """This method will have the process group ended with this signal, should the supervisor vanish."""
+        """Have the process group ended with this signal, should the supervisor vanish."""
         self._tell(f"{group} {int(how_to_end)}\n")
 
     def forget(self, group: int) -> None:
-        """This method will take back `watch`: the group has ended, and its number may soon be another's."""
+        """Take back `watch`: the group has ended, and its number may soon be another's."""
         self._tell(f"{group} 0\n")
 
     def close(self) -> None:
-        """This method will end the guard, and first all that it still watches."""
+        """End the guard, and first all that it still watches."""
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -55,7 +55,7 @@ class Guard:
 
 
 def signal_group(group: int, number: int) -> bool:
-    """This function will signal a process group and say whether there is still somebody in it."""
+    """Signal a process group and say whether there is still somebody in it."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):  # the latter: only zombies are left, as macOS says it
@@ -64,7 +64,7 @@ def signal_group(group: int, number: int) -> bool:
 
 
 def end_groups(groups: dict[int, int]) -> None:
-    """This function will send each leader its signal, and after the grace SIGKILL to every group."""
+    """Send each leader its signal, and after the grace SIGKILL to every group."""
     for leader, how in groups.items():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(leader, how)

@@ -30,7 +30,7 @@ class PrefixedLog:
             self._write(f"{self._prefix(name)} {line}\n")
 
     def text(self, text: str) -> None:
-        """This method will write several lines together and without a prefix, so that they can be copied."""
+        """Write several lines together and without a prefix, so that they can be copied."""
         with self._lock:
             self._write(text)
 
@@ -53,13 +53,13 @@ class PrefixedLog:
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """This function will follow no-color.org and force-color.org; else colour is for a terminal."""
+    """Follow no-color.org and force-color.org; else colour is for a terminal."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
 
 def stdout_log(*, width: int) -> PrefixedLog:
-    """This function will make the log of `make run`; what the terminal cannot show is replaced."""
+    """Make the log of `make run`; what the terminal cannot show is replaced."""
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     return PrefixedLog(sys.stdout, width=width)

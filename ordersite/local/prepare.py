@@ -1,6 +1,7 @@
 """What `make run` does before the processes start: the schema and the demo data, in one process to save time."""
 
 import os
+from pathlib import Path
 
 import django
 
@@ -12,6 +13,7 @@ def main() -> None:
     from django.conf import settings
     from django.core.management import call_command
 
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)  # whitenoise warns where it is missing
     call_command("migrate", interactive=False, verbosity=1)
     if settings.EMBEDDED:
         call_command("load_demo")

@@ -58,7 +58,7 @@ class Process:
         return child.pid if child and child.poll() is None else None
 
     def start(self) -> None:
-        """This method will keep the program running from now on; it does nothing where that is so already."""
+        """Keep the program running from now on; it does nothing where that is so already."""
         with self._lock:
             if self._thread and self._thread.is_alive():
                 return
@@ -67,14 +67,14 @@ class Process:
             self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """This method will send the stop signal, and not wait."""
+        """Send the stop signal, and not wait."""
         with self._lock:
             self._stopping.set()
             if self.pid and self._child:
                 self._child.send_signal(self.command.stop_signal)
 
     def stop(self, grace: float) -> None:
-        """This method will end the program within `grace` seconds, or kill it with all that it started."""
+        """End the program within `grace` seconds, or kill it with all that it started."""
         self.ask_to_stop()
         if not self._thread:
             return
@@ -85,7 +85,7 @@ class Process:
             self._thread.join(KILLED)
 
     def kill(self) -> None:
-        """This method will kill the program and all that it started (-9); it is restarted, unless stopped."""
+        """Kill the program and all that it started (-9); it is restarted, unless stopped."""
         if pid := self.pid:
             signal_group(pid, signal.SIGKILL)
 
@@ -103,7 +103,7 @@ class Process:
             delay = min(delay * 2, LONGEST_DELAY)
 
     def _run_once(self) -> str:
-        """This method will run the program to its end, and say how that was."""
+        """Run the program to its end, and say how that was."""
         try:
             child = self._spawn()
         except OSError as error:
@@ -141,7 +141,7 @@ class Process:
 
 
 def become(user: str | None) -> dict[str, Any]:
-    """This function will return what `subprocess` needs to run a program as this user and no more."""
+    """Return what `subprocess` needs to run a program as this user and no more."""
     if user is None:
         return {}
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}

@@ -9,9 +9,9 @@ WORKERS = {"inventory": 2, "orders": 2, "notifications": 1, "analytics": 1, "mai
 
 
 def commands(settings: Settings) -> dict[str, list[str]]:
-    """This function will return the table: the name of each process, and its command line."""
+    """Return the table: the name of each process, and its command line."""
     python = [sys.executable]
-    celery = [*python, "-m", "celery", "-A", "ordersite"]
+    celery = [*python, "-m", "celery", "-q", "-A", "ordersite"]
     granian = [*python, "-m", "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "2"]
     web = ["--respawn-failed-workers", "--respawn-interval", "1", "--no-ws", "--host", "127.0.0.1"]
     return {

@@ -34,6 +34,9 @@ WEB_HEAD_START = 6.0
 ANSWER_SECONDS = 3.0
 """Time for one readiness check: it asks the broker too, and that may take 2.5 s."""
 
+AS_ROOT = "ignore:You're running the worker with superuser privileges"
+"""Celery says so in ten lines for each worker; on a machine of one's own, root is a choice."""
+
 POLL = 0.1
 """Seconds between two readiness checks."""
 
@@ -53,7 +56,7 @@ def main() -> int:
 
 
 def run(settings: Settings) -> None:
-    """This function will run everything until a KeyboardInterrupt, and raise that when all has ended."""
+    """Run everything until a KeyboardInterrupt, and raise that when all has ended."""
     held = lock(settings.data_dir)
     check_ports({"WEB_PORT": settings.web_port, "FLOWER_PORT": settings.flower_port})
     log = stdout_log(width=max(map(len, commands(settings))))
@@ -74,7 +77,7 @@ def run(settings: Settings) -> None:
 
 
 def supervise(supervisor: Supervisor, settings: Settings, log: PrefixedLog, environment: dict[str, str]) -> None:
-    """This function will start the web, then the others, and say when the web is ready; it never returns."""
+    """Start the web, then the others, and say when the web is ready; it never returns."""
     supervisor.processes["web"].start()
     deadline = time.monotonic() + WEB_HEAD_START
     while not (ready := is_ready(settings.web_port)) and time.monotonic() < deadline:
@@ -89,7 +92,7 @@ def supervise(supervisor: Supervisor, settings: Settings, log: PrefixedLog, envi
 
 
 def make_environment(settings: Settings, servers: Servers) -> dict[str, str]:
-    """This function will return the processes' environment; what a person needs of it goes to a file."""
+    """Return the processes' environment; what a person needs of it goes to a file."""
     secret = make_secrets(os.environ, read_environment(settings.data_dir))
     given = {variable: os.environ[variable] for variable in VARIABLES if variable not in servers.urls}
     variables = given | servers.urls | secret
@@ -99,13 +102,15 @@ def make_environment(settings: Settings, servers: Servers) -> dict[str, str]:
         **variables,
         "DATA_DIR": str(settings.data_dir),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", AS_ROOT),
+        "STATIC_ROOT": str(settings.data_dir / "static"),
         "DJANGO_SETTINGS_MODULE": "ordersite.settings",
         **({"EMBEDDED": "1"} if "DATABASE_URL" in servers.urls else {}),
     }
 
 
 def prepare(environment: dict[str, str]) -> None:
-    """This function will migrate and load the demo data; LocalError where that fails, after its output."""
+    """Migrate and load the demo data; LocalError where that fails, after its output."""
     result = subprocess.run(
         [sys.executable, "-m", "ordersite.local.prepare"],
         env=environment,
@@ -121,7 +126,7 @@ def prepare(environment: dict[str, str]) -> None:
 
 
 def is_ready(port: int) -> bool:
-    """This function will ask the web whether it is ready."""
+    """Ask the web whether it is ready."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", "/health/ready")
@@ -133,7 +138,7 @@ def is_ready(port: int) -> bool:
 
 
 def on_stop_signal(*actions: Callable[[], None]) -> None:
-    """This function will have Ctrl-C and its like do this from now on."""
+    """Have Ctrl-C and its like do this from now on."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         for action in actions:
@@ -144,7 +149,7 @@ def on_stop_signal(*actions: Callable[[], None]) -> None:
 
 
 def raise_interrupt() -> None:
-    """This function will end what the main thread does; a second signal does not cut its clean-up short."""
+    """End what the main thread does; a second signal does not cut its clean-up short."""
     on_stop_signal()
     raise KeyboardInterrupt
 

@@ -40,7 +40,7 @@ class Server:
         return self._process.pid
 
     def start(self) -> None:
-        """This method will start the server where it is stopped, and return when it answers.
+        """Start the server where it is stopped, and return when it answers.
 
         Raises LocalError when it does not within a minute.
         """
@@ -53,11 +53,11 @@ class Server:
             time.sleep(POLL)
 
     def stop(self) -> None:
-        """This method will shut the server down, and it stays down until `start`."""
+        """Shut the server down, and it stays down until `start`."""
         self._process.stop(STOP_SECONDS)
 
     def kill(self) -> None:
-        """This method will kill the server (-9) and see it dead; unless stopped, it is started again at once."""
+        """Kill the server (-9) and see it dead; unless stopped, it is started again at once."""
         victim = self.pid
         self._process.kill()
         while victim and self.pid == victim:
@@ -89,7 +89,7 @@ class Servers:
         return self.urls["BROKER_URL"]
 
     def launch(self, variable: str, server: Postgres | Valkey) -> None:
-        """This method will start the server and not wait until it answers."""
+        """Start the server and not wait until it answers."""
         command = server.command()
         process = self._supervisor.add_command(command)
         process.start()
@@ -97,18 +97,18 @@ class Servers:
         self.urls[variable] = server.url
 
     def start(self) -> None:
-        """This method will return when all servers answer; those that are stopped it starts."""
+        """Return when all servers answer; those that are stopped it starts."""
         for server in self._servers.values():
             server.start()
 
     def stop(self) -> None:
-        """This method will shut the servers down one after the other, and end the supervision of them."""
+        """Shut the servers down one after the other, and end the supervision of them."""
         for server in self._servers.values():
             server.stop()
         self._supervisor.stop()
 
     def kill(self) -> None:
-        """This method will kill what a running `stop` waits for."""
+        """Kill what a running `stop` waits for."""
         self._supervisor.kill()
 
     def __enter__(self) -> Self:
@@ -121,7 +121,7 @@ class Servers:
 def start_servers(
     data_dir: Path, *, log: Log, guard: Guard | None = None, variables: Collection[str] = VARIABLES
 ) -> Servers:
-    """This function will start the server that each variable is to point to, and return when they answer.
+    """Start the server that each variable is to point to, and return when they answer.
 
     Raises LocalError when one cannot start.
     """

@@ -31,7 +31,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """This function will read the variables; LocalError where one makes no sense."""
+    """Read the variables; LocalError where one makes no sense."""
     return Settings(
         web_port=read_port(environ, "WEB_PORT", 8000),
         flower_port=read_port(environ, "FLOWER_PORT", 5555),
@@ -48,7 +48,7 @@ def read_port(environ: Mapping[str, str], variable: str, default: int) -> int:
 
 
 def check_ports(ports: Mapping[str, int]) -> None:
-    """This function will raise LocalError where something else, or another variable, has a port already."""
+    """Raise LocalError where something else, or another variable, has a port already."""
     with contextlib.ExitStack() as held:
         for variable, port in ports.items():
             try:
@@ -61,7 +61,7 @@ def check_ports(ports: Mapping[str, int]) -> None:
 
 
 def lock(data_dir: Path) -> int:
-    """This function will make DATA_DIR and take it for this run; the file descriptor holds it.
+    """Make DATA_DIR and take it for this run; the file descriptor holds it.
 
     The guard inherits it, so a killed run keeps the folder while its guard ends what is left; we wait.
     Raises LocalError where a living `make run` has it, or it cannot be written.
@@ -101,7 +101,7 @@ def is_alive(process: str) -> bool:
 
 
 def read_environment(data_dir: Path) -> dict[str, str]:
-    """This function will read DATA_DIR/environment, as an earlier run left it."""
+    """Read DATA_DIR/environment, as an earlier run left it."""
     with contextlib.suppress(FileNotFoundError):
         lines = (data_dir / "environment").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
@@ -109,7 +109,7 @@ def read_environment(data_dir: Path) -> dict[str, str]:
 
 
 def make_secrets(environ: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
-    """This function will take the secrets from the environment or from an earlier run, or make them up."""
+    """Take the secrets from the environment or from an earlier run, or make them up."""
     fresh = {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "FLOWER_BASIC_AUTH": f"flower:{secrets.token_urlsafe(12)}",
@@ -118,7 +118,7 @@ def make_secrets(environ: Mapping[str, str], kept: Mapping[str, str]) -> dict[st
 
 
 def write_environment(data_dir: Path, variables: Mapping[str, str]) -> None:
-    """This function will write DATA_DIR/environment, so that `manage.py` and `celery` by hand find us."""
+    """Write DATA_DIR/environment, so that `manage.py` and `celery` by hand find us."""
     new = data_dir / "environment.new"
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.writelines(f"{name}={value}\n" for name, value in variables.items())

