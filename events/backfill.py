@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from events.deliveries import fetch
+from django.conf import settings
+
 from events.errors import EventsError
+from events.sql import fetch, held_back
 from events.subscriptions import the_map
 
 CHUNK = 1_000  # events a transaction: short ones, so that traffic goes on
@@ -14,10 +16,12 @@ class NotSubscribed(EventsError):
     """The handler is subscribed to nothing (ordersite/subscriptions.py)."""
 
 
-def backfill(handler_name: str) -> Iterator[int]:
+def backfill(handler_name: str, *, from_the_beginning: bool = False) -> Iterator[int]:
     """Insert the deliveries that the handler has not had, chunk by chunk; yield how many each chunk made.
 
-    Safe to repeat and to interrupt: a delivery is unique per event and handler. Raises NotSubscribed.
+    Safe to repeat and to interrupt: a delivery is unique per event and handler. That holds for as long as done
+    deliveries are kept, so older events are left out, unless told to begin `from_the_beginning`: right for a handler
+    that never ran, and a doubling of old effects for any other. Raises NotSubscribed.
     """
     found = [(kind.type, h) for kind, hs in the_map().subscriptions.items() for h in hs if h.name == handler_name]
     if not found:
@@ -31,6 +35,7 @@ def backfill(handler_name: str) -> Iterator[int]:
         "max_attempts": handler.policy.max_attempts,
         "dead_holds": the_map().consumers[handler.consumer].dead_holds,
         "chunk": CHUNK,
+        "days": None if from_the_beginning else settings.EVENTS["KEEP_DONE_DAYS"],
     }
     after = UUID(int=0)
     while True:
@@ -41,17 +46,21 @@ def backfill(handler_name: str) -> Iterator[int]:
         yield made
 
 
-_BACKFILL = """
+_BACKFILL = f"""
 WITH past AS (
     SELECT id, type, subject, sequence FROM events_event
-    WHERE type = ANY(%(types)s) AND id > %(after)s ORDER BY id LIMIT %(chunk)s
+    WHERE type = ANY(%(types)s) AND id > %(after)s
+      AND (%(days)s::int IS NULL OR time > now() - make_interval(days => %(days)s))
+    ORDER BY id LIMIT %(chunk)s
+), new AS (
+    SELECT *, %(consumer)s AS consumer, %(handler)s AS handler FROM past
 ), made AS (
     INSERT INTO events_delivery (
         id, event_id, event_type, subject, sequence, handler, consumer, queue, lease_seconds, max_attempts,
         dead_holds, state, due_at)
-    SELECT gen_random_uuid(), id, type, subject, sequence, %(handler)s, %(consumer)s, %(consumer)s, %(lease)s,
-           %(max_attempts)s, %(dead_holds)s, 'pending', now()
-    FROM past ORDER BY id
+    SELECT gen_random_uuid(), id, type, subject, sequence, handler, consumer, consumer, %(lease)s,
+           %(max_attempts)s, %(dead_holds)s, 'pending', CASE WHEN {held_back("new")} THEN NULL ELSE now() END
+    FROM new ORDER BY id
     ON CONFLICT (event_id, handler) DO NOTHING
     RETURNING 1
 )

@@ -18,9 +18,9 @@ class UnknownType(EventsError):
 
 
 class EventData(BaseModel, ABC):
-    """The base of all event types: frozen, and strict about what it does not know."""
+    """The base of all event types: frozen. A field that this code does not know yet is ignored, as readers should."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     type: ClassVar[str]
 
@@ -33,7 +33,7 @@ class EventData(BaseModel, ABC):
 class Line(BaseModel):
     """A line of an order as events tell it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     sku: str
     name: str
@@ -45,7 +45,7 @@ class Line(BaseModel):
 class Shortage(BaseModel):
     """What could not be reserved."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     sku: str
     requested: int

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from events.deliveries import fetch
-from events.sql import EARLIER_UNDONE
+from events.sql import earlier_undone, fetch
 
 # Of the newest, only this many times the claim are looked at: most of a backlog's newest may be held back, and
 # looking through all of them would slow every fourth poll.
@@ -19,6 +18,7 @@ class Claimed:
     id: UUID
     handler: str
     tries: int
+    correlation_id: str
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,15 @@ _LEASE = """
 UPDATE events_delivery d
 SET state = 'leased', token = %(token)s,
     lease_until = clock_timestamp() + make_interval(secs => d.lease_seconds)
-FROM chosen WHERE d.id = chosen.id
-RETURNING d.id, d.handler, d.attempts + d.waits
+FROM chosen JOIN events_event e ON e.id = chosen.event_id
+WHERE d.id = chosen.id
+RETURNING d.id, d.handler, d.attempts + d.waits, e.correlation_id
 """
 
 _CLAIM_OLDEST = f"""
 WITH chosen AS (
-    SELECT d.id FROM events_delivery d
-    WHERE d.queue = %(queue)s AND d.state = 'pending' AND d.due_at <= now() AND NOT {EARLIER_UNDONE}
+    SELECT d.id, d.event_id FROM events_delivery d
+    WHERE d.queue = %(queue)s AND d.state = 'pending' AND d.due_at <= now() AND NOT {earlier_undone("d")}
     ORDER BY d.due_at LIMIT %(size)s FOR UPDATE SKIP LOCKED
 )
 {_LEASE}
@@ -86,8 +87,8 @@ WITH recent AS (
     SELECT id FROM events_delivery
     WHERE queue = %(queue)s AND state = 'pending' AND due_at <= now() ORDER BY due_at DESC LIMIT %(window)s
 ), chosen AS (
-    SELECT d.id FROM events_delivery d JOIN recent USING (id)
-    WHERE d.state = 'pending' AND d.due_at <= now() AND NOT {EARLIER_UNDONE}
+    SELECT d.id, d.event_id FROM events_delivery d JOIN recent USING (id)
+    WHERE d.state = 'pending' AND d.due_at <= now() AND NOT {earlier_undone("d")}
     ORDER BY d.due_at DESC LIMIT %(size)s FOR UPDATE OF d SKIP LOCKED
 )
 {_LEASE}

@@ -14,8 +14,8 @@ from rest_framework.exceptions import ValidationError as InvalidInput
 from events import deliveries
 from events.catalogue import event_type
 from events.correlation import correlated
-from events.handlers import ReceivedEvent
 from events.models import DeadLetter, Decision, State
+from events.sql import fetch
 from events.subscriptions import the_map
 
 
@@ -29,7 +29,7 @@ class NotDead(APIException):
 
 def dead_letters() -> QuerySet[DeadLetter]:
     """Return the deliveries that wait for a person, the oldest first."""
-    return DeadLetter.objects.filter(state=State.DEAD).select_related("event").order_by("id")
+    return DeadLetter.objects.filter(state=State.DEAD).select_related("event").order_by("handled_at", "id")
 
 
 def replay(delivery_id: UUID, *, by: str, reason: str = "", data: dict[str, Any] | None = None) -> None:
@@ -41,9 +41,9 @@ def replay(delivery_id: UUID, *, by: str, reason: str = "", data: dict[str, Any]
     with transaction.atomic():
         letter = _lock(delivery_id)
         if data is not None:
-            data = _fitting(letter.event_type, data)
+            data = _fitting(letter, data)
         edited = json.dumps(data) if data is not None else None
-        deliveries.fetch(_REPLAY, {"id": delivery_id, "edited": edited})
+        fetch(_REPLAY, {"id": delivery_id, "edited": edited})
         _record(delivery_id, Decision.Action.REPLAY, by, reason)
 
 
@@ -64,24 +64,10 @@ def discard(delivery_id: UUID, *, by: str, reason: str) -> None:
         compensate = the_map().compensation(letter.handler)
         if compensate is not None:
             with correlated(letter.event.correlation_id):
-                compensate(received(letter))
-        deliveries.fetch(_DISCARD, {"id": delivery_id})
+                compensate(letter.subject)
+        fetch(_DISCARD, {"id": delivery_id})
         deliveries.wake_next(letter.subject, letter.consumer)
         _record(delivery_id, Decision.Action.DISCARD, by, reason)
-
-
-def received(letter: DeadLetter) -> ReceivedEvent[Any]:
-    """Return a dead letter's event as its handler would receive it. Raises UnknownType."""
-    event = letter.event
-    return ReceivedEvent(
-        id=event.id,
-        type=event.type,
-        subject=event.subject,
-        sequence=event.sequence,
-        time=event.time,
-        correlation_id=event.correlation_id,
-        data=event_type(event.type).model_validate(event.data),
-    )
 
 
 def _replayed(delivery_id: UUID, by: str, reason: str) -> bool:
@@ -104,12 +90,15 @@ def _lock(delivery_id: UUID) -> DeadLetter:
     return letter
 
 
-def _fitting(type_name: str, data: dict[str, Any]) -> dict[str, Any]:
+def _fitting(letter: DeadLetter, data: dict[str, Any]) -> dict[str, Any]:
     try:
-        return event_type(type_name).model_validate(data).model_dump(mode="json")
+        edited = event_type(letter.event_type).model_validate(data, extra="forbid")
     except ValidationError as error:
         problems = {".".join(map(str, e["loc"])): [e["msg"]] for e in error.errors()}
         raise InvalidInput({"data": problems}) from error
+    if edited.subject != letter.subject:
+        raise InvalidInput({"data": ["An edit may not make the event one about something else."]})
+    return edited.model_dump(mode="json")
 
 
 def _record(delivery_id: UUID, action: Decision.Action, by: str, reason: str) -> None:
@@ -118,7 +107,7 @@ def _record(delivery_id: UUID, action: Decision.Action, by: str, reason: str) ->
 
 _REPLAY = """
 UPDATE events_delivery
-SET state = 'pending', reason = '', attempts = 0, waits = 0, waiting_since = NULL, handled_at = NULL,
+SET state = 'pending', reason = '', attempts = 0, waits = 0, waiting_since = NULL, waiting_for = '', handled_at = NULL,
     due_at = now(), edited_data = coalesce(%(edited)s::jsonb, edited_data)
 WHERE id = %(id)s AND state = 'dead'
 RETURNING id

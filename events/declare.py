@@ -26,18 +26,14 @@ T = TypeVar("T", bound=EventData)
 HandlerFunction = Callable[[ReceivedEvent[T]], None]
 
 
-def effect(
-    name: str, *, lease: int | None = None, max_attempts: int | None = None
-) -> Callable[[HandlerFunction[T]], Handler]:
-    """Declare a handler whose whole effect is in the database. `lease` is in seconds."""
-    return _declare(name, Shape.EFFECT, make_policy(lease=lease, max_attempts=max_attempts))
+def effect(name: str, **policy: Any) -> Callable[[HandlerFunction[T]], Handler]:
+    """Declare a handler whose whole effect is in the database. `policy`: what make_policy() takes."""
+    return _declare(name, Shape.EFFECT, make_policy(**policy))
 
 
-def outside(
-    name: str, *, lease: int | None = None, max_attempts: int | None = None
-) -> Callable[[HandlerFunction[T]], Handler]:
-    """Declare a handler that acts outside the database. `lease` is in seconds and is renewed while it runs."""
-    return _declare(name, Shape.OUTSIDE, make_policy(lease=lease, max_attempts=max_attempts))
+def outside(name: str, **policy: Any) -> Callable[[HandlerFunction[T]], Handler]:
+    """Declare a handler that acts outside the database. `policy`: what make_policy() takes."""
+    return _declare(name, Shape.OUTSIDE, make_policy(**policy))
 
 
 def _declare(name: str, shape: Shape, policy: Policy) -> Callable[[HandlerFunction[Any]], Handler]:
@@ -58,4 +54,4 @@ def _make_task(handler: Handler) -> None:
     deliver.__doc__ = handler.function.__doc__
     limits = handler.policy.limits
     options: dict[str, Any] = {"bind": True, "soft_time_limit": limits.soft, "time_limit": limits.hard}
-    shared_task(name=handler.name, queue=handler.consumer, ignore_result=True, **options)(deliver)  # type: ignore[no-untyped-call]
+    shared_task(name=handler.name, ignore_result=True, **options)(deliver)  # type: ignore[no-untyped-call]

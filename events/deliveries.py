@@ -11,17 +11,16 @@ never wait; what they miss, the sweep finds.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import connection
 
-from events.models import Reason
-
-Row = tuple[Any, ...]
+from events.models import Reason, WaitingFor
+from events.policy import default_limits
+from events.sql import Row, bounded_transaction, fetch
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Started:
     time: datetime
     correlation_id: str
     data: dict[str, Any]
-    waiting: float  # seconds since it first waited uncounted, 0 if it never did
+    waiting: float  # seconds for which it has been waiting for a dependency that is away
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,15 @@ class ErrorText:
     traceback: str
 
 
-def start(delivery_id: UUID, token: UUID, *, worker: str) -> Started | None:
-    """Begin an attempt: count it, swap the token that was sent for a new one, and renew the lease from now.
+def start(delivery_id: UUID, token: UUID, *, worker: str, lease: int) -> Started | None:
+    """Begin an attempt: count it, swap the token that was sent for a new one, and take a lease from now.
 
-    Returns None for a message that is stale or a copy: the second of two finds another token and stops here.
+    `lease`, in seconds, is the handler's as this code has it: its time limits follow from the same. Returns
+    None for a message that is stale or a copy: the second of two finds another token and stops here.
     """
-    row = _one(_START, {"id": delivery_id, "token": token, "new_token": uuid4(), "worker": worker[:100]})
+    row = _one(
+        _START, {"id": delivery_id, "token": token, "new_token": uuid4(), "worker": worker[:100], "lease": lease}
+    )
     if row is None:
         return None
     *columns, data, waiting = row
@@ -76,20 +78,29 @@ def renew(started: Started) -> bool:
 
 def finish(started: Started) -> bool:
     """Mark the delivery done and wake the one that it held."""
-    with transaction.atomic():
+    with bounded_transaction(default_limits()):
         row = _one(_FINISH, {"id": started.id, "token": started.token})
         if row:
             wake_next(*row)
         return row is not None
 
 
-def retry(started: Started, *, delay: float, counted: bool, error: ErrorText) -> bool:
+def retry(
+    started: Started, *, delay: float, counted: bool, error: ErrorText, waiting_for: WaitingFor | None = None
+) -> bool:
     """Give the delivery back, due again in `delay` seconds, and park what it holds.
 
-    Not `counted`: the attempt that start() counted is taken back, and a wait is noted in its place.
+    Not `counted`: the attempt that start() counted is taken back, and a wait is noted in its place. `waiting_for`
+    keeps, or begins, the spell for which it has been waiting; None ends it.
     """
-    parameters = {"id": started.id, "token": started.token, "delay": delay, "uncounted": 0 if counted else 1}
-    with transaction.atomic():
+    parameters = {
+        "id": started.id,
+        "token": started.token,
+        "delay": delay,
+        "uncounted": 0 if counted else 1,
+        "waiting_for": waiting_for or "",
+    }
+    with bounded_transaction(default_limits()):
         row = _one(_RETRY, parameters | _error(error))
         if row:
             park_held(*row)
@@ -98,7 +109,7 @@ def retry(started: Started, *, delay: float, counted: bool, error: ErrorText) ->
 
 def bury(started: Started, reason: Reason, error: ErrorText) -> bool:
     """Make the delivery a dead letter."""
-    with transaction.atomic():
+    with bounded_transaction(default_limits()):
         row = _one(_BURY, {"id": started.id, "token": started.token, "reason": reason} | _error(error))
         if row:
             after_death(*row)
@@ -113,7 +124,7 @@ def set_aside(
     A deploy in progress is the usual cause. Returns the new state, None when the token is gone.
     """
     parameters = {"id": delivery_id, "token": token, "reason": reason, "grace": grace, "delay": delay}
-    with transaction.atomic():
+    with bounded_transaction(default_limits()):
         row = _one(_SET_ASIDE, parameters | _error(error))
         if row is None:
             return None
@@ -158,14 +169,6 @@ def _one(sql: str, parameters: dict[str, Any]) -> Row | None:
     return rows[0] if rows else None
 
 
-def fetch(sql: str, parameters: dict[str, Any]) -> Sequence[Row]:
-    """Run one statement and return its rows."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        rows: Sequence[Row] = cursor.fetchall()
-        return rows
-
-
 def _error(error: ErrorText) -> dict[str, str]:
     return {"error_type": error.type, "error_message": error.message, "error_traceback": error.traceback}
 
@@ -173,12 +176,13 @@ def _error(error: ErrorText) -> dict[str, str]:
 _START = """
 UPDATE events_delivery d
 SET state = 'running', token = %(new_token)s, attempts = d.attempts + 1, worker = %(worker)s,
-    lease_until = clock_timestamp() + make_interval(secs => d.lease_seconds)
+    lease_seconds = %(lease)s, lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
 FROM events_event e
 WHERE d.id = %(id)s AND d.state = 'leased' AND d.token = %(token)s AND e.id = d.event_id
 RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
           e.id, e.type, e.subject, e.sequence, e.time, e.correlation_id, coalesce(d.edited_data, e.data),
-          coalesce(extract(epoch FROM clock_timestamp() - d.waiting_since), 0)::float8
+          CASE WHEN d.waiting_for = 'dependency'
+               THEN extract(epoch FROM clock_timestamp() - d.waiting_since) ELSE 0 END::float8
 """
 
 _HOLD = "SELECT 1 FROM events_delivery WHERE id = %(id)s AND state = 'running' AND token = %(token)s FOR UPDATE"
@@ -190,7 +194,8 @@ WHERE id = %(id)s AND state = 'running' AND token = %(token)s
 
 _FINISH = """
 UPDATE events_delivery
-SET state = 'done', token = NULL, lease_until = NULL, waiting_since = NULL, handled_at = clock_timestamp()
+SET state = 'done', token = NULL, lease_until = NULL, waiting_since = NULL, waiting_for = '',
+    handled_at = clock_timestamp()
 WHERE id = %(id)s AND state = 'running' AND token = %(token)s
 RETURNING subject, consumer
 """
@@ -202,7 +207,9 @@ UPDATE events_delivery
 SET state = 'pending', token = NULL, lease_until = NULL,
     due_at = clock_timestamp() + make_interval(secs => %(delay)s),
     attempts = attempts - %(uncounted)s, waits = waits + %(uncounted)s,
-    waiting_since = CASE WHEN %(uncounted)s > 0 THEN coalesce(waiting_since, clock_timestamp()) ELSE waiting_since END,
+    waiting_since = CASE WHEN %(waiting_for)s = '' THEN NULL WHEN waiting_for = %(waiting_for)s THEN waiting_since
+                    ELSE clock_timestamp() END,
+    waiting_for = %(waiting_for)s,
     {_SET_ERROR}
 WHERE id = %(id)s AND state = 'running' AND token = %(token)s
 RETURNING subject, consumer, sequence, handler
@@ -222,9 +229,11 @@ SET state = CASE WHEN overdue THEN 'dead' ELSE 'pending' END,
     handled_at = CASE WHEN overdue THEN clock_timestamp() END,
     due_at = clock_timestamp() + make_interval(secs => %(delay)s),
     attempts = d.attempts - CASE WHEN d.state = 'running' THEN 1 ELSE 0 END,
-    waiting_since = coalesce(d.waiting_since, clock_timestamp()),
+    waiting_since = CASE WHEN d.waiting_for = 'code' THEN d.waiting_since ELSE clock_timestamp() END,
+    waiting_for = 'code',
     token = NULL, lease_until = NULL, {_SET_ERROR}
-FROM (SELECT id, coalesce(waiting_since < clock_timestamp() - make_interval(secs => %(grace)s), false) AS overdue
+FROM (SELECT id, waiting_for = 'code'
+                 AND waiting_since < clock_timestamp() - make_interval(secs => %(grace)s) AS overdue
       FROM events_delivery
       WHERE id = %(id)s AND token = %(token)s AND state IN ('leased', 'running') FOR UPDATE) AS mine
 WHERE d.id = mine.id

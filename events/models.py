@@ -66,6 +66,13 @@ class Reason(models.TextChoices):
     NO_SUCH_HANDLER = "no_such_handler", "no such handler"
 
 
+class WaitingFor(models.TextChoices):
+    """What an uncounted delivery waits for."""
+
+    DEPENDENCY = "dependency"
+    CODE = "code"
+
+
 IN_FLIGHT = Q(state__in=[State.LEASED, State.RUNNING])
 # What holds back the later deliveries of the same subject and consumer.
 UNDONE = Q(state__in=[State.PENDING, State.LEASED, State.RUNNING]) | Q(state=State.DEAD, dead_holds=True)
@@ -100,6 +107,7 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(db_default=0)
     waits = models.PositiveIntegerField(db_default=0)
     waiting_since = models.DateTimeField(null=True)
+    waiting_for = models.CharField(max_length=10, choices=WaitingFor.choices, blank=True, db_default="")
     handled_at = models.DateTimeField(null=True)
 
     reason = models.CharField(max_length=20, choices=Reason.choices, blank=True, db_default="")

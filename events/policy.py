@@ -8,23 +8,27 @@ from django.conf import settings
 
 @dataclass(frozen=True)
 class Limits:
-    """The time-outs of one handler, in seconds, all derived from its lease.
+    """The time-outs of one handler, in seconds, derived from its lease.
 
     Each is shorter than the next, so that the inner one acts first: lock < transaction < soft < hard < lease. A
     worker that is frozen in a transaction loses it (and its row locks) before anybody else may hold the delivery.
+
+    Work outside the database may take `longest` seconds, more than a lease, which is renewed meanwhile: a lost worker
+    then still costs one lease only.
     """
 
     lease: int
+    longest: int | None = None
 
     @property
     def hard(self) -> float:
         """Celery kills the pool process."""
-        return self.lease * 0.8
+        return self.longest or self.lease * 0.8
 
     @property
     def soft(self) -> float:
         """Celery raises SoftTimeLimitExceeded in the handler. Every I/O time-out is shorter than this."""
-        return self.lease * 0.6
+        return self.hard * 0.75
 
     @property
     def transaction(self) -> float:
@@ -63,11 +67,18 @@ class Policy:
     backoff: Backoff
 
 
-def make_policy(*, lease: int | None = None, max_attempts: int | None = None) -> Policy:
+def default_limits() -> Limits:
+    """Return the limits of a handler that declares none."""
+    return Limits(settings.EVENTS["LEASE"])
+
+
+def make_policy(
+    *, limits: Limits | None = None, max_attempts: int | None = None, backoff: Backoff | None = None
+) -> Policy:
     """Return a policy with what is given, and the defaults of settings.EVENTS for the rest."""
     defaults = settings.EVENTS
     return Policy(
-        limits=Limits(lease or defaults["LEASE"]),
+        limits=limits or default_limits(),
         max_attempts=max_attempts or defaults["MAX_ATTEMPTS"],
-        backoff=Backoff(defaults["BACKOFF_FIRST"], defaults["BACKOFF_LONGEST"]),
+        backoff=backoff or Backoff(defaults["BACKOFF_FIRST"], defaults["BACKOFF_LONGEST"]),
     )

@@ -12,7 +12,7 @@ from events import correlation
 from events.catalogue import EventData
 from events.errors import EventsError
 from events.handlers import Handler
-from events.sql import HELD_BACK
+from events.sql import held_back
 from events.subscriptions import the_map
 
 
@@ -50,7 +50,7 @@ INSERT INTO events_delivery (
     state, due_at
 )
 SELECT id, event_id, type, subject, sequence, handler, consumer, consumer, lease_seconds, max_attempts, dead_holds,
-       'pending', CASE WHEN {HELD_BACK} THEN NULL ELSE now() END
+       'pending', CASE WHEN {held_back("new")} THEN NULL ELSE now() END
 FROM new
 """
 

@@ -1,6 +1,6 @@
 """Deletes done deliveries that are old enough, in chunks, so that no lock and no snapshot is held for long."""
 
-from events.deliveries import fetch
+from events.sql import fetch
 
 CHUNK = 5_000  # rows a transaction
 
@@ -19,9 +19,13 @@ def purge_done(*, older_than_days: int) -> int:
 
 
 _PURGE = """
-DELETE FROM events_delivery WHERE id IN (
+WITH old AS (
     SELECT id FROM events_delivery
     WHERE state = 'done' AND handled_at < now() - make_interval(days => %(days)s)
-    LIMIT %(chunk)s FOR UPDATE SKIP LOCKED)
-RETURNING id
+    ORDER BY handled_at LIMIT %(chunk)s FOR UPDATE SKIP LOCKED
+), decisions AS (
+    DELETE FROM events_decision USING old WHERE delivery_id = old.id
+)
+DELETE FROM events_delivery d USING old WHERE d.id = old.id
+RETURNING d.id
 """

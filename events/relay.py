@@ -10,6 +10,8 @@ bounded per queue. The backlog waits in PostgreSQL, where it costs nothing and c
 import logging
 import threading
 import time
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -56,8 +58,9 @@ class Relay:
         self._sender = Sender(app)
         self._stopping = threading.Event()
         self._pause = Pause()
-        self._turns = count()
+        self._claims: dict[str, Iterator[int]] = defaultdict(count)  # of each queue, to tell every fourth
         self._last_sweep = 0.0
+        self._parked_from = sweeps.FIRST
 
     def stop(self) -> None:
         """End run() after the turn at hand."""
@@ -80,16 +83,22 @@ class Relay:
         """Sweep when it is time, then claim and send once for every queue that has something due; return how many."""
         if time.monotonic() - self._last_sweep >= SWEEP_EVERY:
             self._last_sweep = time.monotonic()
-            sweeps.sweep()
+            self._sweep()
         return sum(self._serve(queue, out) for queue, out in claims.due_queues())
+
+    def _sweep(self) -> None:
+        sweeps.expire_leases()
+        self._parked_from = sweeps.wake_missed(after=self._parked_from)
+        sweeps.park_missed()
 
     def _serve(self, queue: str, out: int) -> int:
         bound = the_map().consumers.get(queue, UNMAPPED).in_flight
-        size = min(CLAIM, bound)
-        # Only whole claims: into any smaller room they would shrink to two or three deliveries each.
+        # Only whole claims: into any smaller room they would shrink to two or three deliveries each. And at most a
+        # quarter of the bound, so that one slow delivery does not keep the next claim waiting.
+        size = max(1, min(CLAIM, bound // 4))
         if out + size > bound or self._sender.length(queue) + size > bound:
             return 0
-        claim = claims.claim(queue, size, newest=next(self._turns) % NEWEST_EVERY == 0)
+        claim = claims.claim(queue, size, newest=next(self._claims[queue]) % NEWEST_EVERY == NEWEST_EVERY - 1)
         if claim is None:
             return 0
         self._send(claim)

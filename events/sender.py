@@ -34,6 +34,7 @@ class Sender:
             task_id=str(delivery.id),
             queue=claim.queue,
             retries=delivery.tries,
+            headers={"request_id": delivery.correlation_id},
             ignore_result=True,
             producer=self._open(),
             retry=True,

@@ -1,23 +1,82 @@
-"""SQL conditions that several statements share. The deliveries' indexes (models.py) have the same predicates."""
+"""What the bus's SQL shares: running a statement, time-outs, and conditions that several statements need."""
 
-# A delivery that holds back the later ones of its subject and consumer.
-UNDONE = "(state IN ('pending', 'leased', 'running') OR (state = 'dead' AND dead_holds))"
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-# The delivery `d` may not be handed out: an earlier one of its subject and consumer is undone. This alone decides
-# the order of deliveries; parking only keeps those that it is true of out of the relay's way.
-EARLIER_UNDONE = f"""EXISTS (
-    SELECT 1 FROM events_delivery earlier
-    WHERE earlier.subject = d.subject AND earlier.consumer = d.consumer
-      AND (earlier.sequence, earlier.handler) < (d.sequence, d.handler)
-      AND {UNDONE.replace("state", "earlier.state").replace("dead_holds", "earlier.dead_holds")}
-)"""
+from django.db import connection, transaction
 
-# The delivery `new` that is being inserted waits behind one that is dead, parked, or backing off, and so is parked
-# at once. Behind one that is about to run it is not: that is over before parking would pay.
-HELD_BACK = """EXISTS (
-    SELECT 1 FROM events_delivery earlier
-    WHERE earlier.subject = new.subject AND earlier.consumer = new.consumer
-      AND (earlier.sequence, earlier.handler) < (new.sequence, new.handler)
-      AND ((earlier.state = 'dead' AND earlier.dead_holds)
-           OR (earlier.state = 'pending' AND (earlier.due_at IS NULL OR earlier.due_at > now())))
-)"""
+from events.policy import Limits
+
+Row = tuple[Any, ...]
+
+
+def fetch(sql: str, parameters: dict[str, Any]) -> Sequence[Row]:
+    """Run one statement and return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: Sequence[Row] = cursor.fetchall()
+        return rows
+
+
+@contextmanager
+def bounded_transaction(limits: Limits) -> Iterator[None]:
+    """Open a transaction that PostgreSQL ends in time, or join the one that is open.
+
+    A worker that is frozen inside it so loses its row locks before its lease is over. transaction_timeout came with
+    PostgreSQL 17; on older servers each statement and each idle spell is bounded instead.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        whole = "transaction_timeout" if _server_version() >= 170_000 else "statement_timeout"
+        milliseconds = str(int(limits.transaction * 1000))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('lock_timeout', %s, true), set_config(%s, %s, true),"
+                " set_config('idle_in_transaction_session_timeout', %s, true)",
+                [str(int(limits.lock * 1000)), whole, milliseconds, milliseconds],
+            )
+        yield
+
+
+def undone(alias: str) -> str:
+    """Return the condition that this delivery holds back the later ones of its subject and consumer.
+
+    The index delivery_undone (models.py) has the same predicate.
+    """
+    return f"({alias}.state IN ('pending', 'leased', 'running') OR ({alias}.state = 'dead' AND {alias}.dead_holds))"
+
+
+def earlier_undone(alias: str) -> str:
+    """Return the condition that it is not this delivery's turn: an earlier one is undone.
+
+    This alone decides the order of deliveries. Parking only keeps those that it is true of out of the relay's way.
+    """
+    return _exists_earlier(alias, undone("earlier"))
+
+
+def held_back(alias: str) -> str:
+    """Return the condition that this delivery is to be parked: an earlier one is dead, parked, or backing off.
+
+    Behind one that is about to run it is not: that is over before parking would pay.
+    """
+    return _exists_earlier(
+        alias,
+        "((earlier.state = 'dead' AND earlier.dead_holds) OR"
+        " (earlier.state = 'pending' AND (earlier.due_at IS NULL OR earlier.due_at > clock_timestamp())))",
+    )
+
+
+def _exists_earlier(alias: str, condition: str) -> str:
+    return f"""EXISTS (
+        SELECT 1 FROM events_delivery earlier
+        WHERE earlier.subject = {alias}.subject AND earlier.consumer = {alias}.consumer
+          AND (earlier.sequence, earlier.handler) < ({alias}.sequence, {alias}.handler) AND {condition})"""
+
+
+def _server_version() -> int:
+    """Return PostgreSQL's version, as 180006 for 18.6."""
+    connection.ensure_connection()
+    return int(connection.connection.info.server_version)

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
 from events.catalogue import EventData
-from events.handlers import Handler, ReceivedEvent
+from events.handlers import Handler
 
-Compensation = Callable[[ReceivedEvent[Any]], None]
+Compensation = Callable[[UUID], None]  # takes the subject of the event, such as the order's id
 
 
 @dataclass(frozen=True)

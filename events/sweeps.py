@@ -1,33 +1,29 @@
-"""What the relay sets right every second: leases that ran out, and parked deliveries that nobody woke."""
+"""What the relay sets right every second: leases that ran out, and parking that was missed either way."""
 
 import logging
 from uuid import UUID
 
-from django.db import transaction
-
 from events import deliveries
-from events.deliveries import fetch
-from events.sql import EARLIER_UNDONE
+from events.claims import due_queues
+from events.policy import default_limits
+from events.sql import bounded_transaction, earlier_undone, fetch, held_back
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 500  # rows a sweep: a mass of expired leases or parked deliveries is worked off over several seconds
-_parked_from = [UUID(int=0)]  # where the next look at parked deliveries begins; it goes round and round
-
-
-def sweep() -> None:
-    """Bring back what was lost with a worker or a message, and wake what no longer has to wait."""
-    expire_leases()
-    _parked_from[0] = wake_missed(after=_parked_from[0])
+EXPIRED = 500  # rows a sweep: a mass of expired leases is worked off over several seconds
+PARKED = 5_000  # rows a sweep looks at, round and round: about 10 ms
+DUE = 200  # rows a queue and sweep: what is due and held back sits among the oldest
+FIRST = UUID(int=0)
 
 
 def expire_leases() -> int:
     """End the leases that ran out; return how many. With attempts spent in a worker's hands, the delivery is dead.
 
-    A lease whose message nobody started is free: the broker lost it, and no attempt was made.
+    A lease whose message nobody started is free: the broker lost it, and no attempt was made. An attempt that was
+    cut off by a restart of PostgreSQL is not counted either: the handler did nothing wrong.
     """
-    with transaction.atomic():
-        rows = fetch(_EXPIRE, {"chunk": CHUNK})
+    with bounded_transaction(default_limits()):
+        rows = fetch(_EXPIRE, {"chunk": EXPIRED})
         for delivery_id, state, started, *place in rows:
             if state == "dead":
                 deliveries.after_death(*place)
@@ -38,32 +34,47 @@ def expire_leases() -> int:
 
 def wake_missed(*, after: UUID) -> UUID:
     """Wake those of the next parked deliveries that wait for nothing; return where to go on next time."""
-    rows = fetch(_PARKED, {"after": after, "chunk": CHUNK})
+    rows = fetch(_PARKED, {"after": after, "chunk": PARKED})
     if not rows:
-        return UUID(int=0)
+        return FIRST
     fetch(_WAKE_MISSED, {"ids": [row[0] for row in rows]})
     last: UUID = rows[-1][0]
-    return last if len(rows) == CHUNK else UUID(int=0)
+    return last if len(rows) == PARKED else FIRST
+
+
+def park_missed() -> int:
+    """Park what is due but held back by a dead, parked or backing-off delivery; return how many.
+
+    Such a row is left where publishing and a failure cross: neither saw the other's rows.
+    """
+    return sum(len(fetch(_PARK_MISSED, {"queue": queue, "chunk": DUE})) for queue, _ in due_queues())
 
 
 _EXPIRE = """
 WITH expired AS (
-    SELECT id, state = 'running' AS started, state = 'running' AND attempts >= max_attempts AS spent
+    SELECT id, state = 'running' AS started,
+           state = 'running'
+               AND lease_until - make_interval(secs => lease_seconds) < pg_postmaster_start_time() AS cut_off,
+           attempts >= max_attempts AS spent
     FROM events_delivery
     WHERE state IN ('leased', 'running') AND lease_until < clock_timestamp()
     ORDER BY id LIMIT %(chunk)s FOR UPDATE SKIP LOCKED
+), fate AS (
+    SELECT id, started, cut_off, started AND spent AND NOT cut_off AS dies FROM expired
 )
 UPDATE events_delivery d
-SET state = CASE WHEN spent THEN 'dead' ELSE 'pending' END,
-    reason = CASE WHEN spent THEN 'worker_lost' ELSE '' END,
-    handled_at = CASE WHEN spent THEN clock_timestamp() END,
+SET state = CASE WHEN dies THEN 'dead' ELSE 'pending' END,
+    reason = CASE WHEN dies THEN 'worker_lost' ELSE '' END,
+    handled_at = CASE WHEN dies THEN clock_timestamp() END,
+    attempts = attempts - CASE WHEN cut_off THEN 1 ELSE 0 END,
+    waits = waits + CASE WHEN cut_off THEN 1 ELSE 0 END,
     error_type = CASE WHEN started THEN 'WorkerLost' ELSE error_type END,
     error_message = CASE WHEN started THEN 'worker ' || worker || ' was lost, frozen or cut off in attempt ' || attempts
                     ELSE error_message END,
     error_traceback = CASE WHEN started THEN '' ELSE error_traceback END,
-    token = NULL, lease_until = NULL, due_at = clock_timestamp()
-FROM expired WHERE d.id = expired.id
-RETURNING d.id, d.state, expired.started, d.subject, d.consumer, d.sequence, d.handler, d.dead_holds
+    token = NULL, lease_until = NULL, due_at = CASE WHEN started THEN clock_timestamp() ELSE due_at END
+FROM fate WHERE d.id = fate.id
+RETURNING d.id, d.state, fate.started, d.subject, d.consumer, d.sequence, d.handler, d.dead_holds
 """
 
 _PARKED = """
@@ -75,7 +86,20 @@ _WAKE_MISSED = f"""
 UPDATE events_delivery SET due_at = now()
 WHERE id IN (
     SELECT d.id FROM events_delivery d
-    WHERE d.id = ANY(%(ids)s) AND d.state = 'pending' AND d.due_at IS NULL AND NOT {EARLIER_UNDONE}
+    WHERE d.id = ANY(%(ids)s) AND d.state = 'pending' AND d.due_at IS NULL AND NOT {earlier_undone("d")}
     ORDER BY d.id FOR UPDATE SKIP LOCKED)
 RETURNING id
+"""
+
+_PARK_MISSED = f"""
+WITH oldest AS (
+    SELECT id FROM events_delivery
+    WHERE queue = %(queue)s AND state = 'pending' AND due_at <= now() ORDER BY due_at LIMIT %(chunk)s
+), held AS (
+    SELECT d.id FROM events_delivery d JOIN oldest USING (id)
+    WHERE d.state = 'pending' AND d.due_at IS NOT NULL AND {held_back("d")}
+    ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
+)
+UPDATE events_delivery d SET due_at = NULL FROM held WHERE d.id = held.id
+RETURNING d.id
 """

@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import bootsteps
 from celery.worker.consumer import Consumer
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from events import deliveries
 from events.deliveries import ErrorText
@@ -34,26 +34,30 @@ class UnknownHandlers(bootsteps.StartStopStep):
 
 
 def set_aside_unknown(message: Any) -> None:
-    """Set the delivery aside that this message carries; a message that carries none is Celery's business."""
+    """Set the delivery aside that this message carries. A message that carries none is left to Celery.
+
+    Nothing is raised, whatever the message and the database are like: it would end the worker.
+    """
     try:
         name = str(message.headers["task"])
-        delivery_id, token = (UUID(value) for value in message.decode()[0])
-    except (KeyError, TypeError, ValueError):
+        delivery_id, token = (UUID(str(value)) for value in message.decode()[0])
+    except Exception:  # noqa: BLE001 - a stranger's message may hold anything
         return
-    error = ErrorText("NoSuchHandler", f"no worker here has a handler named {name}", "")
-    policy = settings.EVENTS
     try:
-        state = deliveries.set_aside(
-            delivery_id,
-            token,
-            reason=Reason.NO_SUCH_HANDLER,
-            error=error,
-            grace=policy["UNKNOWN_GRACE"],
-            delay=policy["UNKNOWN_RETRY"],
-        )
+        state = _set_aside(name, delivery_id, token)
         logger.warning("no handler %s here: delivery %s is %s", name, delivery_id, state)
     except Exception:
         logger.exception("could not set delivery %s aside; its lease will run out", delivery_id)
-        close_old_connections()
     finally:
         connection.close()  # this is the worker's main process: its pool forks, and must inherit no connection
+
+
+def _set_aside(name: str, delivery_id: UUID, token: UUID) -> str | None:
+    return deliveries.set_aside(
+        delivery_id,
+        token,
+        reason=Reason.NO_SUCH_HANDLER,
+        error=ErrorText("NoSuchHandler", f"no worker here has a handler named {name}", ""),
+        grace=settings.EVENTS["UNKNOWN_GRACE"],
+        delay=settings.EVENTS["UNKNOWN_RETRY"],
+    )

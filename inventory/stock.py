@@ -68,7 +68,8 @@ def reserve(order_id: UUID, wanted: Mapping[str, int]) -> None:
     if Reservation.objects.filter(order_id=order_id).exists():
         return
     products = _products(wanted.keys())
-    shortages = [short for sku in sorted(wanted) if (short := _take(products[sku], wanted[sku]))]
+    in_order = sorted(wanted, key=lambda sku: products[sku].id)  # the order in which _active() locks too
+    shortages = [short for sku in in_order if (short := _take(products[sku], wanted[sku]))]
     if shortages:
         raise OutOfStock(shortages)
     Reservation.objects.bulk_create(
@@ -111,7 +112,7 @@ def _active(order_id: UUID) -> Sequence[Reservation]:
     return list(
         Reservation.objects.select_for_update(of=("self",))
         .filter(order_id=order_id, state=Reservation.State.ACTIVE)
-        .order_by("product__sku")
+        .order_by("product_id")
     )
 
 

@@ -2,7 +2,7 @@
 
 from django.shortcuts import get_object_or_404
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import AllowAny, IsAdminUser
+from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -26,7 +26,7 @@ class _CatalogueView(GenericAPIView[Product]):
 
     def get_permissions(self) -> list[object]:  # type: ignore[override]
         """Open the reads."""
-        return [AllowAny()] if self.request.method == "GET" else [IsAdminUser()]
+        return [AllowAny()] if self.request.method in SAFE_METHODS else [IsAdminUser()]
 
 
 class ProductListView(_CatalogueView):

@@ -1,10 +1,13 @@
 """Writing a mail down, and sending it."""
 
 import smtplib
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 from uuid import UUID
 
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
@@ -31,6 +34,10 @@ class Refused(PermanentError):
     """The mail server refuses this mail for good."""
 
 
+class Interrupted(Exception):
+    """The mail may have left or not; it is sent again, with the same Message-ID."""
+
+
 def notify(event: ReceivedEvent[Any], template: str) -> None:
     """Send the mail of this template about this event, once: a row that says `sent` is not sent again.
 
@@ -53,28 +60,56 @@ def send(notification: Notification) -> None:
         headers={"Message-ID": notification.message_id, "X-Request-ID": notification.correlation_id},
     )
     mail.attach_alternative(notification.html, "text/html")
+    with _connected() as mail.connection:
+        _hand_over(mail)
+
+
+@contextmanager
+def _connected() -> Iterator[BaseEmailBackend]:
+    """Open a connection. Until then no mail can have left: whatever fails, the server is away, or takes none of ours.
+
+    That is so for a wrong password too: it concerns every mail, and making dead letters of all would mend nothing.
+    """
+    connection = get_connection()
+    try:
+        connection.open()
+    except (smtplib.SMTPException, OSError) as error:
+        raise DependencyAway(f"the mail server cannot be used: {error}") from error
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _hand_over(mail: EmailMultiAlternatives) -> None:
+    """Send the mail. From here on a failure counts as an attempt: the server may have taken the mail all the same,
+    and one that never says so must not get it for a day.
+    """
     try:
         mail.send()
     except smtplib.SMTPRecipientsRefused as error:
-        _raise_by_code(max((code for code, _ in error.recipients.values()), default=550), error)
-    except (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError) as error:
-        raise DependencyAway(f"the mail server went away: {error}") from error
-    except smtplib.SMTPResponseException as error:
-        _raise_by_code(error.smtp_code, error)
+        _refuse_if_for_good(max((code for code, _ in error.recipients.values()), default=0), error)
+    except smtplib.SMTPSenderRefused as error:
+        raise DependencyAway(f"the mail server takes no mail from us: {error}") from error
+    except smtplib.SMTPDataError as error:
+        _refuse_if_for_good(error.smtp_code, error)
+    except (smtplib.SMTPException, OSError) as error:
+        raise Interrupted(f"the mail server did not say that it took the mail: {error}") from error
 
 
-def _raise_by_code(code: int, error: Exception) -> None:
+def _refuse_if_for_good(code: int, error: Exception) -> NoReturn:
     """Raise what the server's answer means: 421 is going away, 4xx is for now, 5xx is for good (RFC 5321, 4.2.1)."""
     if code == 421:
         raise DependencyAway(f"the mail server is going away: {error}") from error
     if code >= 500:
         raise Refused(f"the mail server refuses this mail: {error}") from error
-    raise error
+    raise Interrupted(f"the mail server does not take this mail now: {error}") from error
 
 
 def _written(event: ReceivedEvent[Any], template: str) -> Notification:
-    key = {"event_id": event.id, "template": template}
-    return Notification.objects.filter(**key).first() or _write(event, template)
+    """Return the row, written anew until it is sent: an address or data that were mended count."""
+    sent = Notification.objects.filter(event_id=event.id, template=template, state=Notification.State.SENT).first()
+    return sent or _write(event, template)
 
 
 def _write(event: ReceivedEvent[Any], template: str) -> Notification:
@@ -84,7 +119,7 @@ def _write(event: ReceivedEvent[Any], template: str) -> Notification:
         raise NoRecipient(f"there is no account {user_id}")
     facts = event.data.model_dump()
     context = facts | {"name": user.full_name or "there"}
-    notification, _ = Notification.objects.get_or_create(
+    notification, _ = Notification.objects.update_or_create(
         event_id=event.id,
         template=template,
         defaults={

@@ -1,5 +1,7 @@
 """The mails that follow from events. They act outside the database, on a queue of their own."""
 
+from django.conf import settings
+
 from events.catalogue import (
     OrderCancelledV1,
     OrderConfirmedV1,
@@ -10,40 +12,47 @@ from events.catalogue import (
 )
 from events.declare import outside
 from events.handlers import ReceivedEvent
+from events.policy import Backoff, Limits
 from notifications.services import notify
 
+# A mail server may take its time, and greylisting asks for a quarter of an hour: longer limits than the default.
+MAIL = {
+    "limits": Limits(settings.EVENTS["LEASE"], longest=80),  # seconds; a soft limit of 60, three answers of the server
+    "backoff": Backoff(first=15 * settings.EVENTS["BACKOFF_FIRST"], longest=6 * settings.EVENTS["BACKOFF_LONGEST"]),
+}
 
-@outside("notifications.send_welcome")
+
+@outside("notifications.send_welcome", **MAIL)
 def send_welcome(event: ReceivedEvent[UserCreatedV1]) -> None:
     """Greet a new customer."""
     notify(event, "welcome")
 
 
-@outside("notifications.send_order_received")
+@outside("notifications.send_order_received", **MAIL)
 def send_order_received(event: ReceivedEvent[OrderCreatedV1]) -> None:
     """Say that the order has come in."""
     notify(event, "order_received")
 
 
-@outside("notifications.send_order_confirmed")
+@outside("notifications.send_order_confirmed", **MAIL)
 def send_order_confirmed(event: ReceivedEvent[OrderConfirmedV1]) -> None:
     """Say that the order will be delivered."""
     notify(event, "order_confirmed")
 
 
-@outside("notifications.send_order_rejected")
+@outside("notifications.send_order_rejected", **MAIL)
 def send_order_rejected(event: ReceivedEvent[OrderRejectedV1]) -> None:
     """Say that the order cannot be delivered, and why."""
     notify(event, "order_rejected")
 
 
-@outside("notifications.send_order_cancelled")
+@outside("notifications.send_order_cancelled", **MAIL)
 def send_order_cancelled(event: ReceivedEvent[OrderCancelledV1]) -> None:
     """Say that the order is called off."""
     notify(event, "order_cancelled")
 
 
-@outside("notifications.send_order_fulfilled")
+@outside("notifications.send_order_fulfilled", **MAIL)
 def send_order_fulfilled(event: ReceivedEvent[OrderFulfilledV1]) -> None:
     """Say that the goods have left."""
     notify(event, "order_fulfilled")

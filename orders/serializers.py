@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from events.models import Delivery, Event, State
+from inventory.serializers import WholeNumberField
 from orders.models import Order, OrderLine
 from orders.states import Status
 
@@ -20,16 +21,6 @@ PUBLIC_STATUS = {
     State.DEAD: "dead",
     State.DISCARDED: "discarded",
 }
-
-
-class WholeNumberField(serializers.IntegerField):
-    """An integer that must be one in the JSON too: "2", 2.0 and true are refused."""
-
-    def to_internal_value(self, data: Any) -> int:
-        """Return the integer, or fail as `invalid`."""
-        if type(data) is not int:
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 class ItemSerializer(serializers.Serializer[Any]):

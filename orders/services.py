@@ -42,7 +42,7 @@ class WrongStatus(APIException):
     default_code = "wrong_status"
 
     def __init__(self, order: Order, to: Status) -> None:
-        super().__init__(f"Order {order.number} is {order.status} and can no longer be {to}.")
+        super().__init__(f"Order {order.number} is {order.status}, so it cannot be {to} now.")
 
 
 @transaction.atomic
@@ -74,6 +74,11 @@ def reject_order(order_id: UUID, *, reason: str) -> bool:
     """Reject a pending order; False where it has moved on already, which is fine."""
     rejected = _move(order_id, Status.REJECTED, lambda facts: OrderRejectedV1(**facts, reason=reason), reason=reason)
     return rejected is not None
+
+
+def is_pending(order_id: UUID) -> bool:
+    """Tell whether an order is pending, and keep it so to the end of the transaction."""
+    return Order.objects.select_for_update().filter(pk=order_id, status=Status.PENDING).exists()
 
 
 def cancel_order(order: Order, *, by: Literal["customer", "staff"]) -> Order:

@@ -1,8 +1,11 @@
-"""What orders do about events."""
+"""What orders do about events, and the purge of stored answers."""
+
+from celery import shared_task
 
 from events.catalogue import Shortage, StockRejectedV1, StockReservedV1
 from events.declare import effect
 from events.handlers import ReceivedEvent
+from orders.idempotency import purge_answers
 from orders.services import confirm_order, reject_order
 
 
@@ -21,3 +24,9 @@ def reject(event: ReceivedEvent[StockRejectedV1]) -> None:
 
 def _in_words(shortage: Shortage) -> str:
     return f"{shortage.sku} ({shortage.requested} ordered, {shortage.available} available)"
+
+
+@shared_task(name="orders.purge")
+def purge() -> dict[str, int]:
+    """Delete the answers of idempotency keys whose time is over; return how many."""
+    return {"stored answers": purge_answers()}

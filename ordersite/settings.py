@@ -36,7 +36,7 @@ BROKER_URL = _required("BROKER_URL", "redis://:password@host:6379/0")
 SECRET_KEY = _required("SECRET_KEY", "<50 random characters>")
 # The servers that `make run` brings, and so data that may be filled with examples.
 EMBEDDED = env.bool("EMBEDDED", default=False)
-PROCESS_KIND = env.str("PROCESS_KIND", default="other")
+PROCESS_KIND = env.str("PROCESS_KIND", default="")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -98,7 +98,7 @@ TEMPLATES = [
 # --- PostgreSQL -------------------------------------------------------------------------------------------------
 
 # Milliseconds. The web gives up early, so that a blocked request frees its thread and the client gets a 503.
-# Workers set their own, shorter than their lease, in every transaction (events/runner.py).
+# Workers and relays set their own, shorter than their lease, in every transaction (events/sql.py).
 _timeouts = {"idle_in_transaction_session_timeout": 60_000}
 if PROCESS_KIND == "web":
     _timeouts |= {"lock_timeout": 3_000, "statement_timeout": 10_000, "idle_in_transaction_session_timeout": 15_000}
@@ -111,7 +111,7 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": _database.get("OPTIONS", {})
         | {
-            "application_name": f"ordersite-{PROCESS_KIND}",
+            "application_name": f"ordersite {PROCESS_KIND}".strip(),
             "connect_timeout": 3,  # seconds
             "keepalives_idle": 10,  # seconds
             "tcp_user_timeout": 10_000,  # milliseconds: a silent network is an error, not a wait
@@ -167,7 +167,7 @@ EVENTS = {
     # Seconds: the first back-off, doubled at each attempt up to the longest, with full jitter.
     "BACKOFF_FIRST": env.float("EVENTS_BACKOFF_FIRST", default=1.0),
     "BACKOFF_LONGEST": env.float("EVENTS_BACKOFF_LONGEST", default=300.0),
-    "MAX_ATTEMPTS": env.int("EVENTS_MAX_ATTEMPTS", default=8),
+    "MAX_ATTEMPTS": env.int("EVENTS_MAX_ATTEMPTS", default=10),
     # Seconds: how long what a handler depends on may be away before its absence counts as attempts.
     "AWAY_LIMIT": env.int("EVENTS_AWAY_LIMIT", default=86_400),
     # Seconds: how long a delivery waits, uncounted, for code that knows its handler or its type (a deploy).
@@ -190,6 +190,7 @@ CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
 CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower
 CELERY_TASK_SEND_SENT_EVENT = False  # one more message a delivery, for a state that Flower need not show
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # what one worker hoards, an idle one beside it cannot do
 CELERY_WORKER_POOL = "prefork"  # the other pools enforce no time limit
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
@@ -209,10 +210,14 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=env.int("CHECK_STOCK_SECONDS", default=300)),
         "options": {"headers": {"periodic_task_name": "check-stock"}},  # django-celery-results shows it
     },
-    "purge": {
-        "task": "ordersite.purge",
-        "schedule": crontab(minute="17", hour="3"),
-        "options": {"headers": {"periodic_task_name": "purge"}},
+    # Each by itself: the failure of one purge does not keep the others from their work.
+    **{
+        f"purge-{app}": {
+            "task": f"{app}.purge",
+            "schedule": crontab(minute="17", hour="3"),
+            "options": {"headers": {"periodic_task_name": f"purge-{app}"}},
+        }
+        for app in ("events", "orders", "users")
     },
 }
 
@@ -227,7 +232,9 @@ EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER") or ""
 EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD") or ""
 EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
-EMAIL_TIMEOUT = 5  # seconds to connect, and for each answer; below the soft limit of the mail handlers
+# Seconds to connect, and for each answer. Short ones make servers that check a mail after DATA send it twice
+# (RFC 5321, 4.5.3.2); below the soft limit of the mail handlers (notifications/tasks.py).
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ordersite <shop@example.com>")
 
 # --- Pages ------------------------------------------------------------------------------------------------------

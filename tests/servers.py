@@ -32,5 +32,5 @@ def _start() -> Servers | None:
 FOLDER = Path(tempfile.mkdtemp(prefix="ordersite-test-"))
 LOG = (FOLDER / "servers.log").open("w", buffering=1)
 os.environ.setdefault("SECRET_KEY", SECRET_KEY)
-os.environ.setdefault("STATIC_ROOT", str(FOLDER))
+os.environ.setdefault("STATIC_ROOT", str(FOLDER / "static"))  # WhiteNoise reads all of it: no sockets
 SERVERS = _start()

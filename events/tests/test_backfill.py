@@ -1,11 +1,12 @@
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from events import backfill as module
 from events.backfill import NotSubscribed, backfill
-from events.models import Delivery
+from events.models import Delivery, Event
 from events.tests.helpers import order_cancelled, order_created, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,3 +39,20 @@ def test_the_command_tells_how_many_it_made() -> None:
     out = StringIO()
     call_command("events", "backfill", "inventory.reserve_items", stdout=out)
     assert "done: 1 deliveries made for inventory.reserve_items" in out.getvalue()
+
+
+def test_what_was_done_and_purged_is_not_done_again() -> None:
+    published(order_created())
+    Delivery.objects.filter(handler="analytics.track_order").delete()
+    Event.objects.update(time="2020-01-01T00:00:00Z")
+    assert sum(backfill("analytics.track_order")) == 0
+    assert sum(backfill("analytics.track_order", from_the_beginning=True)) == 1
+
+
+def test_what_would_wait_behind_a_dead_letter_is_parked() -> None:
+    order_id = uuid4()
+    published(order_created(order_id), order_cancelled(order_id))
+    Delivery.objects.filter(handler="inventory.release_items").delete()
+    Delivery.objects.filter(handler="inventory.reserve_items").update(state="dead", reason="permanent_error")
+    assert sum(backfill("inventory.release_items")) == 1
+    assert Delivery.objects.get(handler="inventory.release_items").due_at is None

@@ -8,10 +8,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from rest_framework.exceptions import ValidationError
 
-from events import dead_letters
 from events.dead_letters import NotDead, discard, replay, replay_all
 from events.errors import PermanentError
-from events.models import Decision, Delivery
+from events.models import Decision, Delivery, Event
+from events.subscriptions import the_map
 from events.tests.helpers import handler, nothing, only, order_cancelled, order_created, published, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -136,7 +136,7 @@ def test_replaying_keeps_what_waits_behind_it_waiting_until_it_is_done() -> None
 
 def test_a_compensation_that_fails_leaves_the_letter_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     letter = a_dead_letter("inventory.reserve_items")
-    monkeypatch.setitem(dead_letters.the_map().compensations, _handler("inventory.reserve_items"), fail)  # type: ignore[arg-type]
+    monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), fail)
     with pytest.raises(PermanentError):
         discard(letter, by="ann", reason="no")
     assert only(pk=letter).state == "dead"
@@ -144,7 +144,7 @@ def test_a_compensation_that_fails_leaves_the_letter_dead(monkeypatch: pytest.Mo
 
 
 def _handler(name: str) -> Any:
-    return next(h for h in dead_letters.the_map().compensations if h.name == name)
+    return next(h for h in the_map().compensations if h.name == name)
 
 
 def deadletters(*arguments: object) -> str:
@@ -182,3 +182,19 @@ def test_the_shell_says_what_is_not_a_dead_letter() -> None:
         deadletters("replay", uuid4())
     with pytest.raises(CommandError, match="Only a dead letter"):
         deadletters("discard", uuid4(), "--reason", "x")
+
+
+def test_a_letter_whose_data_nobody_can_read_can_be_discarded() -> None:
+    letter = a_dead_letter("inventory.reserve_items")
+    Event.objects.update(data={"nothing": "of use"}, type="order.created.v9")
+    discard(letter, by="ann", reason="garbage")
+    assert only(pk=letter).state == "discarded"
+
+
+def test_an_edit_may_not_turn_to_another_order_or_add_what_nobody_reads() -> None:
+    letter = a_dead_letter()
+    data = only(pk=letter).event.data
+    with pytest.raises(ValidationError, match="something else"):
+        replay(letter, by="ann", data=data | {"order_id": str(uuid4())})
+    with pytest.raises(ValidationError, match="gift_wrap"):
+        replay(letter, by="ann", data=data | {"gift_wrap": True})

@@ -53,7 +53,7 @@ def test_other_consumers_of_the_subject_go_on(order_id: UUID) -> None:
 def test_behind_a_dead_letter_of_inventory_the_next_stays_parked(order_id: UUID) -> None:
     with pytest.raises(PermanentError):
         run(handler(fail_for_good))
-    sweeps.sweep()
+    sweeps.wake_missed(after=sweeps.FIRST)
     assert release().due_at is None
     assert claims.claim("inventory", 10) is None
 
@@ -78,7 +78,7 @@ def test_the_sweep_leaves_alone_what_has_to_wait(order_id: UUID) -> None:
 
 
 def test_the_sweep_goes_through_many_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "CHUNK", 2)
+    monkeypatch.setattr(sweeps, "PARKED", 2)
     for _ in range(5):
         published(order_created())
     Delivery.objects.filter(consumer="inventory").update(due_at=None)
@@ -87,3 +87,15 @@ def test_the_sweep_goes_through_many_in_chunks(monkeypatch: pytest.MonkeyPatch) 
         after = sweeps.wake_missed(after=after)
     assert after == UUID(int=0)
     assert not Delivery.objects.filter(consumer="inventory", due_at=None).exists()
+
+
+def test_the_sweep_parks_what_is_due_behind_a_dead_letter(order_id: UUID) -> None:
+    with pytest.raises(PermanentError):
+        run(handler(fail_for_good))
+    Delivery.objects.filter(handler="inventory.release_items").update(due_at="2020-01-01T00:00:00Z")
+    assert sweeps.park_missed() == 1
+    assert release().due_at is None
+
+
+def test_the_sweep_parks_nothing_behind_what_is_about_to_run(order_id: UUID) -> None:
+    assert sweeps.park_missed() == 0

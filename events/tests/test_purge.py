@@ -2,7 +2,7 @@ import pytest
 from django.db import connection
 
 from events import purge as module
-from events.models import Delivery, Event
+from events.models import Decision, Delivery, Event
 from events.purge import purge_done
 from events.tests.helpers import order_created, published
 
@@ -13,7 +13,7 @@ def age(days: int, **filters: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT now() - make_interval(days => %s)", [days])
         row = cursor.fetchone()
-    Delivery.objects.filter(**filters).update(state="done", handled_at=row[0])  # type: ignore[misc]
+    Delivery.objects.filter(**filters).update(state="done", handled_at=row[0])
 
 
 def test_it_deletes_what_was_done_long_ago_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,3 +26,12 @@ def test_it_deletes_what_was_done_long_ago_and_nothing_else(monkeypatch: pytest.
     left = set(Delivery.objects.values_list("consumer", "state"))
     assert left == {("analytics", "done"), ("notifications", "pending")}
     assert Event.objects.count() == 3
+
+
+def test_it_deletes_a_replayed_letter_with_the_decisions_about_it() -> None:
+    published(order_created())
+    for delivery in Delivery.objects.all():
+        Decision.objects.create(delivery=delivery, action="replay", by="ann")
+    age(91)
+    assert purge_done(older_than_days=90) == 3
+    assert not Decision.objects.exists()

@@ -9,6 +9,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
 
 from events import relay as module
+from events.claims import Claim, Claimed, claim
 from events.models import Delivery
 from events.relay import Relay
 from events.subscriptions import Consumer, Map, the_map
@@ -20,7 +21,7 @@ REFUSING = "redis://127.0.0.1:1/0"  # nothing listens on port 1
 
 
 @pytest.fixture
-def broker() -> Iterator["redis.Redis[bytes]"]:
+def broker() -> Iterator[redis.Redis]:
     """The real broker, in a database of its own number, empty before and after."""
     client = redis.Redis.from_url(broker_url())
     client.flushdb()
@@ -40,11 +41,11 @@ def relay(broker: object) -> Iterator[Relay]:
     relay._sender.close()
 
 
-def messages(broker: "redis.Redis[bytes]", queue: str = "inventory") -> list[dict[str, object]]:
+def messages(broker: redis.Redis, queue: str = "inventory") -> list[dict[str, object]]:
     return [json.loads(raw) for raw in broker.lrange(queue, 0, -1)]
 
 
-def test_it_sends_a_message_that_carries_the_id_and_the_token_only(relay: Relay, broker: "redis.Redis[bytes]") -> None:
+def test_it_sends_a_message_that_carries_the_id_and_the_token_only(relay: Relay, broker: redis.Redis) -> None:
     published(order_created())
     assert relay.turn() == 3
     (message,) = messages(broker)
@@ -56,7 +57,7 @@ def test_it_sends_a_message_that_carries_the_id_and_the_token_only(relay: Relay,
     assert delivery.state == "leased"
 
 
-def test_the_celery_id_stays_and_the_retries_grow_with_the_attempts(relay: Relay, broker: "redis.Redis[bytes]") -> None:
+def test_the_celery_id_stays_and_the_retries_grow_with_the_attempts(relay: Relay, broker: redis.Redis) -> None:
     published(order_created())
     Delivery.objects.filter(handler=NAME).update(attempts=2, waits=1)
     relay.turn()
@@ -66,7 +67,7 @@ def test_the_celery_id_stays_and_the_retries_grow_with_the_attempts(relay: Relay
     assert headers["retries"] == 3
 
 
-def test_it_routes_by_the_delivery_and_not_by_the_map(relay: Relay, broker: "redis.Redis[bytes]") -> None:
+def test_it_routes_by_the_delivery_and_not_by_the_map(relay: Relay, broker: redis.Redis) -> None:
     published(order_created())
     Delivery.objects.filter(handler=NAME).update(handler="later.handler", consumer="later", queue="later")
     relay.turn()
@@ -74,19 +75,42 @@ def test_it_routes_by_the_delivery_and_not_by_the_map(relay: Relay, broker: "red
 
 
 def test_it_sends_no_more_than_the_bound_of_what_is_out(
-    relay: Relay, broker: "redis.Redis[bytes]", monkeypatch: pytest.MonkeyPatch
+    relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bounded(monkeypatch, in_flight=5)
-    for _ in range(8):
+    bounded(monkeypatch, in_flight=8)
+    for _ in range(12):
         published(order_created())
+    counts = []
+    for _ in range(6):
+        relay.turn()
+        counts.append(len(messages(broker)))
+    assert counts == [2, 4, 6, 8, 8, 8]
+    assert Delivery.objects.filter(queue="inventory", state="leased").count() == 8
+
+
+def test_one_delivery_that_is_out_does_not_keep_the_next_waiting(relay: Relay, broker: redis.Redis) -> None:
+    for _ in range(30):
+        published(order_created())
+    assert claim("notifications", 1)
     relay.turn()
-    relay.turn()
-    assert Delivery.objects.filter(queue="inventory", state="leased").count() == 5
-    assert len(messages(broker)) == 5
+    assert len(messages(broker, "notifications")) == 5  # a quarter of the bound of 20
+
+
+def test_every_queue_has_its_share_of_newest_first(
+    relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded(monkeypatch, in_flight=1_000)
+    monkeypatch.setattr(module, "CLAIM", 1)
+    events = [published(order_created())[0] for _ in range(10)]
+    for _ in range(4):
+        relay.turn()
+    for queue in ("inventory", "notifications", "analytics"):
+        out = Delivery.objects.filter(queue=queue, state="leased").values_list("event_id", flat=True)
+        assert set(out) == {*events[:3], events[-1]}
 
 
 def test_it_sends_nothing_while_the_brokers_list_is_full(
-    relay: Relay, broker: "redis.Redis[bytes]", monkeypatch: pytest.MonkeyPatch
+    relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounded(monkeypatch, in_flight=5)
     published(order_created())
@@ -114,18 +138,18 @@ def test_a_broker_that_refuses_costs_no_lease_and_no_attempt() -> None:
 
 
 def test_a_broker_that_goes_away_between_two_messages_costs_only_what_was_not_sent(
-    relay: Relay, broker: "redis.Redis[bytes]", monkeypatch: pytest.MonkeyPatch
+    relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
         published(order_created())
     whole = relay._sender.send
     sent: list[UUID] = []
 
-    def send(claim: module.Claim, delivery: object) -> None:
+    def send(claim: Claim, delivery: Claimed) -> None:
         if len(sent) == 1:
-            relay._sender._app.conf.broker_write_url = REFUSING
+            relay._sender._app.conf.update(broker_write_url=REFUSING)
             relay._sender.close()
-        whole(claim, delivery)  # type: ignore[arg-type]
+        whole(claim, delivery)
         sent.append(uuid4())
 
     monkeypatch.setattr(relay._sender, "send", send)

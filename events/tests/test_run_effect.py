@@ -1,15 +1,15 @@
 import threading
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from celery.exceptions import Retry, SoftTimeLimitExceeded
-from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
-from events import claims, deliveries, runner
+from events import claims, deliveries, outcomes, runner
 from events.errors import DependencyAway, PermanentError
 from events.models import Delivery, Event, SubjectCounter
+from events.policy import Limits
 from events.publishing import publish
 from events.tests import helpers
 from events.tests.helpers import claimed, handler, make_due, nothing, only, order_created, published, run
@@ -125,7 +125,7 @@ def test_a_dependency_that_is_away_costs_no_attempt(error: Exception) -> None:
 
 def test_a_dependency_that_is_away_for_too_long_counts() -> None:
     published(order_created())
-    Delivery.objects.update(waiting_since="2020-01-01T00:00:00Z")
+    Delivery.objects.update(waiting_since="2020-01-01T00:00:00Z", waiting_for="dependency")
     with pytest.raises(Retry):
         run(handler(raising(ConnectionRefusedError())))
     assert only(handler=NAME).attempts == 1
@@ -136,7 +136,7 @@ def test_a_deadlock_is_retried_without_a_new_attempt() -> None:
     rows = [SubjectCounter.objects.create(subject=uuid4(), last=0).subject for _ in range(2)]
     first_lock, tries = threading.Event(), []
 
-    def touch(subject: object) -> None:
+    def touch(subject: UUID) -> None:
         SubjectCounter.objects.filter(subject=subject).update(last=1)
 
     def opponent() -> None:
@@ -167,7 +167,7 @@ def test_a_worker_that_lost_its_lease_commits_nothing() -> None:
     published(order_created())
 
     delivery_id, token = claimed()
-    started = deliveries.start(delivery_id, token, worker="frozen")
+    started = deliveries.start(delivery_id, token, worker="frozen", lease=30)
     assert started is not None
     Delivery.objects.filter(pk=delivery_id).update(token=uuid4())
     with pytest.raises(runner.Superseded):
@@ -177,9 +177,12 @@ def test_a_worker_that_lost_its_lease_commits_nothing() -> None:
 
 def test_a_frozen_transaction_loses_its_locks_before_its_lease_is_over() -> None:
     published(order_created())
-    slow = handler(lambda event: connection.cursor().execute("SELECT pg_sleep(20)") and None, lease=2)
+
+    def sleep(event: Any) -> None:
+        connection.cursor().execute("SELECT pg_sleep(20)")
+
     with pytest.raises(Retry):
-        run(slow)
+        run(handler(sleep, limits=Limits(2)))
     assert only(handler=NAME).state == "pending"
 
 
@@ -211,7 +214,11 @@ def test_what_a_handler_publishes_belongs_to_the_same_request() -> None:
 
     with correlated("request-8"):
         published(order_created())
-    run(handler(lambda event: publish(order_created()) and None))
+
+    def publish_another(event: Any) -> None:
+        publish(order_created())
+
+    run(handler(publish_another))
     assert set(Event.objects.values_list("correlation_id", flat=True)) == {"request-8"}
 
 
@@ -219,7 +226,7 @@ def test_the_error_text_of_a_dead_letter_is_bounded() -> None:
     published(order_created())
     with pytest.raises(PermanentError):
         run(handler(raising(PermanentError("x" * 100_000 + "\0"))))
-    assert len(only(handler=NAME).error_message) == runner.MESSAGE_LIMIT
+    assert len(only(handler=NAME).error_message) == outcomes.MESSAGE_LIMIT
 
 
 def test_a_lock_that_is_never_given_ends_the_attempt_in_time() -> None:
@@ -237,11 +244,48 @@ def test_a_lock_that_is_never_given_ends_the_attempt_in_time() -> None:
     thread = threading.Thread(target=hold)
     thread.start()
     assert held.wait(10)
-    waiting = handler(lambda event: SubjectCounter.objects.filter(pk=row.pk).update(last=1) and None, lease=2)
+
+    def touch(event: Any) -> None:
+        SubjectCounter.objects.filter(pk=row.pk).update(last=1)
+
     with pytest.raises(Retry) as caught:
-        run(waiting)
+        run(handler(touch, limits=Limits(2)))
     release.set()
     thread.join(10)
     assert isinstance(caught.value.exc, OperationalError)
     assert only(handler=NAME).attempts == 1
-    assert settings.EVENTS["LEASE"] > 2
+
+
+def test_a_dependency_spell_does_not_use_up_the_grace_for_unknown_code() -> None:
+    (event_id,) = published(order_created())
+    Delivery.objects.update(waiting_since="2020-01-01T00:00:00Z", waiting_for="dependency")
+    Event.objects.filter(pk=event_id).update(type="order.created.v9")
+    with pytest.raises(Retry):
+        run(handler(nothing))
+    assert (only(handler=NAME).state, only(handler=NAME).waiting_for) == ("pending", "code")
+
+
+def test_a_field_that_this_code_does_not_know_yet_is_ignored() -> None:
+    (event_id,) = published(order_created())
+    event = Event.objects.get(pk=event_id)
+    Event.objects.filter(pk=event_id).update(data=event.data | {"gift_wrap": True})
+    assert run(handler(nothing)) == "done at attempt 1"
+
+
+def test_a_connection_that_died_meanwhile_costs_no_lease() -> None:
+    published(order_created())
+    delivery_id, token = claimed()
+    killed: list[int] = []
+
+    def kill(pid: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+        killed.append(pid)
+        connection.close()
+
+    connection.ensure_connection()
+    thread = threading.Thread(target=kill, args=[connection.connection.info.backend_pid])
+    thread.start()
+    thread.join(10)
+    assert killed
+    assert runner.run(handler(leave_a_mark), delivery_id, token, worker="test") == "done at attempt 1"

@@ -9,6 +9,7 @@ from django.db import connection
 
 from events.handlers import Shape
 from events.models import Delivery
+from events.policy import Limits
 from events.tests.helpers import handler, only, order_created, published, run
 from events.tests.waiting import until
 
@@ -41,7 +42,7 @@ def test_its_lease_is_renewed_while_it_works() -> None:
         before = lease_until()
         until("the lease is renewed", lambda: lease_until() > before)
 
-    assert run(outside(work, lease=1), "notifications").startswith("done")
+    assert run(outside(work, limits=Limits(1)), "notifications").startswith("done")
 
 
 def test_no_thread_is_left_behind() -> None:

@@ -3,6 +3,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.db import connection
 
 from inventory.tests.shop import make_product
 from orders.models import Order
@@ -112,7 +113,9 @@ def test_after_includes_its_moment_and_before_does_not(ada: User) -> None:
     _first, second, third = at_hours(ada, 1, 2, 3)
     assert listed(ada, created_after="2025-03-01T14:00:00Z") == [third, second]
     assert listed(ada, created_after="2025-03-01T14:00:00Z", created_before="2025-03-01T15:00:00Z") == [second]
-    assert listed(ada, created_after="2025-03-01T16:00:00+02:00", created_before="2025-03-01T17:00:00+02:00") == [second]
+    assert listed(ada, created_after="2025-03-01T16:00:00+02:00", created_before="2025-03-01T17:00:00+02:00") == [
+        second
+    ]
 
 
 @pytest.mark.parametrize(
@@ -159,8 +162,6 @@ def test_a_page_costs_as_many_queries_whatever_its_size(ada: User, django_assert
 def test_a_far_page_is_found_by_an_index_and_not_by_counting(ada: User) -> None:
     at_hours(ada, *range(3))
     orders = Order.objects.filter(user=ada, created_at__lt=NOON).order_by("-created_at", "-id")[:21]
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
     plan = orders.explain()

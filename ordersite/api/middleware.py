@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.utils.log import log_response
 from uuid_utils.compat import uuid7
 
 from events.correlation import correlated
@@ -29,6 +30,9 @@ class RequestIdMiddleware:
         request_id = given if VALID_ID.fullmatch(given) else str(uuid7())
         with correlated(request_id):
             response = self._get_response(request)
+            if response.status_code >= 400:
+                # Django would do it too late for the id to be on the line; it logs no answer twice.
+                log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
         response["X-Request-ID"] = request_id
         return response
 

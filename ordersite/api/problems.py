@@ -18,7 +18,8 @@ from events.errors import is_database_away, sqlstate
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 5  # seconds: a restart of PostgreSQL takes about as long
-_CANCELLED = ("55P03", "57014", "25P04")  # lock_timeout, statement_timeout, transaction_timeout
+# lock_timeout, statement_timeout, transaction_timeout, deadlock detected, serialization failure
+_CANCELLED = ("55P03", "57014", "25P04", "40P01", "40001")
 
 
 def problem(
@@ -66,7 +67,7 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Http
 def database_away(error: Exception) -> HttpResponse:
     """Return the 503 of a database that is away, full or too busy."""
     logger.warning("database away: %s", error)
-    detail = "The database does not answer at the moment. Nothing was changed; try again."
+    detail = "The database does not answer at the moment. Try again; under one Idempotency-Key nothing is done twice."
     return problem(503, "database_unavailable", detail, headers={"Retry-After": str(RETRY_AFTER)})
 
 

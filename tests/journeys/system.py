@@ -105,7 +105,7 @@ class System:
 
     def sql(self, statement: str, *parameters: object) -> Sequence[tuple[Any, ...]]:
         with psycopg.connect(self.servers.database_url, autocommit=True) as connection:
-            cursor = connection.execute(statement, parameters)  # type: ignore[arg-type]  # constants of the tests
+            cursor = connection.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 
     def delivery(self, order: Any, handler: str) -> tuple[str, str, int]:
@@ -116,7 +116,7 @@ class System:
             order["id"],
             handler,
         )
-        return rows[0] if rows else ("", "", 0)  # type: ignore[return-value]
+        return rows[0] if rows else ("", "", 0)
 
     @contextmanager
     def locked(self, sku: str) -> Iterator[None]:
@@ -134,7 +134,7 @@ class System:
 
     def _workers_seen(self) -> bool:
         try:
-            return sum(worker["status"] for worker in self.flower("/workers?json=1").json["data"]) == 5
+            return bool(sum(worker["status"] for worker in self.flower("/workers?json=1").json["data"]) == 5)
         except OSError:
             return False
 

@@ -15,13 +15,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the one action."""
         actions = parser.add_subparsers(dest="action", required=True)
-        actions.add_parser("backfill", help="insert missed deliveries").add_argument("handler")
+        backfilling = actions.add_parser("backfill", help="insert missed deliveries")
+        backfilling.add_argument("handler")
+        backfilling.add_argument(
+            "--from-the-beginning",
+            action="store_true",
+            help="older events too, whose done deliveries are purged: only for a handler that never ran",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Backfill, telling the count as it grows."""
         total = 0
         try:
-            for made in backfill(options["handler"]):
+            for made in backfill(options["handler"], from_the_beginning=options["from_the_beginning"]):
                 total += made
                 self.stdout.write(f"{total} deliveries made")
         except NotSubscribed as error:

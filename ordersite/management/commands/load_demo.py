@@ -11,6 +11,7 @@ from django.db import transaction
 
 from events import claims
 from events.claims import Claim
+from events.errors import PermanentError
 from events.handlers import Handler
 from events.runner import run
 from events.subscriptions import the_map
@@ -73,15 +74,14 @@ def _load_product(sku: str, name: str, price: Any, pieces: int) -> None:
 def _handle_what_is_due() -> None:
     """Run the handlers here and now, so that a shop that is ready is at rest. What fails is left to the workers."""
     handlers = {handler.name: handler for group in the_map().subscriptions.values() for handler in group}
-    while queues := claims.due_queues():
-        for queue, _ in queues:
-            if claim := claims.claim(queue, BATCH):
-                _run_all(claim, handlers)
+    while found := [claim for queue, _ in claims.due_queues() if (claim := claims.claim(queue, BATCH))]:
+        for claim in found:
+            _run_all(claim, handlers)
 
 
 def _run_all(claim: Claim, handlers: dict[str, Handler]) -> None:
     for delivery in claim.deliveries:
-        with contextlib.suppress(Retry):
+        with contextlib.suppress(Retry, PermanentError):  # the bus has noted what becomes of it
             run(handlers[delivery.handler], delivery.id, claim.token, worker="load_demo")
 
 

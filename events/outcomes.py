@@ -1,0 +1,120 @@
+"""What becomes of a delivery whose handler failed, and how that is written down."""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from celery.exceptions import Retry, SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from events import deliveries
+from events.catalogue import UnknownType
+from events.deliveries import ErrorText, Started
+from events.errors import Failure, classify, is_database_away
+from events.handlers import Handler
+from events.models import Reason, WaitingFor
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+PAUSE = 0.5  # seconds between tries to write down an outcome while the database is away
+MESSAGE_LIMIT = 2_000  # characters of an error's message that a delivery keeps
+TRACEBACK_LIMIT = 20_000
+
+
+def fail(handler: Handler, started: Started, error: Exception) -> NoReturn:
+    """Write down what becomes of the delivery, and tell Celery in the way that makes Flower show it.
+
+    Raises the error where the delivery is dead now, Retry where it is due again later.
+    """
+    failure = classify(error)
+    reason = _reason_to_die(failure, started)
+    if reason is not None:
+        logger.error("%s %s is dead (%s)", handler.name, started.id, reason.label, exc_info=error)
+        write_down(handler, lambda: deliveries.bury(started, reason, describe(error)))
+        raise error
+    delay = handler.policy.backoff.delay(started.attempts + started.waits)
+    logger.warning("%s %s: %r, again in %.1f s", handler.name, started.id, error, delay)
+    write_down(handler, lambda: _give_back(started, failure, error, delay))
+    raise Retry(exc=error, when=round(delay, 3)) from error  # type: ignore[arg-type]  # it takes any number
+
+
+def wait_for_code(handler: Handler, started: Started, error: UnknownType) -> NoReturn:
+    """Set a delivery aside whose type this code does not know. Raises as fail() does."""
+    policy = settings.EVENTS
+
+    def set_aside() -> str | None:
+        return deliveries.set_aside(
+            started.id,
+            started.token,
+            reason=Reason.UNKNOWN_TYPE,
+            error=describe(error),
+            grace=policy["UNKNOWN_GRACE"],
+            delay=policy["UNKNOWN_RETRY"],
+        )
+
+    if write_down(handler, set_aside) == "dead":
+        raise error
+    raise Retry(exc=error, when=policy["UNKNOWN_RETRY"]) from error
+
+
+def write_down(handler: Handler, write: Callable[[], T]) -> T:
+    """Write an outcome, waiting for a database that is away: else its absence might count as an attempt.
+
+    Waits until the handler's soft time limit. Raises Retry then; the lease brings the delivery back.
+    """
+    deadline = time.monotonic() + handler.policy.limits.soft
+    while True:
+        try:
+            return write()
+        except DatabaseError as error:
+            if not is_database_away(error) or time.monotonic() > deadline:
+                raise Retry("the outcome could not be written", exc=error) from error
+            connection.close()
+            _pause(error)
+
+
+def describe(error: BaseException) -> ErrorText:
+    """Return the exception as a dead letter keeps it: type, message and traceback, each bounded."""
+    kind = type(error)
+    lines = "".join(traceback.format_exception(error))
+    return ErrorText(
+        type=f"{kind.__module__}.{kind.__qualname__}"[:200],
+        message=str(error)[:MESSAGE_LIMIT].replace("\0", ""),
+        traceback=lines[-TRACEBACK_LIMIT:].replace("\0", ""),
+    )
+
+
+def _give_back(started: Started, failure: Failure, error: Exception, delay: float) -> bool:
+    return deliveries.retry(
+        started,
+        delay=delay,
+        counted=_is_counted(failure, started),
+        error=describe(error),
+        waiting_for=WaitingFor.DEPENDENCY if failure is Failure.AWAY else None,
+    )
+
+
+def _is_counted(failure: Failure, started: Started) -> bool:
+    """Tell whether the attempt counts: not where what the handler needs is away, unless for too long."""
+    return failure is not Failure.AWAY or started.waiting > settings.EVENTS["AWAY_LIMIT"]
+
+
+def _reason_to_die(failure: Failure, started: Started) -> Reason | None:
+    if failure is Failure.PERMANENT:
+        return Reason.PERMANENT_ERROR
+    if not _is_counted(failure, started) or started.attempts < started.max_attempts:
+        return None
+    return Reason.TIMED_OUT if failure is Failure.TIMED_OUT else Reason.ATTEMPTS_EXHAUSTED
+
+
+def _pause(error: Exception) -> None:
+    """Wait before an outcome is written again; the soft time limit may end the wait."""
+    try:
+        time.sleep(PAUSE)
+    except SoftTimeLimitExceeded:
+        raise Retry("the outcome could not be written in time", exc=error) from error

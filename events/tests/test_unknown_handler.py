@@ -1,0 +1,58 @@
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from events.models import Delivery
+from events.tests.helpers import claimed, only, order_created, published
+from events.worker import set_aside_unknown
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NAME = "inventory.reserve_items"
+
+
+class Message:
+    """A message as kombu hands it to the worker."""
+
+    def __init__(self, *args: Any, body: Any = None) -> None:
+        self.headers = {"task": NAME}
+        self._body = [list(args), {}, {}] if body is None else body
+
+    def decode(self) -> Any:
+        return self._body
+
+
+def test_a_delivery_whose_handler_is_not_here_waits_uncounted() -> None:
+    published(order_created())
+    delivery_id, token = claimed()
+    set_aside_unknown(Message(str(delivery_id), str(token)))
+    delivery = only(pk=delivery_id)
+    assert (delivery.state, delivery.attempts, delivery.waiting_for) == ("pending", 0, "code")
+    assert NAME in delivery.error_message
+
+
+def test_after_its_grace_it_is_dead() -> None:
+    published(order_created())
+    delivery_id, token = claimed()
+    Delivery.objects.filter(pk=delivery_id).update(waiting_since="2020-01-01T00:00:00Z", waiting_for="code")
+    set_aside_unknown(Message(str(delivery_id), str(token)))
+    assert (only(pk=delivery_id).state, only(pk=delivery_id).reason) == ("dead", "no_such_handler")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(5, 3),
+        Message(),
+        Message("not", "ids"),
+        Message(body={}),
+        Message(body=[]),
+        Message(body=None),
+        Message(str(uuid4()), str(uuid4())),
+    ],
+)
+def test_a_strangers_message_never_ends_the_worker(message: Message) -> None:
+    published(order_created())
+    delivery_id, _ = claimed()
+    set_aside_unknown(message)
+    assert only(pk=delivery_id).state == "leased"

@@ -1,0 +1,262 @@
+"""Mails go to a real SMTP server, which runs beside the tests and answers as it is told to."""
+
+import socket
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from events.catalogue import (
+    EventData,
+    OrderCancelledV1,
+    OrderConfirmedV1,
+    OrderCreatedV1,
+    OrderFulfilledV1,
+    OrderRejectedV1,
+    UserCreatedV1,
+)
+from events.errors import DependencyAway, Failure, PermanentError, classify
+from events.handlers import Handler, ReceivedEvent
+from events.tests.helpers import order_data
+from events.tests.received import received
+from notifications import tasks
+from notifications.models import Notification
+from notifications.services import SUBJECTS
+from users.models import User
+from users.tests.api import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+class Mailbox:
+    """Keeps what is sent to it, or refuses it as told."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.at_recipient = self.at_data = "250 OK"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.at_recipient.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.at_recipient
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.at_data.startswith("250"):
+            mail = message_from_bytes(cast(bytes, envelope.content), policy=policy.default)
+            assert isinstance(mail, EmailMessage)
+            self.mails.append(mail)
+        return self.at_data
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def mailbox(settings: Any) -> Iterator[Mailbox]:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=settings.EMAIL_PORT)
+    controller.start()
+    yield box
+    controller.stop()
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_user("ada")
+
+
+def welcome(user: User) -> ReceivedEvent[UserCreatedV1]:
+    return received(UserCreatedV1(user_id=user.id), correlation_id="request-9")
+
+
+def order(user: User, kind: type[EventData], **more: Any) -> ReceivedEvent[EventData]:
+    return received(kind(**order_data(uuid4()) | {"user_id": user.id} | more))
+
+
+def parts(mail: EmailMessage) -> tuple[str, str]:
+    """The plain text and the HTML of a mail."""
+    text, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    return text.get_content(), html.get_content()
+
+
+def raised_by(event: ReceivedEvent[Any]) -> Exception:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is what the tests look at
+        tasks.send_welcome(event)
+    return caught.value
+
+
+MAILS: list[tuple[str, Handler, type[EventData], dict[str, Any], str]] = [
+    ("order_received", tasks.send_order_received, OrderCreatedV1, {}, "Thank you for your order O-1"),
+    ("order_confirmed", tasks.send_order_confirmed, OrderConfirmedV1, {}, "Your order O-1 is confirmed"),
+    (
+        "order_rejected",
+        tasks.send_order_rejected,
+        OrderRejectedV1,
+        {"reason": "Out of stock: A (3 ordered, 1 available)"},
+        "Out of stock: A (3 ordered, 1 available)",
+    ),
+    ("order_cancelled", tasks.send_order_cancelled, OrderCancelledV1, {"reason": "customer"}, "O-1 is cancelled"),
+    ("order_fulfilled", tasks.send_order_fulfilled, OrderFulfilledV1, {}, "Your order O-1 has left"),
+]
+
+
+def test_a_new_customer_is_greeted(mailbox: Mailbox, ada: User) -> None:
+    tasks.send_welcome(welcome(ada))
+    (mail,) = mailbox.mails
+    notification = Notification.objects.get()
+    assert (mail["To"], mail["Subject"]) == ("ada@example.com", "Welcome")
+    assert mail["From"] == "Ordersite <shop@example.com>"
+    assert mail["Message-ID"] == notification.message_id == f"<{notification.id}@ordersite>"
+    assert mail["X-Request-ID"] == "request-9"
+    text, html = parts(mail)
+    for part in (text, html):
+        assert "Hello Ada" in part
+        assert "Your account is ready" in part
+    assert "<" not in text
+    assert (notification.state, notification.sent_at is not None) == ("sent", True)
+
+
+@pytest.mark.parametrize(("template", "handler", "kind", "more", "says"), MAILS, ids=[mail[0] for mail in MAILS])
+def test_each_step_of_an_order_is_told_in_text_and_html(
+    mailbox: Mailbox, ada: User, template: str, handler: Handler, kind: type[EventData], more: Any, says: str
+) -> None:
+    handler(order(ada, kind, **more))
+    (mail,) = mailbox.mails
+    assert Notification.objects.get().template == template
+    assert mail["Subject"] == SUBJECTS[template].format(number="O-1")
+    for part in parts(mail):
+        assert says in part
+        assert "An A" in part
+        assert "2.00 EUR" in part
+        assert "{{" not in part
+    assert "<" not in parts(mail)[0]
+
+
+def test_what_a_person_typed_is_no_html(mailbox: Mailbox, ada: User) -> None:
+    User.objects.update(full_name="<b>Ada</b> & Co")
+    tasks.send_welcome(welcome(ada))
+    text, html = parts(mailbox.mails[0])
+    assert "<b>Ada</b> & Co" in text
+    assert "&lt;b&gt;Ada&lt;/b&gt; &amp; Co" in html
+
+
+def test_somebody_without_a_name_is_greeted_too(mailbox: Mailbox, ada: User) -> None:
+    User.objects.update(full_name="")
+    tasks.send_welcome(welcome(ada))
+    assert "Hello there," in parts(mailbox.mails[0])[0]
+
+
+def test_the_same_event_again_sends_nothing(mailbox: Mailbox, ada: User) -> None:
+    event = welcome(ada)
+    for _ in range(3):
+        tasks.send_welcome(event)
+    assert len(mailbox.mails) == Notification.objects.count() == 1
+
+
+def test_a_mail_whose_sending_was_not_written_down_goes_out_with_the_same_message_id(
+    mailbox: Mailbox, ada: User
+) -> None:
+    event = welcome(ada)
+    tasks.send_welcome(event)
+    Notification.objects.update(state="pending", sent_at=None)
+    tasks.send_welcome(event)
+    first, second = mailbox.mails
+    assert first["Message-ID"] == second["Message-ID"]
+    assert Notification.objects.get().state == "sent"
+
+
+def test_a_mail_that_failed_goes_to_the_address_that_was_mended_under_its_old_id(mailbox: Mailbox, ada: User) -> None:
+    event = welcome(ada)
+    mailbox.at_data = "451 later"
+    raised_by(event)
+    first_id = Notification.objects.get().message_id
+    User.objects.update(full_name="Grace", email="grace@example.com")
+    mailbox.at_data = "250 OK"
+    tasks.send_welcome(event)
+    (mail,) = mailbox.mails
+    assert "Hello Grace" in parts(mail)[0]
+    assert (mail["To"], mail["Message-ID"]) == ("grace@example.com", first_id)
+
+
+def test_two_templates_of_one_event_are_two_mails(mailbox: Mailbox, ada: User) -> None:
+    event = order(ada, OrderCreatedV1)
+    tasks.send_order_received(event)
+    tasks.send_order_confirmed(event)
+    assert len({mail["Message-ID"] for mail in mailbox.mails}) == 2
+
+
+def test_a_mail_server_that_refuses_the_connection_is_away(mailbox: Mailbox, ada: User, settings: Any) -> None:
+    settings.EMAIL_PORT = free_port()
+    assert classify(raised_by(welcome(ada))) is Failure.AWAY
+    assert Notification.objects.get().state == "pending"
+
+
+def test_a_mail_server_that_says_nothing_is_away(mailbox: Mailbox, ada: User, settings: Any) -> None:
+    settings.EMAIL_TIMEOUT = 0.2
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_PORT = silent.getsockname()[1]
+        assert classify(raised_by(welcome(ada))) is Failure.AWAY
+
+
+def test_a_mail_server_that_is_not_found_is_away(mailbox: Mailbox, ada: User, settings: Any) -> None:
+    settings.EMAIL_HOST = "mail.invalid"
+    assert classify(raised_by(welcome(ada))) is Failure.AWAY
+
+
+@pytest.mark.parametrize("at", ["at_recipient", "at_data"])
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        ("550 no such user", Failure.PERMANENT),
+        ("552 too large", Failure.PERMANENT),
+        ("451 try later", Failure.TRANSIENT),
+        ("452 full", Failure.TRANSIENT),
+        ("421 going down", Failure.AWAY),
+    ],
+)
+def test_the_answer_of_the_mail_server_decides(
+    mailbox: Mailbox, ada: User, at: str, answer: str, failure: Failure
+) -> None:
+    setattr(mailbox, at, answer)
+    error = raised_by(welcome(ada))
+    assert classify(error) is failure
+    assert isinstance(error, PermanentError) == (failure is Failure.PERMANENT)
+    assert isinstance(error, DependencyAway) == (failure is Failure.AWAY)
+    assert answer[4:] in str(error)
+    assert mailbox.mails == []
+    assert Notification.objects.get().state == "pending"
+
+
+def test_a_mail_that_was_put_off_goes_out_once_the_server_takes_it(mailbox: Mailbox, ada: User) -> None:
+    event = welcome(ada)
+    mailbox.at_recipient = "451 greylisted"
+    raised_by(event)
+    mailbox.at_recipient = "250 OK"
+    tasks.send_welcome(event)
+    assert len(mailbox.mails) == Notification.objects.count() == 1
+
+
+def test_a_mail_to_an_account_that_is_gone_is_given_up(mailbox: Mailbox, ada: User) -> None:
+    event = welcome(ada)
+    User.objects.all().delete()
+    error = raised_by(event)
+    assert classify(error) is Failure.PERMANENT
+    assert str(event.data.user_id) in str(error)
+    assert not Notification.objects.exists()
+
+
+def test_every_subject_has_its_two_templates_and_a_handler() -> None:
+    assert set(SUBJECTS) == {"welcome", *(mail[0] for mail in MAILS)}

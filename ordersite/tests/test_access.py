@@ -1,0 +1,122 @@
+"""Who may do what: every route, asked by everybody."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from events.models import Delivery
+from inventory.tests.shop import make_product
+from orders.models import Order
+from orders.tests.placing import place, place_confirmed
+from ordersite.tests.routes import api_operations
+from users.models import User
+from users.tests.api import client_of, make_user
+
+pytestmark = pytest.mark.django_db
+
+ANYONE = (200, 200, 200, 200)
+SIGNED_IN = (401, 200, 200, 200)
+OWNER_OR_STAFF = (401, 404, 200, 200)
+STAFF = (401, 403, 403, 200)
+
+
+def created(who: tuple[int, ...], status: int) -> tuple[int, ...]:
+    return tuple(status if answer == 200 else answer for answer in who)
+
+
+# What each gets: somebody without a token, another customer, the owner, staff.
+TABLE: dict[str, tuple[int, ...]] = {
+    "POST users": created(ANYONE, 201),
+    "GET users/me": SIGNED_IN,
+    "PATCH users/me": SIGNED_IN,
+    "GET users/{user_id}": OWNER_OR_STAFF,
+    "POST auth/token": ANYONE,
+    "DELETE auth/token": created(SIGNED_IN, 204),
+    "DELETE auth/tokens": created(SIGNED_IN, 204),
+    "GET products": ANYONE,
+    "POST products": created(STAFF, 201),
+    "GET products/{sku}": ANYONE,
+    "PATCH products/{sku}": STAFF,
+    "POST products/{sku}/stock-adjustments": created(STAFF, 201),
+    "GET orders": SIGNED_IN,
+    "POST orders": created(SIGNED_IN, 201),
+    "GET orders/{order_id}": OWNER_OR_STAFF,
+    "POST orders/{order_id}/cancel": OWNER_OR_STAFF,
+    "POST orders/{order_id}/fulfil": STAFF,
+    "GET orders/{order_id}/timeline": OWNER_OR_STAFF,
+    "GET analytics/sales": STAFF,
+}
+BODIES: dict[str, Any] = {
+    "POST users": {"email": "new@example.com", "password": "correct horse battery"},
+    "PATCH users/me": {"full_name": "New"},
+    "POST auth/token": {"email": "ada@example.com", "password": "correct horse battery"},
+    "POST products": {"sku": "NEW", "name": "New", "price": "1.00"},
+    "PATCH products/{sku}": {"name": "New"},
+    "POST products/{sku}/stock-adjustments": {"quantity": 1, "reason": "found"},
+    "POST orders": {"items": [{"sku": "CUP", "quantity": 1}]},
+}
+
+
+@pytest.fixture
+def people(settings: Any) -> list[User | None]:
+    """Somebody without a token, another customer, the owner (ada), staff."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    ada = User.objects.create_user("ada@example.com", "correct horse battery")
+    return [None, make_user("grace"), ada, make_user("sam", staff=True)]
+
+
+def test_every_operation_stands_in_the_table() -> None:
+    assert api_operations() == set(TABLE)
+
+
+@pytest.mark.parametrize("operation", sorted(TABLE))
+@pytest.mark.parametrize("asks", range(4), ids=["anonymous", "another", "owner", "staff"])
+def test_each_gets_what_the_table_says(people: list[User | None], operation: str, asks: int) -> None:
+    make_product("CUP")
+    ada = people[2]
+    assert ada is not None
+    order = place_confirmed(ada, CUP=1)
+    method, path = operation.split(" ")
+    path = path.format(user_id=ada.id, order_id=order.id, sku="CUP")
+    query = "?from=2025-01-01&to=2025-01-02" if path == "analytics/sales" else ""
+    client = client_of(people[asks])
+    answer = getattr(client, method.lower())(f"/api/v1/{path}{query}", BODIES.get(operation))
+    assert answer.status_code == TABLE[operation][asks], answer.content
+
+
+@pytest.mark.parametrize("operation", sorted(name for name, who in TABLE.items() if 403 in who or 404 in who))
+def test_whoever_may_not_changes_nothing(people: list[User | None], operation: str) -> None:
+    make_product("CUP", pieces=5)
+    ada = people[2]
+    assert ada is not None
+    order = place_confirmed(ada, CUP=1)
+
+    def seen() -> Any:
+        return (
+            list(Order.objects.values()),
+            list(User.objects.order_by("id").values()),
+            Delivery.objects.count(),
+            client_of().get("/api/v1/products").content,
+        )
+
+    before = seen()
+    method, path = operation.split(" ")
+    path = path.format(user_id=ada.id, order_id=order.id, sku="CUP")
+    for person in people[:2]:
+        getattr(client_of(person), method.lower())(f"/api/v1/{path}", BODIES.get(operation))
+    assert seen() == before
+
+
+@pytest.mark.parametrize("path", ["users/{}", "orders/{}", "orders/{}/timeline", "orders/{}/cancel"])
+def test_what_is_another_s_is_told_as_what_is_not_there(people: list[User | None], path: str) -> None:
+    make_product("CUP")
+    _, grace, ada, _ = people
+    assert ada is not None
+    order = place(ada, CUP=1)
+    theirs = ada.id if path.startswith("users") else order.id
+    method = "post" if path.endswith("cancel") else "get"
+    answers = [getattr(client_of(grace), method)(f"/api/v1/{path.format(i)}") for i in (theirs, uuid4())]
+    foreign, missing = ({k: v for k, v in answer.json().items() if k != "request_id"} for answer in answers)
+    assert foreign == missing
+    assert foreign["status"] == 404

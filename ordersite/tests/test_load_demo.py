@@ -1,0 +1,99 @@
+from collections import Counter
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from events.models import Delivery, Event
+from inventory.models import Product, StockItem
+from inventory.selectors import stock_violations
+from notifications.models import Notification
+from orders.models import Order
+from ordersite import demo
+from users.models import User
+from users.services import sign_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def embedded(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    settings.EMBEDDED = True
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    monkeypatch.delenv("DEMO_PASSWORD", raising=False)
+    return settings
+
+
+def load(*arguments: str) -> str:
+    out = StringIO()
+    call_command("load_demo", *arguments, stdout=out)
+    return out.getvalue().strip()
+
+
+def counts() -> dict[str, int]:
+    return {model.__name__: model.objects.count() for model in (User, Product, StockItem, Order, Event)}
+
+
+def test_a_real_database_is_left_alone(embedded: Any) -> None:
+    embedded.EMBEDDED = False
+    with pytest.raises(CommandError, match="--yes-on-a-real-database"):
+        load()
+    assert set(counts().values()) == {0}
+
+
+def test_it_loads_fifty_products_the_people_and_thirty_orders() -> None:
+    assert load() == "demo shop: 50 products, 3 customers, 30 new orders"
+    told = counts()
+    assert told.pop("Event") > 3 + 30
+    assert told == {"User": 4, "Product": 50, "StockItem": 50, "Order": 30}
+    assert StockItem.objects.get(product__sku=demo.SCARCE_SKU).on_hand == demo.SCARCE_PIECES
+
+
+def test_the_shop_is_at_rest_with_orders_of_several_fates() -> None:
+    load()
+    assert Counter(Order.objects.values_list("status", flat=True)) == {"confirmed": 26, "rejected": 2, "cancelled": 2}
+    assert not Delivery.objects.exclude(state="done").exists()
+    assert not Notification.objects.exclude(state="sent").exists()
+    assert stock_violations() == []
+
+
+def test_on_a_real_database_the_orders_are_left_to_the_workers(embedded: Any) -> None:
+    embedded.EMBEDDED = False
+    load("--yes-on-a-real-database")
+    assert Counter(Order.objects.values_list("status", flat=True)) == {"pending": 28, "cancelled": 2}
+    assert not Delivery.objects.exclude(state="pending").exists()
+
+
+def test_it_is_safe_to_repeat() -> None:
+    load()
+    before = counts()
+    assert load() == "demo shop: 50 products, 3 customers, 0 new orders"
+    assert counts() == before
+
+
+def test_it_goes_on_where_it_was_interrupted_and_keeps_what_was_changed() -> None:
+    load()
+    Product.objects.filter(sku="TEA-ASSAM-100").update(name="Assam, my own")
+    User.objects.filter(email="ada@example.com").update(full_name="Ada King")
+    Order.objects.filter(pk__in=Order.objects.order_by("-id").values("pk")[:10]).delete()
+    assert "10 new orders" in load()
+    assert Order.objects.count() == 30
+    assert Product.objects.get(sku="TEA-ASSAM-100").name == "Assam, my own"
+    assert User.objects.get(email="ada@example.com").full_name == "Ada King"
+
+
+@pytest.mark.parametrize("password", ["demo-password", "another one"])
+def test_the_people_can_sign_in(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    if password != "demo-password":
+        monkeypatch.setenv("DEMO_PASSWORD", password)
+    load()
+    for email in ("admin@example.com", "ada@example.com"):
+        assert sign_in(email=email, password=password).token
+    rights = dict(User.objects.values_list("email", "is_staff"))
+    assert rights == {
+        "admin@example.com": True,
+        "ada@example.com": False,
+        "grace@example.com": False,
+        "alan@example.com": False,
+    }
