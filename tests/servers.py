@@ -18,13 +18,18 @@ def _log(name: str, line: str) -> None:
     LOG.write(f"{name}: {line}\n")
 
 
+def _stop(servers: Servers) -> None:
+    servers.stop()
+    LOG.close()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
 def _start() -> Servers | None:
     missing = [variable for variable in VARIABLES if not os.environ.get(variable)]
     if not missing:
         return None
     servers = start_servers(FOLDER, log=_log, variables=missing)
-    atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-    atexit.register(servers.stop)
+    atexit.register(_stop, servers)
     os.environ.update(servers.urls)
     return servers
 
