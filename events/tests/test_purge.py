@@ -28,6 +28,13 @@ def test_it_deletes_what_was_done_long_ago_and_nothing_else(monkeypatch: pytest.
     assert Event.objects.count() == 3
 
 
+def test_a_dead_letter_is_kept_however_old_it_is() -> None:
+    published(order_created())
+    Delivery.objects.update(state="dead", reason="permanent_error", handled_at="2020-01-01T00:00:00Z")
+    assert purge_done(older_than_days=90) == 0
+    assert Delivery.objects.count() == 3
+
+
 def test_it_deletes_a_replayed_letter_with_the_decisions_about_it() -> None:
     published(order_created())
     for delivery in Delivery.objects.all():

@@ -16,11 +16,17 @@ def commands(settings: Settings) -> dict[str, list[str]]:
     web = ["--respawn-failed-workers", "--respawn-interval", "1", "--no-ws", "--host", "127.0.0.1"]
     return {
         "web": [*granian, *web, "--port", str(settings.web_port), "ordersite.wsgi:application"],
+        **({"mail": [*python, "-m", "ordersite.local.mail", *mail(settings)]} if settings.mail_port else {}),
         "relay": [*python, "manage.py", "relay"],
         **{f"worker-{queue}": [*celery, *worker(queue, children)] for queue, children in WORKERS.items()},
         "beat": [*celery, "beat", "--schedule", str(settings.data_dir / "celerybeat-schedule"), "--pidfile="],
         "flower": [*celery, "flower", "--address=127.0.0.1", f"--port={settings.flower_port}"],
     }
+
+
+def mail(settings: Settings) -> list[str]:
+    """Return the local mail server's port, and the folder of the file that breaks it."""
+    return [str(settings.mail_port), str(settings.data_dir)]
 
 
 def worker(queue: str, children: int) -> list[str]:

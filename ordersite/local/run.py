@@ -95,7 +95,8 @@ def make_environment(settings: Settings, servers: Servers) -> dict[str, str]:
     """Return the processes' environment; what a person needs of it goes to a file."""
     secret = make_secrets(os.environ, read_environment(settings.data_dir))
     given = {variable: os.environ[variable] for variable in VARIABLES if variable not in servers.urls}
-    variables = given | servers.urls | secret
+    ours = {"EMAIL_URL": f"smtp://127.0.0.1:{settings.mail_port}"} if settings.mail_port else {}
+    variables = given | servers.urls | secret | ours
     write_environment(settings.data_dir, variables)
     return {
         **os.environ,
@@ -113,7 +114,7 @@ def prepare(environment: dict[str, str]) -> None:
     """Migrate and load the demo data; LocalError where that fails, after its output."""
     result = subprocess.run(
         [sys.executable, "-m", "ordersite.local.prepare"],
-        env=environment,
+        env={name: value for name, value in environment.items() if name != "EMAIL_URL"},  # no mail server runs yet
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -28,6 +28,8 @@ class Settings:
     flower_port: int
     data_dir: Path
     demo_password: str
+    mail_port: int = 0
+    """Where the local mail server listens; 0 for none, since EMAIL_URL names another."""
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -37,7 +39,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         flower_port=read_port(environ, "FLOWER_PORT", 5555),
         data_dir=Path(environ.get("DATA_DIR") or ".local").absolute(),
         demo_password=environ.get("DEMO_PASSWORD") or "demo-password",
+        mail_port=0 if environ.get("EMAIL_URL") else free_port(),
     )
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def read_port(environ: Mapping[str, str], variable: str, default: int) -> int:

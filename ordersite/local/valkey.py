@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .errors import LocalError
 from .process import Command
+from .settings import free_port
 
 ANSWER_SECONDS = 1.0
 """A Valkey on the same machine that has not answered by then is not there yet."""
@@ -55,11 +56,6 @@ def prepare(data_dir: Path) -> Valkey:
     with os.fdopen(os.open(valkey.config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(settings)
     return valkey
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def binary() -> str:
