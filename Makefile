@@ -8,7 +8,7 @@ DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECR
 .DEFAULT_GOAL := help
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: local ## start everything on this machine; Ctrl-C stops it (WEB_PORT, FLOWER_PORT, DATA_DIR move it)
 	@exec $(VENV)/python -m ordersite.local.run
