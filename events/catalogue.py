@@ -5,7 +5,7 @@ No secret and no e-mail address stands in an event: handlers look such things up
 
 from abc import ABC, abstractmethod
 from decimal import Decimal
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,10 @@ from events.errors import EventsError
 
 class UnknownType(EventsError):
     """This code has no event type of that name and version."""
+
+
+class TypeTaken(EventsError):
+    """Two event types of one name and version: what was published as the one would be read as the other."""
 
 
 class EventData(BaseModel, ABC):
@@ -28,6 +32,26 @@ class EventData(BaseModel, ABC):
     @abstractmethod
     def subject(self) -> UUID:
         """Return the id of what the event is about; events of one subject keep their order."""
+
+
+_TYPES: dict[str, type[EventData]] = {}
+T = TypeVar("T", bound=EventData)
+
+
+def register(kind: type[T]) -> type[T]:
+    """Make an event type known under its name, wherever its class stands. Raises TypeTaken."""
+    if kind.type in _TYPES:
+        raise TypeTaken(f"{kind.type} is {_TYPES[kind.type]}, so it cannot be {kind}")
+    _TYPES[kind.type] = kind
+    return kind
+
+
+def event_type(name: str) -> type[EventData]:
+    """Return the event type of this name, or raise UnknownType."""
+    try:
+        return _TYPES[name]
+    except KeyError:
+        raise UnknownType(f"this code knows no event type {name!r}") from None
 
 
 class Line(BaseModel):
@@ -70,6 +94,7 @@ class OrderData(_AboutOrder):
     items: tuple[Line, ...]
 
 
+@register
 class UserCreatedV1(EventData):
     """Somebody registered."""
 
@@ -81,18 +106,21 @@ class UserCreatedV1(EventData):
         return self.user_id
 
 
+@register
 class OrderCreatedV1(OrderData):
     """An order was accepted."""
 
     type = "order.created.v1"
 
 
+@register
 class StockReservedV1(_AboutOrder):
     """All of an order's items are set aside."""
 
     type = "stock.reserved.v1"
 
 
+@register
 class StockRejectedV1(_AboutOrder):
     """Something was short, and nothing is set aside."""
 
@@ -100,12 +128,14 @@ class StockRejectedV1(_AboutOrder):
     shortages: tuple[Shortage, ...]
 
 
+@register
 class OrderConfirmedV1(OrderData):
     """The order will be delivered."""
 
     type = "order.confirmed.v1"
 
 
+@register
 class OrderRejectedV1(OrderData):
     """The order will not be delivered; `reason` says what was short."""
 
@@ -113,6 +143,7 @@ class OrderRejectedV1(OrderData):
     reason: str
 
 
+@register
 class OrderCancelledV1(OrderData):
     """The order was called off by its `customer` or by `staff`."""
 
@@ -120,30 +151,8 @@ class OrderCancelledV1(OrderData):
     reason: Literal["customer", "staff"]
 
 
+@register
 class OrderFulfilledV1(OrderData):
     """The goods have left."""
 
     type = "order.fulfilled.v1"
-
-
-_TYPES: dict[str, type[EventData]] = {
-    kind.type: kind
-    for kind in (
-        UserCreatedV1,
-        OrderCreatedV1,
-        StockReservedV1,
-        StockRejectedV1,
-        OrderConfirmedV1,
-        OrderRejectedV1,
-        OrderCancelledV1,
-        OrderFulfilledV1,
-    )
-}
-
-
-def event_type(name: str) -> type[EventData]:
-    """Return the event type of this name, or raise UnknownType."""
-    try:
-        return _TYPES[name]
-    except KeyError:
-        raise UnknownType(f"this code knows no event type {name!r}") from None

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from events import correlation
-from events.catalogue import EventData
+from events.catalogue import EventData, event_type
 from events.errors import EventsError
 from events.handlers import Handler
 from events.sql import held_back
@@ -59,7 +59,7 @@ def publish(*events: EventData) -> list[UUID]:
     """Record the events, and one delivery for each of their handlers, in the transaction that is open.
 
     Events of one subject keep the order in which they are given. Returns the ids of the events. Raises
-    NoTransaction where none is open.
+    NoTransaction where none is open, and UnknownType for a type that is not registered: no worker could read it.
     """
     if not connection.in_atomic_block:
         raise NoTransaction("publish() needs the transaction of the change that it tells of: use transaction.atomic()")
@@ -83,7 +83,7 @@ def publish(*events: EventData) -> list[UUID]:
 def _event_row(data: EventData, position: int) -> dict[str, Any]:
     return {
         "id": str(uuid7()),
-        "type": data.type,
+        "type": event_type(data.type).type,
         "subject": str(data.subject),
         "data": data.model_dump(mode="json"),
         "position": position,

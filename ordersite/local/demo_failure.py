@@ -84,7 +84,8 @@ class Demo:
         except OSError:
             raise LocalError(f"Nothing answers at {self._web}: start `make run` in another terminal first") from None
         if "DATABASE_URL" not in self._environment:
-            raise LocalError(f"{self._settings.data_dir} is not of a running `make run`: set DATA_DIR as it was set there")
+            folder = self._settings.data_dir
+            raise LocalError(f"{folder} is not of a running `make run`: set DATA_DIR as it was set there")
 
     def _place_order(self) -> Any:
         credentials = {"email": "ada@example.com", "password": self._settings.demo_password}

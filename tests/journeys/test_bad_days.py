@@ -20,13 +20,13 @@ def reservations(system: System, order: Any) -> int:
 
 
 def test_without_a_broker_orders_are_taken_and_the_work_catches_up(system: System, ada: Api) -> None:
-    system.servers.valkey.stop()
+    system.broker.stop()
     try:
         orders = [ada.order(SKU) for _ in range(5)]
         ready = system.ready()
         assert (ready.status, ready.json["broker"]) == (200, "down")
     finally:
-        system.servers.valkey.start()
+        system.broker.start()
     for order in orders:
         confirmed(ada, order, seconds=60)
         assert system.delivery(order, RESERVE)[2] == 1

@@ -61,7 +61,7 @@ def test_every_process_killed_in_turn_loses_doubles_and_oversells_nothing(
         before = sum(len(buyer.placed) for buyer in buyers)
         until("orders flow", lambda before=before: done(buyers) or placed(buyers) > before)  # type: ignore[misc]
         system.supervisor.processes[name].kill()
-    system.servers.valkey.kill()
+    system.broker.kill()
     system.servers.postgres.kill()
     for buyer in buyers:
         buyer.join()

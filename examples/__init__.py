@@ -1,0 +1,1 @@
+"""Small programs to run beside `make run`, and to begin one's own from."""
