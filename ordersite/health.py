@@ -50,7 +50,11 @@ def broker_answers() -> bool:
     """Tell whether the broker answers a ping in time."""
     try:
         client = redis.Redis.from_url(
-            settings.BROKER_URL, socket_timeout=BROKER_TIMEOUT, socket_connect_timeout=BROKER_TIMEOUT, retry=None
+            settings.BROKER_URL.partition("?")[0],  # what stands behind is kombu's, and so in the setting below
+            socket_timeout=BROKER_TIMEOUT,
+            socket_connect_timeout=BROKER_TIMEOUT,
+            retry=None,
+            **settings.CELERY_BROKER_USE_SSL,
         )
         with client:
             return bool(client.ping())

@@ -1,6 +1,5 @@
-"""All settings, from the environment. Every variable is explained in .env.example."""
+"""All settings, from the environment. Every variable is explained in .env.example; NAME_FILE names a file with it."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,12 @@ from typing import Any
 import django_stubs_ext
 import environ
 from celery.schedules import crontab
+from kombu.utils.url import parse_url
 
 django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = environ.FileAwareEnv()
 
 DEBUG = env.bool("DEBUG", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".local"))).resolve()
@@ -21,8 +21,16 @@ if DEBUG and (DATA_DIR / "environment").is_file():
     env.read_env(DATA_DIR / "environment")
 
 
+def _secret(name: str) -> str:
+    """Return it as it is written: to env.str() a leading $ would name another variable."""
+    try:
+        return str(env.ENVIRON.get(name, "")).strip()
+    except OSError as error:
+        raise SystemExit(f"ordersite: {name}_FILE={error.filename} cannot be read: {error.strerror}.") from None
+
+
 def _required(name: str, example: str) -> str:
-    value = str(env.str(name, default=""))
+    value = _secret(name)
     if not value:
         raise SystemExit(
             f"ordersite: {name} is not set. Set it (for example {name}={example}), or use `make run`, which"
@@ -40,9 +48,12 @@ PROCESS_KIND = env.str("PROCESS_KIND", default="")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# Cookies go over HTTPS only, except on the embedded servers, which are reached by http on loopback.
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not (EMBEDDED or DEBUG)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+# Cookies go over HTTPS only, except where people reach the site by http on loopback.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY or not (
+    EMBEDDED or DEBUG or env.bool("INSECURE_COOKIES", default=False)
+)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -180,6 +191,10 @@ EVENTS = {
 # --- Celery -----------------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = BROKER_URL
+# Where the URL says rediss:// and no more, kombu would take any certificate; Flower's own client reads only this.
+CELERY_BROKER_USE_SSL: dict[str, Any] = (
+    {"ssl_cert_reqs": "required"} | parse_url(BROKER_URL).get("ssl", {}) if BROKER_URL.startswith("rediss://") else {}
+)
 CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True
 CELERY_RESULT_EXPIRES = timedelta(days=30)
@@ -224,7 +239,7 @@ CELERY_BEAT_SCHEDULE = {
 # --- Mail -------------------------------------------------------------------------------------------------------
 
 # Every mail is kept as a notification and can be read in the admin; with the embedded default it goes no further.
-_email = environ.Env.email_url_config(env.str("EMAIL_URL", default="dummymail://"))
+_email = environ.Env.email_url_config(_secret("EMAIL_URL") or "dummymail://")
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
 EMAIL_HOST = _email.get("EMAIL_HOST") or "localhost"
 EMAIL_PORT = _email.get("EMAIL_PORT") or 25
@@ -264,4 +279,3 @@ LOGGING: dict[str, Any] = {
         "flower.inspector": {"level": "ERROR"},
     },
 }
-os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")

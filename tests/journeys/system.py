@@ -15,11 +15,13 @@ from aiosmtpd.controller import Controller
 from celery import Celery
 
 from events.tests.waiting import until
+from ordersite.local.mail import MailServer
 from ordersite.local.processes import commands
-from ordersite.local.servers import Servers, start_servers
+from ordersite.local.servers import VARIABLES, Server, Servers, start_servers
 from ordersite.local.settings import CHECKOUT, Settings
 from ordersite.local.supervisor import Supervisor
 from tests.journeys.client import Answer, Api, basic, call
+from tests.journeys.redis_server import RedisServer
 
 logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every command
 
@@ -28,32 +30,43 @@ FLOWER_AUTH = "flower:journey-flower"
 LEASE = 5  # seconds
 
 
-class Mailbox:
-    """An SMTP server that keeps what it receives."""
+class Mailbox(MailServer):
+    """The mail server of `make run`, which here keeps what it takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(data_dir)
         self.mails: list[bytes] = []
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        self.mails.append(envelope.content)
-        return "250 kept"
+        answer = self.answer()
+        if answer.startswith("250"):
+            self.mails.append(envelope.content)
+        return answer
 
     def about(self, text: str) -> list[str]:
         return [mail.decode() for mail in list(self.mails) if text in mail.decode()]
 
 
 class System:
-    """What a journey may touch: the API, the servers and processes, the tables, the mailbox, Flower."""
+    """What a journey may touch: the API, the servers and processes, the tables, the mailbox, Flower.
 
-    def __init__(self, folder: Path) -> None:
-        self.mailbox = Mailbox()
+    Its broker is the embedded Valkey, or the Redis that is given.
+    """
+
+    def __init__(self, folder: Path, redis: RedisServer | None = None) -> None:
+        self.folder = folder
+        self.mailbox = Mailbox(folder)
         self._smtp = Controller(self.mailbox, hostname="127.0.0.1", port=free_port())
         self._log = (folder / "run.log").open("w", buffering=1)
         settings = Settings(web_port=free_port(), flower_port=free_port(), data_dir=folder, demo_password=PASSWORD)
         self.web = f"http://127.0.0.1:{settings.web_port}"
         self.flower_url = f"http://127.0.0.1:{settings.flower_port}"
-        self.servers: Servers = start_servers(folder, log=self._write)
+        embedded = ["DATABASE_URL"] if redis else VARIABLES
+        self.servers: Servers = start_servers(folder, log=self._write, variables=embedded)
+        self.broker: Server = redis.server if redis else self.servers.valkey
         self.environment = self._make_environment(folder)
+        if redis:
+            self.environment["BROKER_URL"] = redis.url_of_user
         self.supervisor = Supervisor(log=self._write)
         for name, argv in commands(settings).items():
             self.supervisor.add(name, argv, self.environment)
@@ -71,11 +84,21 @@ class System:
         self._smtp.stop()
         self._log.close()
 
-    def run(self, *arguments: str) -> str:
-        """Run Python in the system's environment and return its output."""
+    def move(self, broker_url: str, *names: str) -> None:
+        """Start these processes again, with another broker URL."""
+        self.environment["BROKER_URL"] = broker_url  # the processes read it whenever they start
+        for name in names:
+            self.supervisor.processes[name].ask_to_stop()
+        for name in names:
+            self.supervisor.processes[name].stop(5)
+            self.supervisor.processes[name].start()
+        until("the web is ready", self.is_ready, seconds=60)
+
+    def run(self, *arguments: str, **variables: str) -> str:
+        """Run Python in the system's environment, and these variables, and return its output."""
         done = subprocess.run(
             [sys.executable, *arguments],
-            env=self.environment,
+            env=self.environment | variables,
             cwd=CHECKOUT,
             capture_output=True,
             text=True,
@@ -130,7 +153,7 @@ class System:
             yield
 
     def celery(self) -> Celery:
-        return Celery(broker=self.servers.broker_url, set_as_current=False)
+        return Celery(broker=self.environment["BROKER_URL"], set_as_current=False)
 
     def _workers_seen(self) -> bool:
         try:
