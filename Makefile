@@ -4,7 +4,7 @@ VENV := .venv/bin
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
-.PHONY: help run demo-failure test lint format lock clean local dev
+.PHONY: help run demo-failure compare test lint format lock clean local dev
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -15,6 +15,9 @@ run: local ## start everything on this machine; Ctrl-C stops it (WEB_PORT, FLOWE
 
 demo-failure: ## on a running `make run`: break the mail, watch the retries and the dead letter, mend and replay
 	@$(VENV)/python -m ordersite.local.demo_failure
+
+compare: local ## an app as most teams write it, and this one, under the same faults: 10 minutes (APP, SCENARIO choose a part)
+	@$(VENV)/python -m benchmarks.compare
 
 test: dev ## run the whole test suite against real servers (ARGS="-k orders" is given to pytest)
 	@$(VENV)/python -m pytest $(ARGS)

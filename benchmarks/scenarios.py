@@ -1,0 +1,128 @@
+"""The three scenarios, and how one is run."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.apps import App
+from benchmarks.books import Books, Figures, Waiting, clients, lost_parked_doubled
+from benchmarks.load import HEAD_START, Answer, percentile, send
+from benchmarks.system import System, running
+from ordersite.local.log import Log
+from ordersite.local.servers import Servers
+
+CALM = 3.0
+"""Seconds without a change after which all is done, where nothing is missing: a second mail would have come."""
+
+STANDSTILL = 40.0
+"""Seconds without a change after which no more is expected: longer than ordersite's lease of 30 s, and a sweep."""
+
+LONGEST = 240.0
+"""Seconds after the load at most."""
+
+LOOK = 0.5
+"""Seconds between two looks at the books."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`fault` happens `fault_at` seconds after the first order, and lasts as long as the call."""
+
+    name: str
+    title: str
+    orders: int
+    rate: float | None
+    pieces: dict[str, int]
+    fault_at: float = 0.0
+    fault: Callable[[System], None] | None = None
+    buyers: int = 20
+
+
+def broker_away(system: System) -> None:
+    """Have no broker for 20 seconds."""
+    system.servers.valkey.stop()
+    time.sleep(20)
+    system.servers.valkey.start()
+
+
+def shelf(products: int) -> dict[str, int]:
+    """Return products with enough of each."""
+    return {f"TEA-{number}": 1_000 for number in range(products)}
+
+
+def rush(buyers: int, pieces: int) -> Scenario:
+    """Return a scenario in which all want the same at the same moment."""
+    return Scenario("rush", f"{buyers} buyers, {pieces} pieces", buyers, None, {"RARE": pieces}, buyers=buyers)
+
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("broker", "broker away for 20 s", 1_000, 40, shelf(20), 2.5, broker_away),
+        Scenario("worker", "workers killed once", 500, 40, shelf(20), 6.25, System.kill_workers),
+        rush(100, 20),
+    )
+}
+
+
+def run(app: App, scenario: Scenario, servers: Servers, folder: Path, log: Log, say: Callable[[str], None]) -> Figures:
+    """Run one scenario on one app, from an empty database, and return what the database says afterwards."""
+    with running(app, servers, folder, log) as system:
+        say("starting")
+        shop = system.start(scenario.pieces, scenario.buyers)
+        say(f"{scenario.orders:,} orders")
+        with ThreadPoolExecutor(1) as pool:
+            load = pool.submit(send, shop, list(scenario.pieces), scenario.orders, scenario.rate)
+            away = cause(system, scenario, say)
+            answers = load.result()
+        say(f"{sum(answer.accepted for answer in answers):,} accepted; waiting until it is quiet")
+        books, last = quiet(system)
+        return figures(system, scenario, answers, books, away, last)
+
+
+def cause(system: System, scenario: Scenario, say: Callable[[str], None]) -> tuple[float, float]:
+    """Have the fault happen, and return from when to when."""
+    time.sleep(HEAD_START + scenario.fault_at)
+    start = time.monotonic()
+    if scenario.fault:
+        say(f"now: {scenario.title}")
+        scenario.fault(system)
+    return start, time.monotonic()
+
+
+def quiet(system: System) -> tuple[Books, float]:
+    """Wait until nothing changes any more; return the books, and after how many seconds they were so."""
+    start = changed = time.monotonic()
+    books = system.books()
+    while (now := time.monotonic()) - changed < (CALM if books.complete else STANDSTILL) and now - start < LONGEST:
+        time.sleep(LOOK)
+        before, books = books, system.books()
+        if books != before:
+            changed = time.monotonic()
+    return books, changed - start
+
+
+def figures(
+    system: System, scenario: Scenario, answers: list[Answer], books: Books, away: tuple[float, float], last: float
+) -> Figures:
+    """Put together what the clients, the database and the supervisor say."""
+    told, errors, unseen = clients(answers, books)
+    waiting = Waiting() if books.complete else system.app.waiting(system.database_url, system.broker_url)
+    lost, parked, doubled = lost_parked_doubled(told, books, waiting)
+    during = [answer for answer in answers if away[0] <= answer.due <= away[1]]
+    return Figures(
+        accepted=len(told),
+        errors=errors,
+        unseen=unseen,
+        lost=lost,
+        parked=parked,
+        doubled=doubled,
+        exits=system.exits,
+        p50=percentile(during, 0.5) * 1_000,
+        p99=percentile(during, 0.99) * 1_000,
+        last=last,
+        sold=books.sold,
+        stock_off=sum(scenario.pieces.values()) - books.available - books.sold,
+    )

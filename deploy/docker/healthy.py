@@ -1,0 +1,96 @@
+"""Health checks of the containers: ends with 0 where the process of this container does its work.
+
+Each asks for something that only a process at work can give. They load no Django: they run every few seconds.
+"""
+
+import os
+import socket
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+SECONDS = 5  # for each answer
+RELAY_SILENCE = 10  # seconds; at rest it asks PostgreSQL every 10 ms
+SCHEDULE = Path("/tmp/celerybeat-schedule")  # noqa: S108 - a tmpfs of the container
+BEAT_LATE = 240  # seconds; what beat sent it writes down at most 3 minutes later
+
+
+def setting(name: str) -> str:
+    """Return a setting, or the content of the file that NAME_FILE names."""
+    file = os.environ.get(f"{name}_FILE")
+    return Path(file).read_text().strip() if file else os.environ[name]
+
+
+def answers(url: str) -> bool:
+    """Say whether a GET is answered, and with no error."""
+    try:
+        with urllib.request.urlopen(url, timeout=SECONDS):  # noqa: S310 - always http
+            return True
+    except OSError:
+        return False
+
+
+def web() -> bool:
+    """The API answers, and reaches the database."""
+    return answers("http://127.0.0.1:8000/health/ready")
+
+
+def flower() -> bool:
+    """Flower answers."""
+    return answers("http://127.0.0.1:5555/healthcheck")
+
+
+def worker() -> bool:
+    """The worker of this container answers a ping that came by the broker."""
+    from celery import Celery
+
+    app = Celery(broker=setting("BROKER_URL"), set_as_current=False)
+    app.conf.broker_transport_options = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
+    mine: dict[str, Any] = {"pattern": f"*@{socket.gethostname()}", "matcher": "glob"}
+    return bool(app.control.inspect(**mine, limit=1, timeout=SECONDS).ping())
+
+
+def relay() -> bool:
+    """PostgreSQL has just been asked by the relay of this container."""
+    return found(
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'ordersite relay'"
+        " AND client_addr = inet_client_addr() AND state_change > clock_timestamp() - make_interval(secs => %s)",
+        RELAY_SILENCE,
+    )
+
+
+def beat() -> bool:
+    """Beat has written down in time that it sent a task; or, where its file is kept in memory, the task has come."""
+    longest = int(os.environ.get("CHECK_STOCK_SECONDS") or 300) + BEAT_LATE
+    written = max(path.stat().st_mtime for path in SCHEDULE.parent.glob(f"{SCHEDULE.name}*"))  # Python's dbm adds ends
+    return time.time() - written < longest or found(
+        "SELECT 1 FROM django_celery_results_taskresult WHERE periodic_task_name = 'check-stock'"
+        " AND date_created > clock_timestamp() - make_interval(secs => %s)",
+        longest,
+    )
+
+
+def found(sql: str, seconds: int) -> bool:
+    """Say whether this query, with these seconds in it, has a row."""
+    import psycopg
+
+    with psycopg.connect(setting("DATABASE_URL"), connect_timeout=SECONDS) as connection:
+        return bool(connection.cursor().execute(sql.encode(), [seconds]).fetchone())
+
+
+CHECKS = {check.__name__: check for check in (web, flower, worker, relay, beat)}
+
+
+def main(process: str) -> int:
+    """Return the exit status; what is wrong is one line of `docker inspect`, not a stack trace."""
+    try:
+        return 0 if CHECKS[process]() else 1
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is not healthy
+        sys.stdout.write(f"{type(error).__name__}: {error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,50 @@
+"""Makes the secrets that are missing in a folder, once, each in a file of its own. Those that are there stay.
+
+Run as root, so that each file can be given to the one who reads it: the application, Redis, or PostgreSQL's start.
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+APPLICATION, REDIS, ROOT = 10001, 999, 0  # user ids: of the Dockerfile, of docker-compose.yml, of PostgreSQL's start
+READERS = {
+    "postgres-password": ROOT,
+    "redis.conf": REDIS,
+    "DATABASE_URL": APPLICATION,
+    "BROKER_URL": APPLICATION,
+    "SECRET_KEY": APPLICATION,
+    "FLOWER_BASIC_AUTH": APPLICATION,
+    "EMAIL_URL": APPLICATION,  # never made, but perhaps brought
+}
+
+
+def main(folder: Path) -> None:
+    """Make what is missing, and see to it that each file can be read by its reader only."""
+    os.umask(0o077)
+    password = fill(folder / "postgres-password", secrets.token_hex(24))
+    fill(folder / "DATABASE_URL", f"postgres://ordersite:{password}@postgres:5432/ordersite")
+    redis_conf = fill(folder / "redis.conf", f"requirepass {secrets.token_hex(24)}")
+    fill(folder / "BROKER_URL", f"redis://:{redis_conf.removeprefix('requirepass ')}@redis:6379/0")
+    fill(folder / "SECRET_KEY", secrets.token_urlsafe(50))
+    fill(folder / "FLOWER_BASIC_AUTH", f"flower:{secrets.token_urlsafe(18)}")
+    for name, reader in READERS.items():
+        if (folder / name).exists():
+            (folder / name).chmod(0o400)
+            os.chown(folder / name, reader, -1)
+    folder.chmod(0o711)
+
+
+def fill(path: Path, text: str) -> str:
+    """Write this text where there is no such file, and return what it holds."""
+    if not path.exists():
+        new = path.with_name(path.name + ".new")
+        new.write_text(text + "\n")
+        new.replace(path)  # whole or not at all
+        sys.stdout.write(f"made {path}\n")
+    return path.read_text().strip()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

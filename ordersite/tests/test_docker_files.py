@@ -1,0 +1,171 @@
+"""What docker-compose.yml and its helpers promise, as far as it can be seen without Docker."""
+
+import importlib.util
+import re
+import stat
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from ordersite.subscriptions import CONSUMERS
+from ordersite.tests.subprocesses import COMPLETE, ROOT, run_python
+
+TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONCE = {"secrets", "migrate"}  # services that do one thing and end
+OURS = {name for name, service in SERVICES.items() if service["image"] == "ordersite"}
+OF_MAKE_RUN = {"DEBUG", "DATA_DIR", "DEMO_PASSWORD", "STATIC_ROOT"}  # settings with no meaning in a container
+
+
+def load(path: str) -> ModuleType:
+    """A script that is in no package."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("queue", [*CONSUMERS, "maintenance"])
+def test_every_queue_has_its_worker(queue: str) -> None:
+    service = SERVICES[f"worker-{queue}"]
+    assert f" worker -Q {queue} " in service["command"]
+    assert service["healthcheck"]["test"][-1] == "worker"
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - ONCE))
+def test_what_runs_long_comes_back_and_tells_its_health(name: str) -> None:
+    assert SERVICES[name]["restart"] == "unless-stopped"
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_no_container_fills_the_disk_with_its_log(name: str) -> None:
+    assert set(SERVICES[name]["logging"]["options"]) == {"max-size", "max-file"}
+
+
+@pytest.mark.parametrize("name", sorted(OURS - ONCE))
+def test_our_processes_wait_for_the_schema(name: str) -> None:
+    assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_only_web_and_flower_can_be_reached_and_from_this_machine_only() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert set(published) == {"web", "flower"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+    assert "network_mode: host" not in TEXT
+
+
+def test_any_number_of_a_process_can_run() -> None:
+    assert "container_name" not in TEXT
+    assert "hostname:" not in TEXT  # the name of a worker, which its health check asks for, is made of it
+
+
+def test_secrets_come_from_files_only() -> None:
+    for service in SERVICES.values():
+        for name, value in (service.get("environment") or {}).items():
+            if re.search(r"PASSWORD|SECRET|AUTH|TOKEN_|DATABASE_URL|BROKER_URL", name) and name != "TOKEN_DAYS":
+                assert name.endswith("_FILE")
+                assert value.startswith("/secrets/")
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", "Dockerfile", "docs/docker.md", ".env.example"])
+def test_no_url_carries_a_password(file: str) -> None:
+    found = re.findall(r"://[^\s/@:]*:([^\s/@]+)@", (ROOT / file).read_text())
+    assert set(found) <= {"password"}  # of the examples
+
+
+def test_every_setting_of_the_example_reaches_the_processes() -> None:
+    listed = set(re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)) - OF_MAKE_RUN
+    given = {name.removesuffix("_FILE") for service in SERVICES.values() for name in service.get("environment", {})}
+    assert listed - given - set(re.findall(r"\$\{([A-Z_]+)", TEXT)) == set()
+
+
+def test_a_setting_comes_from_a_file_without_its_line_end(tmp_path: Path) -> None:
+    files = {}
+    for name, text in (COMPLETE | {"SECRET_KEY": "$" + "s" * 50}).items():
+        (tmp_path / name).write_text(text + "\n")
+        files[f"{name}_FILE"] = str(tmp_path / name)
+    read = "import ordersite.settings as s; print(s.SECRET_KEY, s.BROKER_URL, s.DATABASES['default']['NAME'])"
+    done = run_python("-c", read, **files)
+    assert done.stderr == ""
+    assert done.stdout.split() == ["$" + "s" * 50, COMPLETE["BROKER_URL"], "nothing"]
+
+
+@pytest.mark.parametrize("name", [*COMPLETE, "EMAIL_URL"])
+def test_a_file_that_is_not_there_is_one_clear_line(name: str) -> None:
+    done = run_python("-c", "import ordersite.settings", **(COMPLETE | {f"{name}_FILE": "/nowhere"}))
+    assert done.returncode == 1
+    assert done.stderr == f"ordersite: {name}_FILE=/nowhere cannot be read: No such file or directory.\n"
+
+
+def test_cookies_are_for_https_unless_that_is_given_up_in_words() -> None:
+    def secure(**environment: str) -> str:
+        read = "import ordersite.settings as s; print(s.SESSION_COOKIE_SECURE)"
+        return run_python("-c", read, **(COMPLETE | environment)).stdout.strip()
+
+    assert secure() == "True"
+    assert secure(INSECURE_COOKIES="1") == "False"
+    assert secure(INSECURE_COOKIES="1", BEHIND_TLS_PROXY="1") == "True"
+
+
+@pytest.mark.parametrize("text", [None, "", "no-colon"])
+def test_flower_does_not_start_without_the_password_that_it_is_to_have(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "FLOWER_BASIC_AUTH"
+    if text is not None:
+        file.write_text(text)
+    command = "-m celery -q -A ordersite flower --port=1"
+    done = run_python(*command.split(), **(COMPLETE | {"FLOWER_BASIC_AUTH_FILE": str(file)}))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"flower: FLOWER_BASIC_AUTH_FILE={file} ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def make_secrets(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, without the giving away of files that only root can do."""
+    module = load("deploy/docker/make_secrets.py")
+    monkeypatch.setattr(module.os, "chown", lambda *_: None)
+    monkeypatch.setattr(module.os, "umask", lambda _: 0o022)
+    return module
+
+
+def test_the_secrets_are_made_once(make_secrets: ModuleType, tmp_path: Path) -> None:
+    make_secrets.main(tmp_path)
+    made = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    make_secrets.main(tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == made
+    assert made.keys() == make_secrets.READERS.keys() - {"EMAIL_URL"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o400}
+    assert len(set(made.values())) == len(made)
+
+
+def test_what_was_brought_stays_and_the_rest_fits_it(make_secrets: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "postgres-password").write_text("brought\n")
+    (tmp_path / "redis.conf").write_text("requirepass brought-too\n")
+    (tmp_path / "SECRET_KEY").write_text("mine")
+    make_secrets.main(tmp_path)
+    assert (tmp_path / "DATABASE_URL").read_text() == "postgres://ordersite:brought@postgres:5432/ordersite\n"
+    assert (tmp_path / "BROKER_URL").read_text() == "redis://:brought-too@redis:6379/0\n"
+    assert (tmp_path / "SECRET_KEY").read_text() == "mine"
+
+
+@pytest.mark.parametrize("process", ["worker", "relay"])
+def test_without_a_process_the_health_check_says_so_in_a_line(process: str) -> None:
+    nowhere = {"DATABASE_URL": COMPLETE["DATABASE_URL"], "BROKER_URL": COMPLETE["BROKER_URL"]}
+    done = run_python("deploy/docker/healthy.py", process, **nowhere)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "OperationalError" in done.stdout
+
+
+def test_every_health_check_of_ours_is_one_that_there_is() -> None:
+    checks = load("deploy/docker/healthy.py").CHECKS
+    for name in OURS - ONCE:
+        assert SERVICES[name]["healthcheck"]["test"][:-1] == ["CMD", "python", "deploy/docker/healthy.py"]
+        assert SERVICES[name]["healthcheck"]["test"][-1] in checks
