@@ -25,7 +25,7 @@ test: dev ## run the whole test suite against real servers (ARGS="-k orders" is 
 lint: dev ## check style, format, types, import contracts and migrations
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
-	@$(VENV)/mypy .
+	@$(DUMMY) $(VENV)/mypy .
 	@$(VENV)/lint-imports
 	@$(DUMMY) $(VENV)/python manage.py makemigrations --check --dry-run
 
