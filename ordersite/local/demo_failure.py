@@ -75,6 +75,7 @@ class Demo:
         say(f"     manage.py deadletters replay {delivery}")
         self._replay(delivery)
         self._wait(lambda: self._flower_state(delivery) == "SUCCESS", "Flower shows SUCCESS")
+        self._wait(lambda: self._others_mended(order["id"]), "the order's other mail is mended too")
         say("   Flower says SUCCESS, under the same id. The mail is in the admin:")
         say(f"     {self._web}/admin/notifications/notification/")
 
@@ -123,6 +124,13 @@ class Demo:
         done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LocalError(f"The replay failed: {done.stderr.strip()}")
+
+    def _others_mended(self, order_id: str) -> bool:
+        """Replay what else of the order has died, so that the demo leaves nothing behind; tell when that is so."""
+        for (delivery,) in self._sql("SELECT id FROM events_delivery WHERE subject = %s AND state = 'dead'", order_id):
+            self._replay(str(delivery))
+        out = "SELECT 1 FROM events_delivery WHERE subject = %s AND state IN ('dead', 'leased', 'running')"
+        return not self._sql(out, order_id)
 
     def _wait(self, probe: Callable[[], Any], what: str) -> Any:
         deadline = time.monotonic() + PATIENCE

@@ -20,6 +20,7 @@ def test_it_shows_the_retries_the_dead_letter_and_the_replay(system: System) -> 
     ):
         assert line in told
     assert not (system.folder / "mail-answer").exists()
+    assert system.sql("SELECT handler FROM events_delivery WHERE state = 'dead'") == []
 
 
 def port(url: str) -> str:
