@@ -107,6 +107,9 @@ PANELS: dict[str, tuple[str, Callable[[Figures], int]]] = {
 }
 WIDTH, LABEL, BAR, ROW = 800, 250, 470, 26  # pixels
 
+LEAST = 20
+"""What a whole bar stands for at least: one order of 500 is not to look like all of them."""
+
 
 def chart(results: Results) -> str:
     """Draw the three scenarios, a bar for each app."""
@@ -116,7 +119,7 @@ def chart(results: Results) -> str:
         body.append(f'<text class="title" x="20" y="{y}">{title}</text>')
         for name, number in counts.items():
             y += ROW
-            body += bar(y, name, number, max(*counts.values(), 1))
+            body += bar(y, name, number, max(*counts.values(), LEAST))
         y += 48
     paper = f'<rect class="paper" x="0.5" y="0.5" width="{WIDTH - 1}" height="{y - 31}" rx="8"/>'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y - 30}" width="{WIDTH}" role="img">'
