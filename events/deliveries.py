@@ -18,9 +18,10 @@ from uuid import UUID, uuid4
 
 from django.db import connection
 
+from events.error_text import ErrorText
 from events.models import Reason, WaitingFor
 from events.policy import default_limits
-from events.sql import Row, bounded_transaction, fetch
+from events.sql import Row, bounded_transaction, fetch, note_failed
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,6 @@ class Started:
     correlation_id: str
     data: dict[str, Any]
     waiting: float  # seconds for which it has been waiting for a dependency that is away
-
-
-@dataclass(frozen=True)
-class ErrorText:
-    """An exception as a dead letter keeps it."""
-
-    type: str
-    message: str
-    traceback: str
 
 
 def start(delivery_id: UUID, token: UUID, *, worker: str, lease: int) -> Started | None:
@@ -170,13 +162,19 @@ def _one(sql: str, parameters: dict[str, Any]) -> Row | None:
 
 
 def _error(error: ErrorText) -> dict[str, str]:
-    return {"error_type": error.type, "error_message": error.message, "error_traceback": error.traceback}
+    return {
+        "error_type": error.type,
+        "error_message": error.message,
+        "error_traceback": error.traceback,
+        "fingerprint": error.fingerprint,
+    }
 
 
 _START = """
 UPDATE events_delivery d
 SET state = 'running', token = %(new_token)s, attempts = d.attempts + 1, worker = %(worker)s,
-    lease_seconds = %(lease)s, lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+    lease_seconds = %(lease)s, started_at = clock_timestamp(),
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
 FROM events_event e
 WHERE d.id = %(id)s AND d.state = 'leased' AND d.token = %(token)s AND e.id = d.event_id
 RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
@@ -200,9 +198,11 @@ WHERE id = %(id)s AND state = 'running' AND token = %(token)s
 RETURNING subject, consumer
 """
 
-_SET_ERROR = "error_type = %(error_type)s, error_message = %(error_message)s, error_traceback = %(error_traceback)s"
+_SET_ERROR = """error_type = %(error_type)s, error_message = %(error_message)s, error_traceback = %(error_traceback)s,
+    fingerprint = %(fingerprint)s"""
 
 _RETRY = f"""
+WITH failed AS (
 UPDATE events_delivery
 SET state = 'pending', token = NULL, lease_until = NULL,
     due_at = clock_timestamp() + make_interval(secs => %(delay)s),
@@ -212,14 +212,19 @@ SET state = 'pending', token = NULL, lease_until = NULL,
     waiting_for = %(waiting_for)s,
     {_SET_ERROR}
 WHERE id = %(id)s AND state = 'running' AND token = %(token)s
-RETURNING subject, consumer, sequence, handler
+RETURNING *
+), noted AS ({note_failed("failed", "%(uncounted)s = 0")})
+SELECT subject, consumer, sequence, handler FROM failed
 """
 
 _BURY = f"""
+WITH failed AS (
 UPDATE events_delivery
 SET state = 'dead', token = NULL, lease_until = NULL, handled_at = clock_timestamp(), reason = %(reason)s, {_SET_ERROR}
 WHERE id = %(id)s AND state = 'running' AND token = %(token)s
-RETURNING subject, consumer, sequence, handler, dead_holds
+RETURNING *
+), noted AS ({note_failed("failed")})
+SELECT subject, consumer, sequence, handler, dead_holds FROM failed
 """
 
 _SET_ASIDE = f"""

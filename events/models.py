@@ -104,6 +104,7 @@ class Delivery(models.Model):
     token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     worker = models.CharField(max_length=100, blank=True, db_default="")
+    started_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(db_default=0)
     waits = models.PositiveIntegerField(db_default=0)
     waiting_since = models.DateTimeField(null=True)
@@ -114,6 +115,7 @@ class Delivery(models.Model):
     error_type = models.CharField(max_length=200, blank=True, db_default="")
     error_message = models.TextField(blank=True, db_default="")
     error_traceback = models.TextField(blank=True, db_default="")
+    fingerprint = models.CharField(max_length=16, blank=True, db_default="")
     edited_data = models.JSONField(null=True)
 
     class Meta:
@@ -176,3 +178,56 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} by {self.by}"
+
+
+class FailedAttempt(models.Model):
+    """An attempt that counted and failed: when, where, and of what. Written with the change of the delivery's state.
+
+    What waited for a dependency that was away is no attempt, so there are at most `max_attempts` for each replay.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="failed_attempts")
+    number = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(db_default=Now())
+    worker = models.CharField(max_length=100)
+    error_type = models.CharField(max_length=200)
+    error_message = models.TextField()
+
+    class Meta:
+        ordering = [F("id").asc()]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} on {self.worker}"
+
+
+class UnusableMessage(models.Model):
+    """A message that the broker gave a worker and no worker can use, kept as it came. Nothing in it is executed."""
+
+    class Problem(models.TextChoices):
+        NOT_JSON = "not_json", "not JSON"
+        NOT_A_MESSAGE = "not_a_message", "not a message"
+        UNREADABLE_BODY = "unreadable_body", "unreadable body"
+        UNKNOWN_TASK = "unknown_task", "unknown task"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    received_at = models.DateTimeField(db_default=Now())
+    queue = models.CharField(max_length=100)
+    worker = models.CharField(max_length=100)
+    problem = models.CharField(max_length=20, choices=Problem.choices)
+    detail = models.TextField(blank=True)
+    raw = models.TextField()
+    size = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(problem__in=["not_json", "not_a_message", "unreadable_body", "unknown_task"]),
+                name="unusable_problem_known",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.problem} in {self.queue}"

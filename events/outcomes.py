@@ -2,7 +2,6 @@
 
 import logging
 import time
-import traceback
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -13,7 +12,8 @@ from django.db import connection
 
 from events import deliveries
 from events.catalogue import UnknownType
-from events.deliveries import ErrorText, Started
+from events.deliveries import Started
+from events.error_text import describe
 from events.errors import Failure, classify, is_database_away
 from events.handlers import Handler
 from events.models import Reason, WaitingFor
@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PAUSE = 0.5  # seconds between tries to write down an outcome while the database is away
-MESSAGE_LIMIT = 2_000  # characters of an error's message that a delivery keeps
-TRACEBACK_LIMIT = 20_000
 
 
 def fail(handler: Handler, started: Started, error: Exception) -> NoReturn:
@@ -76,17 +74,6 @@ def write_down(handler: Handler, write: Callable[[], T]) -> T:
                 raise Retry("the outcome could not be written", exc=error) from error
             connection.close()
             _pause(error)
-
-
-def describe(error: BaseException) -> ErrorText:
-    """Return the exception as a dead letter keeps it: type, message and traceback, each bounded."""
-    kind = type(error)
-    lines = "".join(traceback.format_exception(error))
-    return ErrorText(
-        type=f"{kind.__module__}.{kind.__qualname__}"[:200],
-        message=str(error)[:MESSAGE_LIMIT].replace("\0", ""),
-        traceback=lines[-TRACEBACK_LIMIT:].replace("\0", ""),
-    )
 
 
 def _give_back(started: Started, failure: Failure, error: Exception, delay: float) -> bool:

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from events import correlation
 from events.catalogue import EventData, event_type
 from events.errors import EventsError
+from events.failpoints import failpoint
 from events.handlers import Handler
 from events.sql import held_back
 from events.subscriptions import the_map
@@ -77,6 +78,7 @@ def publish(*events: EventData) -> list[UUID]:
     }
     with connection.cursor() as cursor:
         cursor.execute(_PUBLISH, parameters)
+    failpoint("publish.uncommitted")
     return [UUID(row["id"]) for row in rows]
 
 

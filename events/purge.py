@@ -25,6 +25,8 @@ WITH old AS (
     ORDER BY handled_at LIMIT %(chunk)s FOR UPDATE SKIP LOCKED
 ), decisions AS (
     DELETE FROM events_decision USING old WHERE delivery_id = old.id
+), failed_attempts AS (
+    DELETE FROM events_failedattempt USING old WHERE delivery_id = old.id
 )
 DELETE FROM events_delivery d USING old WHERE d.id = old.id
 RETURNING d.id

@@ -22,6 +22,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from events import claims, sweeps
 from events.claims import Claim
+from events.failpoints import failpoint
 from events.sender import Sender
 from events.subscriptions import Consumer, the_map
 
@@ -101,7 +102,9 @@ class Relay:
         claim = claims.claim(queue, size, newest=next(self._claims[queue]) % NEWEST_EVERY == NEWEST_EVERY - 1)
         if claim is None:
             return 0
+        failpoint("relay.claimed")
         self._send(claim)
+        failpoint("relay.sent")
         return len(claim.deliveries)
 
     def _send(self, claim: Claim) -> None:

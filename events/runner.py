@@ -15,6 +15,7 @@ from events.catalogue import UnknownType, event_type
 from events.correlation import correlated
 from events.deliveries import Started
 from events.errors import EventsError, PermanentError, is_database_away, is_deadlock
+from events.failpoints import failpoint
 from events.handlers import Handler, ReceivedEvent, Shape
 from events.lease import LeaseKeeper
 from events.sql import bounded_transaction
@@ -100,7 +101,9 @@ def _run_effect(handler: Handler, started: Started, event: ReceivedEvent[Any]) -
                 if not deliveries.hold(started):
                     raise Superseded
                 handler.function(event)
+                failpoint(f"applied {handler.name}")
                 deliveries.finish(started)
+            failpoint(f"committed {handler.name}")
             return
         except DatabaseError as error:
             if not (left and is_deadlock(error)):
@@ -111,6 +114,7 @@ def _run_outside(handler: Handler, started: Started, event: ReceivedEvent[Any]) 
     """Act with no transaction open and the lease renewed, then mark it done by the token."""
     with LeaseKeeper(started, every=handler.policy.limits.lease / 3):
         handler.function(event)
+        failpoint(f"applied {handler.name}")
     if not outcomes.write_down(handler, lambda: deliveries.finish(started)):
         raise Superseded
 

@@ -69,6 +69,13 @@ def held_back(alias: str) -> str:
     )
 
 
+def note_failed(deliveries: str, condition: str = "true") -> str:
+    """Return the statement that notes the attempt of these rows of events_delivery, just changed, as failed."""
+    return f"""INSERT INTO events_failedattempt (delivery_id, number, started_at, worker, error_type, error_message)
+    SELECT id, attempts, coalesce(started_at, clock_timestamp()), worker, error_type, error_message
+    FROM {deliveries} WHERE {condition}"""
+
+
 def _exists_earlier(alias: str, condition: str) -> str:
     return f"""EXISTS (
         SELECT 1 FROM events_delivery earlier

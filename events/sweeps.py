@@ -5,8 +5,9 @@ from uuid import UUID
 
 from events import deliveries
 from events.claims import due_queues
+from events.error_text import fingerprint
 from events.policy import default_limits
-from events.sql import bounded_transaction, earlier_undone, fetch, held_back
+from events.sql import bounded_transaction, earlier_undone, fetch, held_back, note_failed
 
 logger = logging.getLogger(__name__)
 
@@ -14,6 +15,7 @@ EXPIRED = 500  # rows a sweep: a mass of expired leases is worked off over sever
 PARKED = 5_000  # rows a sweep looks at, round and round: about 10 ms
 DUE = 200  # rows a queue and sweep: what is due and held back sits among the oldest
 FIRST = UUID(int=0)
+WORKER_LOST = "WorkerLost"  # what stands as the error's type of an attempt that nobody ended
 
 
 def expire_leases() -> int:
@@ -23,7 +25,7 @@ def expire_leases() -> int:
     cut off by a restart of PostgreSQL is not counted either: the handler did nothing wrong.
     """
     with bounded_transaction(default_limits()):
-        rows = fetch(_EXPIRE, {"chunk": EXPIRED})
+        rows = fetch(_EXPIRE, {"chunk": EXPIRED, "fingerprint": fingerprint(WORKER_LOST)})
         for delivery_id, state, started, *place in rows:
             if state == "dead":
                 deliveries.after_death(*place)
@@ -50,7 +52,7 @@ def park_missed() -> int:
     return sum(len(fetch(_PARK_MISSED, {"queue": queue, "chunk": DUE})) for queue, _ in due_queues())
 
 
-_EXPIRE = """
+_EXPIRE = f"""
 WITH expired AS (
     SELECT id, state = 'running' AS started,
            state = 'running'
@@ -61,20 +63,23 @@ WITH expired AS (
     ORDER BY id LIMIT %(chunk)s FOR UPDATE SKIP LOCKED
 ), fate AS (
     SELECT id, started, cut_off, started AND spent AND NOT cut_off AS dies FROM expired
-)
+), changed AS (
 UPDATE events_delivery d
 SET state = CASE WHEN dies THEN 'dead' ELSE 'pending' END,
     reason = CASE WHEN dies THEN 'worker_lost' ELSE '' END,
     handled_at = CASE WHEN dies THEN clock_timestamp() END,
     attempts = attempts - CASE WHEN cut_off THEN 1 ELSE 0 END,
     waits = waits + CASE WHEN cut_off THEN 1 ELSE 0 END,
-    error_type = CASE WHEN started THEN 'WorkerLost' ELSE error_type END,
+    error_type = CASE WHEN started THEN '{WORKER_LOST}' ELSE error_type END,
     error_message = CASE WHEN started THEN 'worker ' || worker || ' was lost, frozen or cut off in attempt ' || attempts
                     ELSE error_message END,
     error_traceback = CASE WHEN started THEN '' ELSE error_traceback END,
+    fingerprint = CASE WHEN started THEN %(fingerprint)s ELSE fingerprint END,
     token = NULL, lease_until = NULL, due_at = CASE WHEN started THEN clock_timestamp() ELSE due_at END
 FROM fate WHERE d.id = fate.id
-RETURNING d.id, d.state, fate.started, d.subject, d.consumer, d.sequence, d.handler, d.dead_holds
+RETURNING d.*, fate.started, fate.started AND NOT fate.cut_off AS counted
+), noted AS ({note_failed("changed", "counted")})
+SELECT id, state, started, subject, consumer, sequence, handler, dead_holds FROM changed
 """
 
 _PARKED = """

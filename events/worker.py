@@ -10,10 +10,12 @@ from django.conf import settings
 from django.db import connection
 
 from events import deliveries
-from events.deliveries import ErrorText
+from events.error_text import ErrorText, fingerprint
 from events.models import Reason
 
 logger = logging.getLogger(__name__)
+
+NO_SUCH_HANDLER = "NoSuchHandler"
 
 
 class UnknownHandlers(bootsteps.StartStopStep):
@@ -57,7 +59,9 @@ def _set_aside(name: str, delivery_id: UUID, token: UUID) -> str | None:
         delivery_id,
         token,
         reason=Reason.NO_SUCH_HANDLER,
-        error=ErrorText("NoSuchHandler", f"no worker here has a handler named {name}", ""),
+        error=ErrorText(
+            NO_SUCH_HANDLER, f"no worker here has a handler named {name}", "", fingerprint(NO_SUCH_HANDLER)
+        ),
         grace=settings.EVENTS["UNKNOWN_GRACE"],
         delay=settings.EVENTS["UNKNOWN_RETRY"],
     )

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from events.failpoints import failpoint
 from events.selectors import history_of
 from orders import services
 from orders.idempotency import Answer, answer_once, check_key
@@ -78,6 +79,7 @@ def _placed(order: Order) -> Answer:
 
 
 def _respond(answer: Answer) -> HttpResponse:
+    failpoint("orders.committed")
     headers = {"Location": answer.location} | ({"Idempotent-Replayed": "true"} if answer.replayed else {})
     return HttpResponse(answer.body, status=answer.status_code, content_type="application/json", headers=headers)
 

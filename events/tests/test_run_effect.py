@@ -6,7 +6,7 @@ import pytest
 from celery.exceptions import Retry, SoftTimeLimitExceeded
 from django.db import OperationalError, connection, transaction
 
-from events import claims, deliveries, outcomes, runner
+from events import claims, deliveries, error_text, runner
 from events.errors import DependencyAway, PermanentError
 from events.models import Delivery, Event, SubjectCounter
 from events.policy import Limits
@@ -226,7 +226,7 @@ def test_the_error_text_of_a_dead_letter_is_bounded() -> None:
     published(order_created())
     with pytest.raises(PermanentError):
         run(handler(raising(PermanentError("x" * 100_000 + "\0"))))
-    assert len(only(handler=NAME).error_message) == outcomes.MESSAGE_LIMIT
+    assert len(only(handler=NAME).error_message) == error_text.MESSAGE_LIMIT
 
 
 def test_a_lock_that_is_never_given_ends_the_attempt_in_time() -> None:

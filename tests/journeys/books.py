@@ -43,7 +43,16 @@ AND (SELECT count(*) FROM notifications_notification n WHERE n.event_id = d.even
 
 def settle(system: System, *, seconds: float = 4 * LEASE + 20) -> None:
     """Wait until every delivery is final, or waits behind a dead letter."""
-    until("all deliveries are final", lambda: not system.sql(UNFINISHED), seconds=seconds)
+    unfinished: list[object] = []
+
+    def final() -> bool:
+        unfinished[:] = system.sql(UNFINISHED)
+        return not unfinished
+
+    try:
+        until("all deliveries are final", final, seconds=seconds)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; unfinished: {len(unfinished)}, such as {unfinished[:5]}") from None
 
 
 def check(system: System) -> None:

@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,10 @@ class Mailbox(MailServer):
 class System:
     """What a journey may touch: the API, the servers and processes, the tables, the mailbox, Flower.
 
-    Its broker is the embedded Valkey, or the Redis that is given.
+    Its broker is the embedded Valkey, or the Redis that is given. `more` are variables of its environment.
     """
 
-    def __init__(self, folder: Path, redis: RedisServer | None = None) -> None:
+    def __init__(self, folder: Path, redis: RedisServer | None = None, more: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.mailbox = Mailbox(folder)
         self._smtp = Controller(self.mailbox, hostname="127.0.0.1", port=free_port())
@@ -68,8 +68,13 @@ class System:
         if redis:
             self.environment["BROKER_URL"] = redis.url_of_user
         self.supervisor = Supervisor(log=self._write)
-        for name, argv in commands(settings).items():
+        self.environment |= more or {}
+        for name, argv in self.commands(settings).items():
             self.supervisor.add(name, argv, self.environment)
+
+    def commands(self, settings: Settings) -> dict[str, list[str]]:
+        """What runs beside the servers."""
+        return commands(settings)
 
     def start(self) -> None:
         self._smtp.start()
@@ -156,8 +161,9 @@ class System:
         return Celery(broker=self.environment["BROKER_URL"], set_as_current=False)
 
     def _workers_seen(self) -> bool:
+        workers = sum(name.startswith("worker-") for name in self.supervisor.processes)
         try:
-            return bool(sum(worker["status"] for worker in self.flower("/workers?json=1").json["data"]) == 5)
+            return bool(sum(worker["status"] for worker in self.flower("/workers?json=1").json["data"]) == workers)
         except OSError:
             return False
 

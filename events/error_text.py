@@ -1,0 +1,84 @@
+"""Exceptions as rows keep them: bounded, without secrets, and with a fingerprint to group them by."""
+
+import hashlib
+import re
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+MESSAGE_LIMIT = 2_000  # characters of an error's message that a delivery keeps
+TRACEBACK_LIMIT = 20_000
+HIDDEN = "[hidden]"
+
+_SHORTEST_SECRET = 6  # a shorter value would hide ordinary words
+# What looks like a secret wherever it comes from: the password of a URL, a bearer token, a value under a telling name.
+_SECRETS = [
+    (re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]+@"), rf"\1:{HIDDEN}@"),
+    (re.compile(r"(?i)\b(bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
+    (
+        re.compile(
+            r"""(?ix)\b ([\w-]*(?:password|passwd|secret|api[_-]?key|token|authorization)[\w-]*) (["']?\s*[:=]\s*)
+            (?: "[^"\n]*" | '[^'\n]*' | (?!\[hidden\]|None\b)[^\s,;)}\]&]+ )"""
+        ),
+        rf"\1\2{HIDDEN}",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class ErrorText:
+    """An exception as a dead letter keeps it."""
+
+    type: str
+    message: str
+    traceback: str
+    fingerprint: str  # equal for errors that are the same in kind: dead letters are grouped by it
+
+
+def describe(error: BaseException) -> ErrorText:
+    """Return the exception as a dead letter keeps it: type, message and traceback, each bounded, secrets hidden."""
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}"[:200]
+    lines = "".join(traceback.format_exception(error))
+    return ErrorText(
+        type=name,
+        message=without_secrets(str(error))[:MESSAGE_LIMIT],
+        traceback=without_secrets(lines)[-TRACEBACK_LIMIT:],
+        fingerprint=fingerprint(name, _places(error)),
+    )
+
+
+def fingerprint(error_type: str, places: Iterable[str] = ()) -> str:
+    """Return what errors of one type from one place in the code have in common, whatever their messages say.
+
+    `places` are functions, not lines: a release that moves lines does not split a group.
+    """
+    return hashlib.sha256("\n".join([error_type, *places]).encode()).hexdigest()[:16]
+
+
+def without_secrets(text: str) -> str:
+    """Return the text with the deployment's own secrets, and whatever looks like one, hidden; without NULs."""
+    for secret in _own_secrets():
+        text = text.replace(secret, HIDDEN)
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text.replace("\0", "")
+
+
+def _places(error: BaseException) -> list[str]:
+    return [
+        f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}"
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]
+
+
+@cache
+def _own_secrets() -> tuple[str, ...]:
+    """Return the secrets that the settings hold, the longest first."""
+    urls = [urlsplit(settings.BROKER_URL).password, settings.DATABASES["default"].get("PASSWORD")]
+    found = {str(value) for value in [settings.SECRET_KEY, settings.EMAIL_HOST_PASSWORD, *urls] if value}
+    return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))
