@@ -3,14 +3,17 @@
 import json
 import os
 import signal
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from events.tests.waiting import until
+from ordersite.local.mail import ANSWER_FILE
 from ordersite.local.processes import commands, worker
-from ordersite.local.settings import Settings
+from ordersite.local.settings import CHECKOUT, Settings
 from tests.journeys.client import Api
 from tests.journeys.system import System
 
@@ -58,6 +61,30 @@ class FaultySystem(System):
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process and all that it started: SIGSTOP freezes them, SIGCONT thaws them."""
         os.killpg(until(f"{name} runs", lambda: self.supervisor.pid(name) or 0), number)
+
+    @contextmanager
+    def mail_answering(self, answer: str) -> Iterator[None]:
+        """Have the mail server answer this to every mail."""
+        file = self.folder / ANSWER_FILE
+        file.write_text(answer)
+        try:
+            yield
+        finally:
+            file.unlink()
+
+    @contextmanager
+    def one_more(self, name: str) -> Iterator[None]:
+        """Run one process more of a kind, such as `relay`; workers among them find their name taken, so not those."""
+        argv = self.supervisor.processes[name].command.argv
+        with (self.folder / "more.log").open("ab") as log:
+            process = subprocess.Popen(
+                argv, env=self.environment, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
 
     def tell(self, what: str, *, subject: UUID | None = None) -> str:
         """Give the worker that misbehaves an order; return the id of the delivery."""
