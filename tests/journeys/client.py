@@ -53,6 +53,11 @@ class Api:
         self._token = answer.json["token"]
         return self
 
+    @property
+    def token(self) -> str:
+        """The bearer token, for another client."""
+        return self._token
+
     def get(self, path: str) -> Answer:
         return self._call("GET", path, None)
 
