@@ -4,7 +4,7 @@ VENV := .venv/bin
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
-.PHONY: help run demo-failure compare test lint format lock clean local dev
+.PHONY: help run demo-failure compare test chaos lint format lock clean local dev
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -21,6 +21,9 @@ compare: local ## an app as most teams write it, and this one, under the same fa
 
 test: dev ## run the whole test suite against real servers (ARGS="-k orders" is given to pytest)
 	@$(VENV)/python -m pytest $(ARGS)
+
+chaos: dev ## every fault by itself, then a storm of them under load: 25 minutes (SEED, MINUTES=10, RATE=20; TABLE=0: the storm alone)
+	@$(VENV)/python -m tests.chaos
 
 lint: dev ## check style, format, types, import contracts and migrations
 	@$(VENV)/ruff check .

@@ -21,10 +21,12 @@ def render(
     """Return the whole report."""
     parts = [
         "# Chaos report",
-        "Made by `make chaos`; what each fault is, and how its test was seen to fail, stands in [faults.md](faults.md).",
-        (f"`make chaos SEED={seed} MINUTES={minutes:g} RATE={rate:g}`, {datetime.now(UTC):%Y-%m-%d},"
-        f" {os.cpu_count()} cores for everything, Python {platform.python_version()},"
-        f" {', '.join(f'{name} {version(name)}' for name in PACKAGES)}."),
+        "Made by `make chaos`. What each fault is, and how its test was seen to fail: [faults.md](faults.md).",
+        (
+            f"`make chaos SEED={seed} MINUTES={minutes:g} RATE={rate:g}`, {datetime.now(UTC):%Y-%m-%d},"
+            f" {os.cpu_count()} cores for everything, Python {platform.python_version()},"
+            f" {', '.join(f'{name} {version(name)}' for name in PACKAGES)}."
+        ),
         *_table(outcomes),
         "## The storm",
         _totals(storm, verdict),

@@ -47,6 +47,15 @@ class Struck:
         return self.recovered - self.ended
 
 
+class Baskets(Load):
+    """Orders of one to three products, whichever stands first: some hold locks that others want."""
+
+    def _items(self, number: int) -> list[dict[str, Any]]:
+        random = Random(number)
+        skus = random.sample(self._skus, random.randint(1, 3))
+        return [{"sku": sku, "quantity": random.randint(1, 3)} for sku in skus]
+
+
 class Storm:
     """Runs a plan. Afterwards `struck`, `load`, `stock` and `cancelled` tell what happened."""
 
@@ -67,7 +76,7 @@ class Storm:
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(len(self._planned) + 2))
             stack.callback(self._over.set)
-            self.load = Load(self.system, self._rate, list(self.stock))
+            self.load = Baskets(self.system, self._rate, list(self.stock))
             with self.load:
                 self._start = time.monotonic()
                 pool.submit(self._watch)

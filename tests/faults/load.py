@@ -110,10 +110,13 @@ class Load:
             due, self._taken = self._start + self._taken / self._rate, self._taken + 1
         return not self._ending.wait(max(0.0, due - time.monotonic()))
 
+    def _items(self, number: int) -> list[dict[str, Any]]:
+        """What is ordered by the order of this number."""
+        return [{"sku": self._skus[number % len(self._skus)], "quantity": 1}]
+
     def _place(self, connection: http.client.HTTPConnection) -> None:
         """Place one order, again and again until it is accepted."""
-        sku = self._skus[self._taken % len(self._skus)]
-        body = json.dumps({"items": [{"sku": sku, "quantity": 1}]})
+        body = json.dumps({"items": self._items(self._taken)})
         headers = self._headers | {"Idempotency-Key": str(uuid4())}
         deadline = time.monotonic() + PATIENCE
         while True:
