@@ -31,8 +31,10 @@ def main() -> int:
     minutes, rate = float(os.environ.get("MINUTES") or 10), float(os.environ.get("RATE") or 20)
     folder = Path(tempfile.mkdtemp(prefix="ordersite-chaos-"))
     outcomes = table.run(folder) if os.environ.get("TABLE", "1") != "0" else []
+    print(f"storm: SEED={seed} MINUTES={minutes:g} RATE={rate:g}", flush=True)
     storm, verdict = blow(folder, seed=seed, seconds=minutes * 60, rate=rate)
     text = report.render(storm, verdict, outcomes, seed=seed, minutes=minutes, rate=rate)
+    print(text)
     (folder / "report.md").write_text(text)
     good = verdict.good and all(outcome.result != "failed" for outcome in outcomes)
     if good and outcomes:
@@ -40,7 +42,7 @@ def main() -> int:
     if good:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        pass
+        print(f"VIOLATED. The evidence is in {keep(folder, seed)}", file=sys.stderr)
     return 0 if good else 1
 
 
