@@ -1,17 +1,22 @@
 """Writes of the projections."""
 
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from django.db import connection
 
 from events.catalogue import OrderData
 
 # Additions in the database: two at once cannot lose one. Rows in sorted order, as everywhere.
-_ADD_ORDER = """
-INSERT INTO analytics_dailysales AS s (day, currency, status, orders, amount) VALUES (%s, %s, %s, 1, %s)
-ON CONFLICT (day, currency, status) DO UPDATE SET orders = s.orders + 1, amount = s.amount + EXCLUDED.amount
+_ADD_ORDERS = """
+INSERT INTO analytics_dailysales AS s (day, currency, status, orders, amount) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (day, currency, status)
+DO UPDATE SET orders = s.orders + EXCLUDED.orders, amount = s.amount + EXCLUDED.amount
 """
-_ADD_LINE = """
+_ADD_LINES = """
 INSERT INTO analytics_dailyproductsales AS s (day, sku, currency, status, quantity, amount)
 VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (day, sku, currency, status)
@@ -19,11 +24,30 @@ DO UPDATE SET quantity = s.quantity + EXCLUDED.quantity, amount = s.amount + EXC
 """
 
 
-def count_order(order: OrderData, *, status: str, day: date) -> None:
-    """Add an order that reached this status on this day (UTC) to the figures."""
-    lines = sorted(order.items, key=lambda line: line.sku)
+Counted = tuple[OrderData, str, date]
+
+
+def count_orders(counted: Iterable[Counted]) -> None:
+    """Add orders, each with the status that it reached and the day (UTC) on which it did, to the figures."""
+    orders: defaultdict[tuple[date, str, str], Sum] = defaultdict(Sum)
+    lines: defaultdict[tuple[date, str, str, str], Sum] = defaultdict(Sum)
+    for order, status, day in counted:
+        orders[day, order.currency, status].add(1, order.total)
+        for line in order.items:
+            lines[day, line.sku, order.currency, status].add(line.quantity, line.line_total)
     with connection.cursor() as cursor:
-        cursor.execute(_ADD_ORDER, [day, order.currency, status, order.total])
-        cursor.executemany(
-            _ADD_LINE, [[day, line.sku, order.currency, status, line.quantity, line.line_total] for line in lines]
-        )
+        cursor.executemany(_ADD_ORDERS, [(*key, total.count, total.amount) for key, total in sorted(orders.items())])
+        cursor.executemany(_ADD_LINES, [(*key, total.count, total.amount) for key, total in sorted(lines.items())])
+
+
+@dataclass
+class Sum:
+    """What is added to one row of the figures."""
+
+    count: int = 0
+    amount: Decimal = Decimal(0)
+
+    def add(self, count: int, amount: Decimal) -> None:
+        """Add so many orders or pieces, of this worth."""
+        self.count += count
+        self.amount += amount

@@ -1,8 +1,9 @@
 """What analytics do about events."""
 
-from datetime import UTC
+from collections.abc import Sequence
+from datetime import UTC, date
 
-from analytics.services import count_order
+from analytics.services import count_orders
 from events.catalogue import OrderData
 from events.declare import effect
 from events.handlers import ReceivedEvent
@@ -17,7 +18,16 @@ STATUS = {
 }
 
 
-@effect("analytics.track_order")
+def track_many(events: Sequence[ReceivedEvent[OrderData]]) -> None:
+    """Count the orders of a batch."""
+    count_orders([(event.data, STATUS[event.type], _day(event)) for event in events])
+
+
+@effect("analytics.track_order", many=track_many)
 def track_order(event: ReceivedEvent[OrderData]) -> None:
     """Count the order on the day of the event. Additions commute, so a late replay spoils nothing."""
-    count_order(event.data, status=STATUS[event.type], day=event.time.astimezone(UTC).date())
+    count_orders([(event.data, STATUS[event.type], _day(event))])
+
+
+def _day(event: ReceivedEvent[OrderData]) -> date:
+    return event.time.astimezone(UTC).date()

@@ -34,6 +34,7 @@ def backfill(handler_name: str, *, from_the_beginning: bool = False) -> Iterator
         "lease": handler.policy.limits.lease,
         "max_attempts": handler.policy.max_attempts,
         "dead_holds": the_map().consumers[handler.consumer].dead_holds,
+        "batch": handler.policy.batch,
         "chunk": CHUNK,
         "days": None if from_the_beginning else settings.EVENTS["KEEP_DONE_DAYS"],
     }
@@ -57,9 +58,9 @@ WITH past AS (
 ), made AS (
     INSERT INTO events_delivery (
         id, event_id, event_type, subject, sequence, handler, consumer, queue, lease_seconds, max_attempts,
-        dead_holds, state, due_at)
+        dead_holds, batch, state, due_at)
     SELECT gen_random_uuid(), id, type, subject, sequence, handler, consumer, consumer, %(lease)s,
-           %(max_attempts)s, %(dead_holds)s, 'pending', CASE WHEN {held_back("new")} THEN NULL ELSE now() END
+           %(max_attempts)s, %(dead_holds)s, %(batch)s, 'pending', CASE WHEN {held_back("new")} THEN NULL ELSE now() END
     FROM new ORDER BY id
     ON CONFLICT (event_id, handler) DO NOTHING
     RETURNING 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from events.sql import earlier_undone, fetch
+from events.sql import ASYNCHRONOUSLY, earlier_undone, fetch
 
 # Of the newest, only this many times the claim are looked at: most of a backlog's newest may be held back, and
 # looking through all of them would slow every fourth poll.
@@ -13,12 +13,13 @@ NEWEST_WINDOW = 8
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery to send. `tries` is how often it ran before, counted or not."""
+    """A delivery to send. `tries`: how often it ran before, counted or not; `batch`: how many may share its message."""
 
     id: UUID
     handler: str
     tries: int
     correlation_id: str
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,14 @@ WHERE queue IS NOT NULL AND EXISTS (
     SELECT 1 FROM events_delivery d WHERE d.queue = due.queue AND d.state = 'pending' AND d.due_at <= now())
 """
 
-_LEASE = """
+_LEASE = f"""
 UPDATE events_delivery d
 SET state = 'leased', token = %(token)s,
     lease_until = clock_timestamp() + make_interval(secs => d.lease_seconds)
-FROM chosen JOIN events_event e ON e.id = chosen.event_id
+FROM {ASYNCHRONOUSLY}, chosen JOIN events_event e ON e.id = chosen.event_id
 WHERE d.id = chosen.id
-RETURNING d.id, d.handler, d.attempts + d.waits, e.correlation_id
+RETURNING d.id, d.handler, d.attempts + d.waits, e.correlation_id,
+          CASE WHEN d.attempts + d.waits = 0 THEN d.batch ELSE 1 END
 """
 
 _CLAIM_OLDEST = f"""

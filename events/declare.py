@@ -11,12 +11,13 @@ delivery done, so it happens exactly once. An *outside* handler acts on somethin
 transaction open, may run twice, and must bear that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from celery import Task, shared_task
 
+from events.batch_runner import run_batch
 from events.catalogue import EventData
 from events.handlers import Handler, ReceivedEvent, Shape
 from events.policy import Policy, make_policy
@@ -26,19 +27,32 @@ T = TypeVar("T", bound=EventData)
 HandlerFunction = Callable[[ReceivedEvent[T]], None]
 
 
-def effect(name: str, **policy: Any) -> Callable[[HandlerFunction[T]], Handler]:
-    """Declare a handler whose whole effect is in the database. `policy`: what make_policy() takes."""
-    return _declare(name, Shape.EFFECT, make_policy(**policy))
+def effect(
+    name: str, *, many: Callable[[Sequence[ReceivedEvent[T]]], None] | None = None, **policy: Any
+) -> Callable[[HandlerFunction[T]], Handler]:
+    """Declare a handler whose whole effect is in the database. `policy`: what make_policy() takes.
+
+    `many` does the same for the events of a batch in one transaction, all or nothing; without it each has its own.
+    """
+    return _declare(name, Shape.EFFECT, make_policy(**policy), many)
 
 
-def outside(name: str, **policy: Any) -> Callable[[HandlerFunction[T]], Handler]:
-    """Declare a handler that acts outside the database. `policy`: what make_policy() takes."""
-    return _declare(name, Shape.OUTSIDE, make_policy(**policy))
+def outside(
+    name: str,
+    *,
+    many: Callable[[Sequence[ReceivedEvent[T]]], Iterable[ReceivedEvent[T]]] | None = None,
+    **policy: Any,
+) -> Callable[[HandlerFunction[T]], Handler]:
+    """Declare a handler that acts outside the database. `policy`: what make_policy() takes.
+
+    `many` does the same for the events of a batch, yielding each when it is done; without it there are no batches.
+    """
+    return _declare(name, Shape.OUTSIDE, make_policy(**policy if many else {"batch": 1} | policy), many)
 
 
-def _declare(name: str, shape: Shape, policy: Policy) -> Callable[[HandlerFunction[Any]], Handler]:
+def _declare(name: str, shape: Shape, policy: Policy, many: Any) -> Callable[[HandlerFunction[Any]], Handler]:
     def decorate(function: HandlerFunction[Any]) -> Handler:
-        handler = Handler(name, function, shape, policy)
+        handler = Handler(name, function, shape, policy, many)
         _make_task(handler)
         return handler
 
@@ -48,8 +62,11 @@ def _declare(name: str, shape: Shape, policy: Policy) -> Callable[[HandlerFuncti
 def _make_task(handler: Handler) -> None:
     """Register the Celery task that runs the handler: early ack, no retries of Celery's own, no stored result."""
 
-    def deliver(task: "Task[Any, Any]", delivery_id: str, token: str) -> str:
-        return run(handler, UUID(delivery_id), UUID(token), worker=str(task.request.hostname))
+    def deliver(task: "Task[Any, Any]", delivery: str | list[str], token: str) -> str:
+        worker = str(task.request.hostname)
+        if isinstance(delivery, list):
+            return run_batch(handler, [UUID(each) for each in delivery], UUID(token), worker=worker)
+        return run(handler, UUID(delivery), UUID(token), worker=worker)
 
     deliver.__doc__ = handler.function.__doc__
     limits = handler.policy.limits

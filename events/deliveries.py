@@ -21,7 +21,7 @@ from django.db import connection
 from events.error_text import ErrorText
 from events.models import Reason, WaitingFor
 from events.policy import default_limits
-from events.sql import Row, bounded_transaction, fetch, note_failed
+from events.sql import ASYNCHRONOUSLY, Row, bounded_transaction, fetch, note_failed
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,6 @@ def start(delivery_id: UUID, token: UUID, *, worker: str, lease: int) -> Started
 def hold(started: Started) -> bool:
     """Lock the delivery to the end of the transaction; False when this worker has lost it."""
     return _changes(_HOLD, {"id": started.id, "token": started.token})
-
-
-def renew(started: Started) -> bool:
-    """Renew the lease from now; False when this worker has lost the delivery."""
-    return _changes(_RENEW, {"id": started.id, "token": started.token})
 
 
 def finish(started: Started) -> bool:
@@ -170,12 +165,12 @@ def _error(error: ErrorText) -> dict[str, str]:
     }
 
 
-_START = """
+_START = f"""
 UPDATE events_delivery d
 SET state = 'running', token = %(new_token)s, attempts = d.attempts + 1, worker = %(worker)s,
     lease_seconds = %(lease)s, started_at = clock_timestamp(),
     lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-FROM events_event e
+FROM events_event e, {ASYNCHRONOUSLY}
 WHERE d.id = %(id)s AND d.state = 'leased' AND d.token = %(token)s AND e.id = d.event_id
 RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
           e.id, e.type, e.subject, e.sequence, e.time, e.correlation_id, coalesce(d.edited_data, e.data),
@@ -185,14 +180,10 @@ RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
 
 _HOLD = "SELECT 1 FROM events_delivery WHERE id = %(id)s AND state = 'running' AND token = %(token)s FOR UPDATE"
 
-_RENEW = """
-UPDATE events_delivery SET lease_until = clock_timestamp() + make_interval(secs => lease_seconds)
-WHERE id = %(id)s AND state = 'running' AND token = %(token)s
-"""
-
 _FINISH = """
 UPDATE events_delivery
-SET state = 'done', token = NULL, lease_until = NULL, waiting_since = NULL, waiting_for = '',
+SET state = 'done', attempts = attempts + CASE WHEN in_batch THEN 1 ELSE 0 END, in_batch = false,
+    token = NULL, lease_until = NULL, waiting_since = NULL, waiting_for = '',
     handled_at = clock_timestamp()
 WHERE id = %(id)s AND state = 'running' AND token = %(token)s
 RETURNING subject, consumer
@@ -233,7 +224,7 @@ SET state = CASE WHEN overdue THEN 'dead' ELSE 'pending' END,
     reason = CASE WHEN overdue THEN %(reason)s ELSE '' END,
     handled_at = CASE WHEN overdue THEN clock_timestamp() END,
     due_at = clock_timestamp() + make_interval(secs => %(delay)s),
-    attempts = d.attempts - CASE WHEN d.state = 'running' THEN 1 ELSE 0 END,
+    attempts = d.attempts - CASE WHEN d.state = 'running' AND NOT d.in_batch THEN 1 ELSE 0 END, in_batch = false,
     waiting_since = CASE WHEN d.waiting_for = 'code' THEN d.waiting_since ELSE clock_timestamp() END,
     waiting_for = 'code',
     token = NULL, lease_until = NULL, {_SET_ERROR}

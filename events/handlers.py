@@ -1,6 +1,6 @@
 """What a handler is, and what it receives. Handlers are declared with events/declare.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -41,6 +41,8 @@ class Handler:
     function: Callable[[ReceivedEvent[Any]], None]
     shape: Shape
     policy: Policy
+    many: Callable[[Sequence[ReceivedEvent[Any]]], Iterable[ReceivedEvent[Any]] | None] | None = None
+    """The same for a whole batch: events of as many subjects. An outside one yields each event whose work is done."""
 
     @property
     def consumer(self) -> str:

@@ -2,24 +2,25 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from events import deliveries
+from events.batches import renew_many
 from events.deliveries import Started
 
 logger = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Renews a delivery's lease every `every` seconds, in a thread with a connection of its own.
+    """Renews the leases of one message's deliveries every `every` seconds, in a thread with a connection of its own.
 
-    It stops when the work ends or the delivery is lost. A lost one needs no more: finishing it fails by its token.
+    It stops when the work ends or all are lost. A lost one needs no more: finishing it fails by its token.
     """
 
-    def __init__(self, started: Started, *, every: float) -> None:
+    def __init__(self, started: Sequence[Started], *, every: float) -> None:
         self._started = started
         self._every = every
         self._ended = threading.Event()
@@ -44,8 +45,8 @@ class LeaseKeeper:
 
     def _renew(self) -> bool:
         try:
-            return deliveries.renew(self._started)
+            return renew_many(self._started)
         except DatabaseError as error:
-            logger.warning("could not renew the lease of %s: %s", self._started.id, error)
+            logger.warning("could not renew the lease of %s: %s", self._started[0].id, error)
             connection.close()
             return True

@@ -82,8 +82,8 @@ class Delivery(models.Model):
     """One event on its way to one handler. A dead one is the dead letter.
 
     `due_at` is when it may be sent; NULL means parked: it waits for an earlier one, which wakes it. What the relay
-    needs to route it (queue, lease, attempts) is copied here when the event is published, so that a relay may run
-    other code than the publisher.
+    needs to route it (queue, lease, attempts, batch) is copied here when the event is published, so that a relay may
+    run other code than the publisher. `batch`: how many may share a message; 1 for good once it failed in one.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -97,6 +97,8 @@ class Delivery(models.Model):
     lease_seconds = models.PositiveIntegerField()
     max_attempts = models.PositiveSmallIntegerField()
     dead_holds = models.BooleanField()
+    batch = models.PositiveSmallIntegerField(db_default=1)
+    in_batch = models.BooleanField(db_default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)

@@ -60,11 +60,12 @@ class Backoff:
 
 @dataclass(frozen=True)
 class Policy:
-    """How the deliveries of one handler are run: its limits, its attempts, its back-off."""
+    """How the deliveries of one handler are run: its limits, its attempts, its back-off, its batches."""
 
     limits: Limits
     max_attempts: int
     backoff: Backoff
+    batch: int
 
 
 def default_limits() -> Limits:
@@ -73,12 +74,20 @@ def default_limits() -> Limits:
 
 
 def make_policy(
-    *, limits: Limits | None = None, max_attempts: int | None = None, backoff: Backoff | None = None
+    *,
+    limits: Limits | None = None,
+    max_attempts: int | None = None,
+    backoff: Backoff | None = None,
+    batch: int | None = None,
 ) -> Policy:
-    """Return a policy with what is given, and the defaults of settings.EVENTS for the rest."""
+    """Return a policy with what is given, and the defaults of settings.EVENTS for the rest.
+
+    `batch`: how many deliveries may share a message under a backlog; 1 for none.
+    """
     defaults = settings.EVENTS
     return Policy(
         limits=limits or default_limits(),
         max_attempts=max_attempts or defaults["MAX_ATTEMPTS"],
         backoff=backoff or Backoff(defaults["BACKOFF_FIRST"], defaults["BACKOFF_LONGEST"]),
+        batch=batch or defaults["BATCH"],
     )

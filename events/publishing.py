@@ -1,5 +1,7 @@
 """publish(): writes events and their deliveries in the caller's transaction. Nothing here touches the broker."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +28,8 @@ class NoTransaction(EventsError):
 # (MAX + 1 collides; an identity column may hand out the number that commits later first.)
 _PUBLISH = f"""
 WITH incoming AS (
-    SELECT * FROM jsonb_to_recordset(%(events)s) AS i (id uuid, type text, subject uuid, data jsonb, position int)
+    SELECT * FROM jsonb_to_recordset(%(events)s) AS i (
+        id uuid, type text, subject uuid, data jsonb, position int, correlation_id text)
 ), counter AS (
     INSERT INTO events_subjectcounter AS c (subject, last)
     SELECT subject, count(*) FROM incoming GROUP BY subject ORDER BY subject
@@ -36,35 +39,38 @@ WITH incoming AS (
     INSERT INTO events_event (id, source, type, subject, sequence, time, correlation_id, data)
     SELECT i.id, %(source)s, i.type, i.subject,
            counter.last - row_number() OVER (PARTITION BY i.subject ORDER BY i.position DESC) + 1,
-           clock_timestamp(), %(correlation_id)s, i.data
+           clock_timestamp(), i.correlation_id, i.data
     FROM incoming i JOIN counter USING (subject)
     RETURNING id, type, subject, sequence
 ), new AS (
-    SELECT d.id, d.handler, d.consumer, d.lease_seconds, d.max_attempts, d.dead_holds,
+    SELECT d.id, d.handler, d.consumer, d.lease_seconds, d.max_attempts, d.dead_holds, d.batch,
            event.id AS event_id, event.type, event.subject, event.sequence
     FROM jsonb_to_recordset(%(deliveries)s) AS d (
-        id uuid, event_id uuid, handler text, consumer text, lease_seconds int, max_attempts int, dead_holds bool
+        id uuid, event_id uuid, handler text, consumer text, lease_seconds int, max_attempts int, dead_holds bool,
+        batch int
     ) JOIN event ON event.id = d.event_id
 )
 INSERT INTO events_delivery (
     id, event_id, event_type, subject, sequence, handler, consumer, queue, lease_seconds, max_attempts, dead_holds,
-    state, due_at
+    batch, state, due_at
 )
 SELECT id, event_id, type, subject, sequence, handler, consumer, consumer, lease_seconds, max_attempts, dead_holds,
-       'pending', CASE WHEN {held_back("new")} THEN NULL ELSE now() END
+       batch, 'pending', CASE WHEN {held_back("new")} THEN NULL ELSE now() END
 FROM new
 """
 
 
-def publish(*events: EventData) -> list[UUID]:
+def publish(*events: EventData, correlation_ids: Mapping[UUID, str] | None = None) -> list[UUID]:
     """Record the events, and one delivery for each of their handlers, in the transaction that is open.
 
-    Events of one subject keep the order in which they are given. Returns the ids of the events. Raises
-    NoTransaction where none is open, and UnknownType for a type that is not registered: no worker could read it.
+    Events of one subject keep the order in which they are given. `correlation_ids`, by subject, are for events that
+    follow from several requests at once; without them all follow from the work at hand. Returns the ids of the events.
+    Raises NoTransaction where none is open, and UnknownType for a type that is not registered: no worker could read it.
     """
     if not connection.in_atomic_block:
         raise NoTransaction("publish() needs the transaction of the change that it tells of: use transaction.atomic()")
-    rows = [_event_row(data, position) for position, data in enumerate(events)]
+    follows = correlation_ids or defaultdict(correlation.current)
+    rows = [_event_row(data, position, follows[data.subject]) for position, data in enumerate(events)]
     deliveries = [
         _delivery_row(row["id"], handler)
         for row, data in zip(rows, events, strict=True)
@@ -74,7 +80,6 @@ def publish(*events: EventData) -> list[UUID]:
         "events": Jsonb(rows),
         "deliveries": Jsonb(deliveries),
         "source": settings.EVENTS["SOURCE"],
-        "correlation_id": correlation.current(),
     }
     with connection.cursor() as cursor:
         cursor.execute(_PUBLISH, parameters)
@@ -82,13 +87,14 @@ def publish(*events: EventData) -> list[UUID]:
     return [UUID(row["id"]) for row in rows]
 
 
-def _event_row(data: EventData, position: int) -> dict[str, Any]:
+def _event_row(data: EventData, position: int, correlation_id: str) -> dict[str, Any]:
     return {
         "id": str(uuid7()),
         "type": event_type(data.type).type,
         "subject": str(data.subject),
         "data": data.model_dump(mode="json"),
         "position": position,
+        "correlation_id": correlation_id,
     }
 
 
@@ -101,4 +107,5 @@ def _delivery_row(event_id: str, handler: Handler) -> dict[str, Any]:
         "lease_seconds": handler.policy.limits.lease,
         "max_attempts": handler.policy.max_attempts,
         "dead_holds": the_map().consumers[handler.consumer].dead_holds,
+        "batch": handler.policy.batch,
     }

@@ -93,7 +93,7 @@ def receive(started: Started) -> ReceivedEvent[Any]:
     )
 
 
-def _run_effect(handler: Handler, started: Started, event: ReceivedEvent[Any]) -> None:
+def apply_effect(handler: Handler, started: Started, event: ReceivedEvent[Any]) -> None:
     """Apply the effect and mark it done in one transaction, run again a few times when it was a deadlock's victim."""
     for left in reversed(range(DEADLOCK_RETRIES + 1)):
         try:
@@ -112,7 +112,7 @@ def _run_effect(handler: Handler, started: Started, event: ReceivedEvent[Any]) -
 
 def _run_outside(handler: Handler, started: Started, event: ReceivedEvent[Any]) -> None:
     """Act with no transaction open and the lease renewed, then mark it done by the token."""
-    with LeaseKeeper(started, every=handler.policy.limits.lease / 3):
+    with LeaseKeeper([started], every=handler.policy.limits.lease / 3):
         handler.function(event)
         failpoint(f"applied {handler.name}")
     if not outcomes.write_down(handler, lambda: deliveries.finish(started)):
@@ -120,6 +120,6 @@ def _run_outside(handler: Handler, started: Started, event: ReceivedEvent[Any]) 
 
 
 _SHAPES: dict[Shape, Callable[[Handler, Started, ReceivedEvent[Any]], None]] = {
-    Shape.EFFECT: _run_effect,
+    Shape.EFFECT: apply_effect,
     Shape.OUTSIDE: _run_outside,
 }

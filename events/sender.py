@@ -1,6 +1,8 @@
 """Publishes delivery messages to Celery's broker through one connection with short time-outs."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
 
 from celery import Celery
 from kombu import Connection
@@ -26,15 +28,20 @@ class Sender:
         with self._open().connection._reraise_as_library_errors():
             return int(self._open().channel.queue_declare(queue=queue).message_count)
 
-    def send(self, claim: Claim, delivery: Claimed) -> None:
-        """Send the message of one delivery; its Celery id is the delivery's. Raises BrokerError, OSError."""
+    def send(self, claim: Claim, deliveries: Sequence[Claimed]) -> None:
+        """Send the message of these deliveries, all of one handler. Raises BrokerError, OSError.
+
+        The Celery id of a lone one is the delivery's own; a batch is a task of its own.
+        """
+        first, *more = deliveries
+        ids = [str(delivery.id) for delivery in deliveries]
         self._app.send_task(
-            delivery.handler,
-            args=[str(delivery.id), str(claim.token)],
-            task_id=str(delivery.id),
+            first.handler,
+            args=[ids if more else ids[0], str(claim.token)],
+            task_id=str(uuid4()) if more else ids[0],
             queue=claim.queue,
-            retries=delivery.tries,
-            headers={"request_id": delivery.correlation_id},
+            retries=first.tries,
+            headers={"request_id": "batch" if more else first.correlation_id},
             ignore_result=True,
             producer=self._open(),
             retry=True,

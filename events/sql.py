@@ -11,6 +11,11 @@ from events.policy import Limits
 Row = tuple[Any, ...]
 
 
+# In the FROM of a statement that is a transaction by itself: do not wait for the disk. For bookkeeping whose loss in a
+# crash of PostgreSQL is harmless (a lease, a start): what it said is then done again.
+ASYNCHRONOUSLY = "(SELECT set_config('synchronous_commit', 'off', true)) AS asynchronously"
+
+
 def fetch(sql: str, parameters: dict[str, Any]) -> Sequence[Row]:
     """Run one statement and return its rows."""
     with connection.cursor() as cursor:

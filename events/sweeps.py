@@ -21,6 +21,7 @@ WORKER_LOST = "WorkerLost"  # what stands as the error's type of an attempt that
 def expire_leases() -> int:
     """End the leases that ran out; return how many. With attempts spent in a worker's hands, the delivery is dead.
 
+    A batch that was lost counts for none of its members: each is sent alone from now on.
     A lease whose message nobody started is free: the broker lost it, and no attempt was made. An attempt that was
     cut off by a restart of PostgreSQL is not counted either: the handler did nothing wrong.
     """
@@ -57,19 +58,21 @@ WITH expired AS (
     SELECT id, state = 'running' AS started,
            state = 'running'
                AND lease_until - make_interval(secs => lease_seconds) < pg_postmaster_start_time() AS cut_off,
-           attempts >= max_attempts AS spent
+           attempts >= max_attempts AS spent, in_batch
     FROM events_delivery
     WHERE state IN ('leased', 'running') AND lease_until < clock_timestamp()
     ORDER BY id LIMIT %(chunk)s FOR UPDATE SKIP LOCKED
 ), fate AS (
-    SELECT id, started, cut_off, started AND spent AND NOT cut_off AS dies FROM expired
+    SELECT id, started, cut_off, started AND NOT cut_off AND NOT in_batch AS counted,
+           started AND spent AND NOT cut_off AND NOT in_batch AS dies FROM expired
 ), changed AS (
 UPDATE events_delivery d
 SET state = CASE WHEN dies THEN 'dead' ELSE 'pending' END,
     reason = CASE WHEN dies THEN 'worker_lost' ELSE '' END,
     handled_at = CASE WHEN dies THEN clock_timestamp() END,
-    attempts = attempts - CASE WHEN cut_off THEN 1 ELSE 0 END,
-    waits = waits + CASE WHEN cut_off THEN 1 ELSE 0 END,
+    attempts = attempts - CASE WHEN cut_off AND NOT in_batch THEN 1 ELSE 0 END,
+    waits = waits + CASE WHEN cut_off AND NOT in_batch THEN 1 ELSE 0 END,
+    batch = CASE WHEN in_batch THEN 1 ELSE batch END, in_batch = false,
     error_type = CASE WHEN started THEN '{WORKER_LOST}' ELSE error_type END,
     error_message = CASE WHEN started THEN 'worker ' || worker || ' was lost, frozen or cut off in attempt ' || attempts
                     ELSE error_message END,
@@ -77,7 +80,7 @@ SET state = CASE WHEN dies THEN 'dead' ELSE 'pending' END,
     fingerprint = CASE WHEN started THEN %(fingerprint)s ELSE fingerprint END,
     token = NULL, lease_until = NULL, due_at = CASE WHEN started THEN clock_timestamp() ELSE due_at END
 FROM fate WHERE d.id = fate.id
-RETURNING d.*, fate.started, fate.started AND NOT fate.cut_off AS counted
+RETURNING d.*, fate.started, fate.counted
 ), noted AS ({note_failed("changed", "counted")})
 SELECT id, state, started, subject, consumer, sequence, handler, dead_holds FROM changed
 """

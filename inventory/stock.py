@@ -78,6 +78,28 @@ def reserve(order_id: UUID, wanted: Mapping[str, int]) -> None:
 
 
 @transaction.atomic
+def reserve_many(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequence[Short]]:
+    """Do what reserve() does for many orders, in the order given; return what was short for each, if anything.
+
+    The stock rows stay locked to the end of the transaction, so that what is left can be told from one order to the
+    next.
+    """
+    done = set(Reservation.objects.filter(order_id__in=wanted).values_list("order_id", flat=True))
+    orders = {order_id: lines for order_id, lines in wanted.items() if order_id not in done}
+    products = _products({sku for lines in orders.values() for sku in lines})
+    items = _lock(products)
+    shortages = {order_id: _set_aside(items, lines) for order_id, lines in orders.items()}
+    StockItem.objects.bulk_update(items.values(), ["reserved"])
+    Reservation.objects.bulk_create(
+        Reservation(order_id=order_id, product=products[sku], quantity=quantity)
+        for order_id, lines in orders.items()
+        if not shortages[order_id]
+        for sku, quantity in lines.items()
+    )
+    return dict.fromkeys(wanted, ()) | shortages
+
+
+@transaction.atomic
 def release(order_id: UUID) -> int:
     """Free what is set aside for an order; return how many lines. Nothing to free is fine."""
     return sum(_end(r, Reservation.State.RELEASED, on_hand=0) for r in _active(order_id))
@@ -105,6 +127,22 @@ def _take(product: Product, quantity: int) -> Short | None:
     if taken:
         return None
     return Short(product.sku, quantity, StockItem.objects.get(product=product).available)
+
+
+def _lock(products: Mapping[str, Product]) -> dict[str, StockItem]:
+    """Lock the stock rows of these products, in the order in which all are locked."""
+    ids = sorted(product.id for product in products.values())
+    rows = {i.product_id: i for i in StockItem.objects.select_for_update().filter(product__in=ids).order_by("product")}
+    return {sku: rows[product.id] for sku, product in products.items()}
+
+
+def _set_aside(items: Mapping[str, StockItem], lines: Mapping[str, int]) -> Sequence[Short]:
+    """Reserve one order's lines on these locked rows, not yet written, or none of them: then return what is short."""
+    short = [Short(sku, n, items[sku].available) for sku, n in lines.items() if items[sku].available < n]
+    if not short:
+        for sku, quantity in lines.items():
+            items[sku].reserved += quantity
+    return short
 
 
 def _active(order_id: UUID) -> Sequence[Reservation]:

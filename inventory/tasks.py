@@ -1,5 +1,8 @@
 """What inventory does about events, and the check of its books."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from celery import shared_task
 
 from events.catalogue import OrderCancelledV1, OrderCreatedV1, OrderFulfilledV1, StockRejectedV1, StockReservedV1
@@ -11,19 +14,34 @@ from inventory import stock
 from inventory.selectors import stock_violations
 
 
-@effect("inventory.reserve_items")
+def reserve_many(events: Sequence[ReceivedEvent[OrderCreatedV1]]) -> None:
+    """Reserve the items of a batch's orders."""
+    shortages = stock.reserve_many({event.data.order_id: _wanted(event) for event in events})
+    outcomes = [_outcome(order_id, short) for order_id, short in shortages.items()]
+    publish(*outcomes, correlation_ids={event.data.order_id: event.correlation_id for event in events})
+
+
+@effect("inventory.reserve_items", many=reserve_many)
 def reserve_items(event: ReceivedEvent[OrderCreatedV1]) -> None:
     """Reserve the order's items, all or none, and say which it was."""
     order_id = event.data.order_id
     try:
-        stock.reserve(order_id, {line.sku: line.quantity for line in event.data.items})
+        stock.reserve(order_id, _wanted(event))
     except stock.OutOfStock as error:
-        shortages = tuple(
-            ShortageData(sku=s.sku, requested=s.requested, available=s.available) for s in error.shortages
-        )
-        publish(StockRejectedV1(order_id=order_id, shortages=shortages))
+        publish(_outcome(order_id, error.shortages))
     else:
-        publish(StockReservedV1(order_id=order_id))
+        publish(_outcome(order_id, ()))
+
+
+def _wanted(event: ReceivedEvent[OrderCreatedV1]) -> dict[str, int]:
+    return {line.sku: line.quantity for line in event.data.items}
+
+
+def _outcome(order_id: UUID, shortages: Sequence[stock.Short]) -> StockReservedV1 | StockRejectedV1:
+    if not shortages:
+        return StockReservedV1(order_id=order_id)
+    data = tuple(ShortageData(sku=s.sku, requested=s.requested, available=s.available) for s in shortages)
+    return StockRejectedV1(order_id=order_id, shortages=data)
 
 
 @effect("inventory.release_items")

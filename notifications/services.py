@@ -1,8 +1,8 @@
 """Writing a mail down, and sending it."""
 
 import smtplib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -44,14 +44,27 @@ def notify(event: ReceivedEvent[Any], template: str) -> None:
     The row is committed first. A crash after the mail left and before the row says so sends it again, with the same
     Message-ID. Raises DependencyAway while the mail server is away, PermanentError where trying again cannot help.
     """
-    notification = _written(event, template)
-    if notification.state == Notification.State.SENT:
-        return
-    send(notification)
-    Notification.objects.filter(pk=notification.pk).update(state=Notification.State.SENT, sent_at=Now())
+    for _ in notify_many([event], template):
+        pass
 
 
-def send(notification: Notification) -> None:
+def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator[ReceivedEvent[Any]]:
+    """Do what notify() does for many events over one connection, and yield each whose mail has left, at once.
+
+    Raises at the first that fails, as notify() does; those before it are sent.
+    """
+    with ExitStack() as stack:
+        connection: BaseEmailBackend | None = None
+        for event in events:
+            notification = _written(event, template)
+            if notification.state != Notification.State.SENT:
+                connection = connection or stack.enter_context(_connected())
+                send(notification, connection)
+                Notification.objects.filter(pk=notification.pk).update(state=Notification.State.SENT, sent_at=Now())
+            yield event
+
+
+def send(notification: Notification, connection: BaseEmailBackend) -> None:
     """Hand the mail to the mail server."""
     mail = EmailMultiAlternatives(
         subject=notification.subject,
@@ -60,8 +73,8 @@ def send(notification: Notification) -> None:
         headers={"Message-ID": notification.message_id, "X-Request-ID": notification.correlation_id},
     )
     mail.attach_alternative(notification.html, "text/html")
-    with _connected() as mail.connection:
-        _hand_over(mail)
+    mail.connection = connection
+    _hand_over(mail)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The mails that follow from events. They act outside the database, on a queue of their own."""
 
+from functools import partial
+
 from django.conf import settings
 
 from events.catalogue import (
@@ -13,7 +15,7 @@ from events.catalogue import (
 from events.declare import outside
 from events.handlers import ReceivedEvent
 from events.policy import Backoff, Limits
-from notifications.services import notify
+from notifications.services import notify, notify_many
 
 # A mail server may take its time, and greylisting asks for a quarter of an hour: longer limits than the default.
 MAIL = {
@@ -22,37 +24,37 @@ MAIL = {
 }
 
 
-@outside("notifications.send_welcome", **MAIL)
+@outside("notifications.send_welcome", many=partial(notify_many, template="welcome"), **MAIL)
 def send_welcome(event: ReceivedEvent[UserCreatedV1]) -> None:
     """Greet a new customer."""
     notify(event, "welcome")
 
 
-@outside("notifications.send_order_received", **MAIL)
+@outside("notifications.send_order_received", many=partial(notify_many, template="order_received"), **MAIL)
 def send_order_received(event: ReceivedEvent[OrderCreatedV1]) -> None:
     """Say that the order has come in."""
     notify(event, "order_received")
 
 
-@outside("notifications.send_order_confirmed", **MAIL)
+@outside("notifications.send_order_confirmed", many=partial(notify_many, template="order_confirmed"), **MAIL)
 def send_order_confirmed(event: ReceivedEvent[OrderConfirmedV1]) -> None:
     """Say that the order will be delivered."""
     notify(event, "order_confirmed")
 
 
-@outside("notifications.send_order_rejected", **MAIL)
+@outside("notifications.send_order_rejected", many=partial(notify_many, template="order_rejected"), **MAIL)
 def send_order_rejected(event: ReceivedEvent[OrderRejectedV1]) -> None:
     """Say that the order cannot be delivered, and why."""
     notify(event, "order_rejected")
 
 
-@outside("notifications.send_order_cancelled", **MAIL)
+@outside("notifications.send_order_cancelled", many=partial(notify_many, template="order_cancelled"), **MAIL)
 def send_order_cancelled(event: ReceivedEvent[OrderCancelledV1]) -> None:
     """Say that the order is called off."""
     notify(event, "order_cancelled")
 
 
-@outside("notifications.send_order_fulfilled", **MAIL)
+@outside("notifications.send_order_fulfilled", many=partial(notify_many, template="order_fulfilled"), **MAIL)
 def send_order_fulfilled(event: ReceivedEvent[OrderFulfilledV1]) -> None:
     """Say that the goods have left."""
     notify(event, "order_fulfilled")

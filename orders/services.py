@@ -1,6 +1,6 @@
 """Writes of orders: placing one, and each step of its life. Every step publishes its event in its transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -68,6 +68,22 @@ def place_order(*, user_id: UUID, items: Sequence[Item]) -> Order:
 def confirm_order(order_id: UUID) -> bool:
     """Confirm a pending order; False where it has moved on already, which is fine."""
     return _move(order_id, Status.CONFIRMED, lambda facts: OrderConfirmedV1(**facts)) is not None
+
+
+@transaction.atomic
+def confirm_orders(order_ids: Collection[UUID], *, correlation_ids: Mapping[UUID, str]) -> int:
+    """Confirm those that are pending of these orders; return how many. `correlation_ids`, by order, for the events."""
+    pending = Order.objects.select_for_update(of=("self",)).filter(pk__in=order_ids, status=Status.PENDING)
+    orders = list(pending.order_by("id").prefetch_related("lines"))
+    if not orders:
+        return 0
+    Order.objects.filter(pk__in=[order.id for order in orders]).update(status=Status.CONFIRMED, updated_at=Now())
+    StatusChange.objects.bulk_create(
+        StatusChange(order=order, from_status=Status.PENDING, to_status=Status.CONFIRMED) for order in orders
+    )
+    events = [OrderConfirmedV1(**_snapshot(order, order.lines.all())) for order in orders]
+    publish(*events, correlation_ids=correlation_ids)
+    return len(orders)
 
 
 def reject_order(order_id: UUID, *, reason: str) -> bool:

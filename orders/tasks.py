@@ -1,15 +1,23 @@
 """What orders do about events, and the purge of stored answers."""
 
+from collections.abc import Sequence
+
 from celery import shared_task
 
 from events.catalogue import Shortage, StockRejectedV1, StockReservedV1
 from events.declare import effect
 from events.handlers import ReceivedEvent
 from orders.idempotency import purge_answers
-from orders.services import confirm_order, reject_order
+from orders.services import confirm_order, confirm_orders, reject_order
 
 
-@effect("orders.confirm")
+def confirm_many(events: Sequence[ReceivedEvent[StockReservedV1]]) -> None:
+    """Confirm the orders of a batch."""
+    by_order = {event.data.order_id: event.correlation_id for event in events}
+    confirm_orders(by_order.keys(), correlation_ids=by_order)
+
+
+@effect("orders.confirm", many=confirm_many)
 def confirm(event: ReceivedEvent[StockReservedV1]) -> None:
     """Confirm the order whose items are set aside."""
     confirm_order(event.data.order_id)

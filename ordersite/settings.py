@@ -179,6 +179,8 @@ EVENTS = {
     "BACKOFF_FIRST": env.float("EVENTS_BACKOFF_FIRST", default=1.0),
     "BACKOFF_LONGEST": env.float("EVENTS_BACKOFF_LONGEST", default=300.0),
     "MAX_ATTEMPTS": env.int("EVENTS_MAX_ATTEMPTS", default=10),
+    # Deliveries of one handler that may share a message under a backlog.
+    "BATCH": env.int("EVENTS_BATCH", default=25),
     # Seconds: how long what a handler depends on may be away before its absence counts as attempts.
     "AWAY_LIMIT": env.int("EVENTS_AWAY_LIMIT", default=86_400),
     # Seconds: how long a delivery waits, uncounted, for code that knows its handler or its type (a deploy).

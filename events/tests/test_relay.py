@@ -1,5 +1,6 @@
+import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -45,6 +46,12 @@ def messages(broker: redis.Redis, queue: str = "inventory") -> list[dict[str, ob
     return [json.loads(raw) for raw in broker.lrange(queue, 0, -1)]
 
 
+def carried(broker: redis.Redis, queue: str = "inventory") -> int:
+    """How many deliveries the messages tell of."""
+    arguments = [json.loads(base64.b64decode(str(message["body"])))[0] for message in messages(broker, queue)]
+    return sum(len(delivery) if isinstance(delivery, list) else 1 for delivery, _ in arguments)
+
+
 def test_it_sends_a_message_that_carries_the_id_and_the_token_only(relay: Relay, broker: redis.Redis) -> None:
     published(order_created())
     assert relay.turn() == 3
@@ -67,6 +74,18 @@ def test_the_celery_id_stays_and_the_retries_grow_with_the_attempts(relay: Relay
     assert headers["retries"] == 3
 
 
+def test_many_of_one_handler_share_a_message_which_is_a_task_of_its_own(relay: Relay, broker: redis.Redis) -> None:
+    for _ in range(25):
+        published(order_created())
+    relay.turn()
+    (message,) = messages(broker)
+    headers = message["headers"]
+    assert isinstance(headers, dict)
+    assert headers["task"] == NAME
+    assert not Delivery.objects.filter(pk=headers["id"]).exists()
+    assert carried(broker) == 25
+
+
 def test_it_routes_by_the_delivery_and_not_by_the_map(relay: Relay, broker: redis.Redis) -> None:
     published(order_created())
     Delivery.objects.filter(handler=NAME).update(handler="later.handler", consumer="later", queue="later")
@@ -83,7 +102,7 @@ def test_it_sends_no_more_than_the_bound_of_what_is_out(
     counts = []
     for _ in range(6):
         relay.turn()
-        counts.append(len(messages(broker)))
+        counts.append(carried(broker))
     assert counts == [2, 4, 6, 8, 8, 8]
     assert Delivery.objects.filter(queue="inventory", state="leased").count() == 8
 
@@ -93,7 +112,7 @@ def test_one_delivery_that_is_out_does_not_keep_the_next_waiting(relay: Relay, b
         published(order_created())
     assert claim("notifications", 1)
     relay.turn()
-    assert len(messages(broker, "notifications")) == 5  # a quarter of the bound of 20
+    assert carried(broker, "notifications") == 5  # a quarter of the bound of 20
 
 
 def test_every_queue_has_its_share_of_newest_first(
@@ -145,11 +164,11 @@ def test_a_broker_that_goes_away_between_two_messages_costs_only_what_was_not_se
     whole = relay._sender.send
     sent: list[UUID] = []
 
-    def send(claim: Claim, delivery: Claimed) -> None:
+    def send(claim: Claim, deliveries: Sequence[Claimed]) -> None:
         if len(sent) == 1:
             relay._sender._app.conf.update(broker_write_url=REFUSING)
             relay._sender.close()
-        whole(claim, delivery)
+        whole(claim, deliveries)
         sent.append(uuid4())
 
     monkeypatch.setattr(relay._sender, "send", send)

@@ -171,7 +171,7 @@ def test_a_worker_that_lost_its_lease_commits_nothing() -> None:
     assert started is not None
     Delivery.objects.filter(pk=delivery_id).update(token=uuid4())
     with pytest.raises(runner.Superseded):
-        runner._run_effect(handler(leave_a_mark), started, runner.receive(started))
+        runner.apply_effect(handler(leave_a_mark), started, runner.receive(started))
     assert marks() == 0
 
 

@@ -1,0 +1,110 @@
+"""Changes of the state of many deliveries at once: those of one message, of one handler, under one token.
+
+The counterpart of deliveries.py, with the same rules. A batch counts no attempt: a delivery whose batch fails or is
+lost is sent again alone, for good, and only a lone start counts. So what breaks one costs the others nothing.
+
+All lock in the order of ids and pass locked rows by, so that no two batches wait for each other.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from uuid import UUID, uuid4
+
+from events.deliveries import Started
+from events.policy import default_limits
+from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch
+
+
+def start_many(delivery_ids: Sequence[UUID], token: UUID, *, worker: str, lease: int) -> list[Started]:
+    """Begin a batch: as deliveries.start(), but no attempt is counted. Returns those that this message still holds."""
+    parameters = {"ids": list(delivery_ids), "token": token, "new_token": uuid4(), "worker": worker[:100]}
+    rows = fetch(_START_MANY, parameters | {"lease": lease})
+    return [Started(*(*columns, json.loads(data), 0.0)) for *columns, data in rows]
+
+
+def hold_many(started: Sequence[Started]) -> set[UUID]:
+    """Lock these deliveries to the end of the transaction; return the ids of those that this worker still has."""
+    return {row[0] for row in fetch(_HOLD_MANY, _which(started))}
+
+
+def finish_many(started: Sequence[Started]) -> int:
+    """Mark these deliveries done, wake those that they held, and return how many were this worker's."""
+    with bounded_transaction(default_limits()):
+        rows = fetch(_FINISH_MANY, _which(started))
+        if rows:
+            _wake_many({subject for subject, _ in rows}, rows[0][1])
+    return len(rows)
+
+
+def give_back_many(started: Sequence[Started], *, alone: bool) -> int:
+    """Give these deliveries back, due at once and uncounted; `alone`: each is to be sent in a message of its own."""
+    with bounded_transaction(default_limits()):
+        return len(fetch(_GIVE_BACK_MANY, _which(started) | {"alone": alone}))
+
+
+def renew_many(started: Sequence[Started]) -> bool:
+    """Renew the leases from now; False when this worker has lost all of them."""
+    return bool(fetch(_RENEW_MANY, _which(started)))
+
+
+def _which(started: Sequence[Started]) -> dict[str, object]:
+    return {"ids": [one.id for one in started], "token": started[0].token}
+
+
+def _wake_many(subjects: Iterable[UUID], consumer: str) -> None:
+    fetch(_WAKE_MANY, {"subjects": sorted(subjects), "consumer": consumer})
+
+
+_OURS = """SELECT id FROM events_delivery
+    WHERE id = ANY(%(ids)s) AND state = 'running' AND token = %(token)s ORDER BY id FOR UPDATE SKIP LOCKED"""
+
+_START_MANY = f"""
+WITH ours AS (
+    SELECT id FROM events_delivery
+    WHERE id = ANY(%(ids)s) AND state = 'leased' AND token = %(token)s ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE events_delivery d
+SET state = 'running', in_batch = true, token = %(new_token)s, worker = %(worker)s, lease_seconds = %(lease)s,
+    started_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM ours, events_event e, {ASYNCHRONOUSLY}
+WHERE d.id = ours.id AND e.id = d.event_id
+RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
+          e.id, e.type, e.subject, e.sequence, e.time, e.correlation_id, coalesce(d.edited_data, e.data)
+"""
+
+_HOLD_MANY = _OURS
+
+_FINISH_MANY = f"""
+WITH ours AS ({_OURS})
+UPDATE events_delivery d
+SET state = 'done', in_batch = false, attempts = attempts + 1, token = NULL, lease_until = NULL,
+    waiting_since = NULL, waiting_for = '', handled_at = clock_timestamp()
+FROM ours WHERE d.id = ours.id
+RETURNING d.subject, d.consumer
+"""
+
+_GIVE_BACK_MANY = f"""
+WITH ours AS ({_OURS})
+UPDATE events_delivery d
+SET state = 'pending', in_batch = false, token = NULL, lease_until = NULL, due_at = clock_timestamp(),
+    batch = CASE WHEN %(alone)s THEN 1 ELSE batch END
+FROM ours WHERE d.id = ours.id
+RETURNING d.id
+"""
+
+_RENEW_MANY = """
+UPDATE events_delivery SET lease_until = clock_timestamp() + make_interval(secs => lease_seconds)
+WHERE id = ANY(%(ids)s) AND state = 'running' AND token = %(token)s
+RETURNING id
+"""
+
+_WAKE_MANY = """
+UPDATE events_delivery SET due_at = now()
+WHERE id IN (
+    SELECT next.id FROM unnest(%(subjects)s::uuid[]) AS of (subject), LATERAL (
+        SELECT id FROM events_delivery d
+        WHERE d.subject = of.subject AND d.consumer = %(consumer)s AND d.state = 'pending' AND d.due_at IS NULL
+        ORDER BY sequence, handler LIMIT 1 FOR UPDATE SKIP LOCKED
+    ) AS next)
+RETURNING id
+"""

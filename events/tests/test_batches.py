@@ -1,0 +1,224 @@
+"""Deliveries that share a message: done together, and given back to run alone when anything goes wrong."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import transaction
+from django.db.models.functions import Now
+
+from events import batches, claims, sweeps
+from events.batch_runner import run_batch
+from events.catalogue import StockReservedV1
+from events.claims import Claimed
+from events.correlation import correlated
+from events.errors import PermanentError
+from events.handlers import Handler, ReceivedEvent, Shape
+from events.models import Delivery, Event, FailedAttempt, SubjectCounter
+from events.policy import Limits, make_policy
+from events.publishing import publish
+from events.relay import MANY, messages
+from events.tests.helpers import handler, nothing, only, order_created, published, run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NAME = "inventory.reserve_items"
+SIZE = 5
+Many = Callable[[Sequence[ReceivedEvent[Any]]], Iterable[ReceivedEvent[Any]] | None]
+
+
+def mark(event: ReceivedEvent[Any]) -> None:
+    """An effect that can be counted."""
+    SubjectCounter.objects.create(subject=uuid4(), last=-1)
+
+
+def mark_many(events: Sequence[ReceivedEvent[Any]]) -> None:
+    for event in events:
+        mark(event)
+
+
+def marks() -> int:
+    return SubjectCounter.objects.filter(last=-1).count()
+
+
+def batching(many: Many | None, one: Callable[[Any], None] = mark, shape: Shape = Shape.EFFECT) -> Handler:
+    return Handler(NAME, one, shape, make_policy(), many)
+
+
+def waiting() -> tuple[list[UUID], UUID]:
+    """Claim deliveries of as many orders; return ids and token, as one message would carry them."""
+    published(*(order_created() for _ in range(SIZE)))
+    claim = claims.claim("inventory", SIZE)
+    assert claim is not None
+    return [delivery.id for delivery in claim.deliveries], claim.token
+
+
+def run_many(the_handler: Handler) -> str:
+    return run_batch(the_handler, *waiting(), worker="test")
+
+
+def states() -> set[tuple[str, int, int]]:
+    return set(Delivery.objects.filter(handler=NAME).values_list("state", "attempts", "batch"))
+
+
+def refuse(events: Sequence[ReceivedEvent[Any]]) -> None:
+    mark_many(events)
+    raise ValueError("not these")
+
+
+def test_a_batch_is_done_together_and_each_counts_one_attempt() -> None:
+    assert run_many(batching(mark_many)) == "5 of 5 done"
+    assert states() == {("done", 1, 25)}
+    assert marks() == SIZE
+
+
+def test_a_batch_that_fails_changes_nothing_and_each_goes_on_alone_with_all_its_attempts() -> None:
+    assert run_many(batching(refuse)) == "0 of 5 done, 5 go on one by one"
+    assert states() == {("pending", 0, 1)}
+    assert marks() == 0
+    assert not FailedAttempt.objects.exists()
+    for _ in range(SIZE):
+        run(handler(mark))
+    assert states() == {("done", 1, 1)}
+    assert marks() == SIZE
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), PermanentError("bad data")])
+def test_whatever_a_batch_raises_makes_no_dead_letter(error: Exception) -> None:
+    def fail(events: Sequence[ReceivedEvent[Any]]) -> None:
+        raise error
+
+    run_many(batching(fail))
+    assert states() == {("pending", 0, 1)}
+
+
+def test_without_a_form_for_many_one_bad_event_costs_the_others_nothing() -> None:
+    bad: list[UUID] = []
+
+    def fail_first(event: ReceivedEvent[Any]) -> None:
+        mark(event)
+        bad.append(event.id)
+        if event.id == bad[0]:
+            raise ValueError("this one")
+
+    assert run_many(batching(None, fail_first)) == "4 of 5 done, 1 go on one by one"
+    assert states() == {("done", 1, 25), ("pending", 0, 1)}
+    assert only(handler=NAME, state="pending").event_id == bad[0]
+    assert marks() == SIZE - 1
+
+
+def test_a_batch_that_takes_too_long_gives_the_rest_back_for_another_one() -> None:
+    slow = Handler(NAME, mark, Shape.EFFECT, make_policy(limits=Limits(lease=0)))
+    assert run_many(slow) == "0 of 5 done"
+    assert states() == {("pending", 0, 25)}
+
+
+def test_two_copies_of_a_batch_do_it_once() -> None:
+    ids, token = waiting()
+    copies: list[str] = []
+
+    def copy_arrives(events: Sequence[ReceivedEvent[Any]]) -> None:
+        copies.append(run_batch(batching(mark_many), ids, token, worker="other"))
+        mark_many(events)
+
+    run_batch(batching(copy_arrives), ids, token, worker="test")
+    assert copies == ["stale: none of these 5 deliveries is this message's any more"]
+    assert states() == {("done", 1, 25)}
+    assert marks() == SIZE
+
+
+def test_a_delivery_that_was_lost_meanwhile_is_left_out() -> None:
+    ids, token = waiting()
+    started = batches.start_many(ids, token, worker="test", lease=30)
+    Delivery.objects.filter(pk=ids[0]).update(token=uuid4())
+    with transaction.atomic():
+        assert batches.hold_many(started) == set(ids[1:])
+    assert batches.finish_many(started) == SIZE - 1
+    assert only(pk=ids[0]).state == "running"
+
+
+def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:
+    ids, token = waiting()
+    batches.start_many(ids, token, worker="lost", lease=30)
+    Delivery.objects.filter(pk__in=ids).update(lease_until=Now(), max_attempts=1)
+    assert sweeps.expire_leases() == SIZE
+    assert states() == {("pending", 0, 1)}
+    assert not FailedAttempt.objects.exists()
+    claim = claims.claim("inventory", SIZE)
+    assert claim is not None
+    assert [len(message) for message in messages(claim.deliveries)] == [1] * SIZE
+
+
+def test_an_event_that_this_code_cannot_read_is_left_to_run_alone() -> None:
+    ids, token = waiting()
+    Event.objects.filter(pk=only(pk=ids[0]).event_id).update(data={"nothing": "fits"})
+    assert run_batch(batching(mark_many), ids, token, worker="test") == "4 of 5 done, 1 go on one by one"
+    with pytest.raises(PermanentError):
+        run(handler(nothing))
+    assert only(pk=ids[0]).reason == "permanent_error"
+
+
+def test_work_outside_is_finished_one_by_one_until_it_fails() -> None:
+    seen: list[ReceivedEvent[Any]] = []
+
+    def act(events: Sequence[ReceivedEvent[Any]]) -> Iterator[ReceivedEvent[Any]]:
+        for event in events:
+            if len(seen) == 2:
+                raise ConnectionRefusedError
+            seen.append(event)
+            yield event
+
+    assert run_many(batching(act, shape=Shape.OUTSIDE)) == "2 of 5 done, 3 go on one by one"
+    done = Delivery.objects.filter(handler=NAME, state="done")
+    assert {d.event_id for d in done} == {event.id for event in seen}
+    assert states() == {("done", 1, 25), ("pending", 0, 1)}
+
+
+def test_what_a_batch_publishes_keeps_the_request_that_each_came_from() -> None:
+    orders = [order_created() for _ in range(SIZE)]
+    for number, order in enumerate(orders):
+        with correlated(f"request-{number}"):
+            published(order)
+    claim = claims.claim("inventory", SIZE)
+    assert claim is not None
+
+    def follow(events: Sequence[ReceivedEvent[Any]]) -> None:
+        follow_ups = [StockReservedV1(order_id=event.subject) for event in events]
+        publish(*follow_ups, correlation_ids={event.subject: event.correlation_id for event in events})
+
+    run_batch(batching(follow), [d.id for d in claim.deliveries], claim.token, worker="test")
+    for number, order in enumerate(orders):
+        ids = set(Event.objects.filter(subject=order.order_id).values_list("correlation_id", flat=True))
+        assert ids == {f"request-{number}"}
+    assert Event.objects.filter(type="stock.reserved.v1").count() == SIZE
+
+
+def test_those_that_wait_behind_a_batch_are_woken() -> None:
+    ids, token = waiting()
+    subjects = list(Delivery.objects.filter(pk__in=ids).values_list("subject", flat=True))
+    published(*(order_created(subject) for subject in subjects))
+    Delivery.objects.filter(handler=NAME, state="pending").update(due_at=None)
+    run_batch(batching(mark_many), ids, token, worker="test")
+    assert Delivery.objects.filter(handler=NAME, state="pending", due_at__isnull=False).count() == SIZE
+
+
+def claimed(count: int, batch: int = 25, name: str = NAME) -> list[Claimed]:
+    return [Claimed(uuid4(), name, 0, "", batch) for _ in range(count)]
+
+
+def sizes(*deliveries: Claimed) -> list[int]:
+    return [len(message) for message in messages(deliveries)]
+
+
+def test_a_few_are_sent_alone_and_many_share_a_message() -> None:
+    assert sizes(*claimed(MANY - 1)) == [1] * (MANY - 1)
+    assert sizes(*claimed(MANY)) == [MANY]
+    assert sizes(*claimed(60)) == [25, 25, 10]
+    assert sizes(*claimed(MANY, batch=1)) == [1] * MANY
+    assert sizes(*claimed(MANY), *claimed(MANY, name="inventory.ship_items"), *claimed(2, batch=1)) == [
+        MANY,
+        MANY,
+        1,
+        1,
+    ]
