@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from analytics.models import DailyProductSales, DailySales
-from analytics.tasks import STATUS, track_order
+from analytics.tasks import STATUS, track_many, track_order
 from events.catalogue import (
     Line,
     OrderCancelledV1,
@@ -127,3 +127,27 @@ def test_no_order_is_lost_when_many_are_counted_at_once_and_none_waits_for_ever(
     at_once(60, count)
     assert sales() == {(DAY, "EUR", "pending", 60, Decimal("900.00"))}
     assert {row[1]: row[3] for row in product_sales()} == {"CUP": 60, "POT": 120, "TIN": 180}
+
+
+def test_a_batch_counts_what_one_by_one_would() -> None:
+    day_before = NOON - timedelta(days=1)
+    track_many(
+        [
+            received(OrderCreatedV1(**facts(CUP=2, POT=1)), time=NOON),
+            received(OrderCreatedV1(**facts(CUP=3)), time=NOON),
+            received(OrderCreatedV1(**facts(CUP=4)), time=day_before),
+            received(OrderConfirmedV1(**facts("USD", CUP=5)), time=NOON),
+        ]
+    )
+    track_order(received(OrderCreatedV1(**facts(POT=1)), time=NOON))
+    sales = DailySales.objects.order_by("day", "status").values_list("day", "currency", "status", "orders", "amount")
+    assert list(sales) == [
+        (day_before.date(), "EUR", "pending", 1, Decimal(10)),
+        (DAY, "USD", "confirmed", 1, Decimal("12.5")),
+        (DAY, "EUR", "pending", 3, Decimal("17.5")),
+    ]
+    pieces = DailyProductSales.objects.filter(day=DAY, status="pending").order_by("sku")
+    assert list(pieces.values_list("sku", "quantity", "amount")) == [
+        ("CUP", 5, Decimal("12.5")),
+        ("POT", 2, Decimal(5)),
+    ]

@@ -12,7 +12,7 @@ from events.tests.received import received
 from inventory import stock
 from inventory.models import Product, Reservation
 from inventory.stock import OutOfStock
-from inventory.tasks import reserve_items
+from inventory.tasks import reserve_items, reserve_many
 from inventory.tests.shop import counts, make_product
 from users.tests.at_once import at_once
 
@@ -169,3 +169,47 @@ def test_copies_of_one_order_at_once_reserve_it_once() -> None:
 
     assert any(at_once(10, reserve_it))
     assert counts() == (50, 2)
+
+
+def test_a_batch_reserves_what_one_after_the_other_would() -> None:
+    make_product("CUP", pieces=5)
+    make_product("POT", pieces=9)
+    stock.reserve(already := uuid4(), {"POT": 1})
+    first, second, third, fourth = (uuid4() for _ in range(4))
+    wanted = {first: {"CUP": 3, "POT": 2}, second: {"CUP": 3}, already: {"POT": 1}, third: {"POT": 1, "CUP": 2}}
+    shortages = stock.reserve_many(wanted | {fourth: {"POT": 6, "CUP": 1}})
+    assert {order_id: len(short) for order_id, short in shortages.items()} == {
+        first: 0,
+        second: 1,
+        already: 0,
+        third: 0,
+        fourth: 2,
+    }
+    assert [(s.sku, s.requested, s.available) for s in shortages[fourth]] == [("POT", 6, 5), ("CUP", 1, 0)]
+    assert (counts("CUP"), counts("POT")) == ((5, 5), (9, 4))
+    assert set(Reservation.objects.values_list("order_id", flat=True)) == {first, already, third}
+
+
+def test_a_batch_says_for_each_order_what_became_of_it_under_its_own_request() -> None:
+    make_product(pieces=1)
+    events = [received(order(uuid4(), CUP=1), correlation_id=f"request-{number}") for number in range(2)]
+    reserve_many(events)
+    told = Event.objects.order_by("correlation_id").values_list("subject", "type", "correlation_id")
+    assert list(told) == [
+        (events[0].subject, "stock.reserved.v1", "request-0"),
+        (events[1].subject, "stock.rejected.v1", "request-1"),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_at_once_sell_each_piece_once() -> None:
+    make_product("CUP", pieces=20)
+    make_product("POT", pieces=20)
+
+    def batch(number: int) -> int:
+        skus = ("CUP", "POT") if number % 2 else ("POT", "CUP")
+        wanted = {uuid4(): dict.fromkeys(skus, 1) for _ in range(10)}
+        return sum(not short for short in stock.reserve_many(wanted).values())
+
+    assert sum(at_once(6, batch)) == 20
+    assert (counts("CUP"), counts("POT")) == ((20, 20), (20, 20))

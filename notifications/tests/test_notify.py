@@ -26,7 +26,7 @@ from events.tests.helpers import order_data
 from events.tests.received import received
 from notifications import tasks
 from notifications.models import Notification
-from notifications.services import SUBJECTS
+from notifications.services import SUBJECTS, notify_many
 from users.models import User
 from users.tests.api import make_user
 
@@ -39,6 +39,14 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.at_recipient = self.at_data = "250 OK"
+        self.connections = 0
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        self.connections += 1
+        return responses
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -260,3 +268,20 @@ def test_a_mail_to_an_account_that_is_gone_is_given_up(mailbox: Mailbox, ada: Us
 
 def test_every_subject_has_its_two_templates_and_a_handler() -> None:
     assert set(SUBJECTS) == {"welcome", *(mail[0] for mail in MAILS)}
+
+
+def test_a_batch_of_mails_goes_over_one_connection_and_each_is_told_done(mailbox: Mailbox, ada: User) -> None:
+    events = [welcome(ada) for _ in range(3)]
+    tasks.send_welcome(events[1])
+    assert list(notify_many(events, "welcome")) == events
+    assert len(mailbox.mails) == 3
+    assert mailbox.connections == 2
+
+
+def test_a_batch_stops_at_the_first_mail_that_is_refused(mailbox: Mailbox, ada: User) -> None:
+    done = notify_many([welcome(ada), welcome(ada)], "welcome")
+    next(done)
+    mailbox.at_data = "554 never"
+    with pytest.raises(PermanentError):
+        next(done)
+    assert Notification.objects.filter(state="sent").count() == 1

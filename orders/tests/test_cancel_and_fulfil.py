@@ -10,7 +10,7 @@ from events.tests.received import received
 from inventory.tests.shop import make_product
 from orders.models import Order, StatusChange
 from orders.services import WrongStatus, cancel_order, confirm_order, fulfil_order, reject_order
-from orders.tasks import confirm, reject
+from orders.tasks import confirm, confirm_many, reject
 from orders.tests.placing import place, place_confirmed
 from users.models import User
 from users.tests.api import body, check_problem, client_of, make_user
@@ -206,3 +206,15 @@ def test_of_many_who_end_an_order_at_once_one_succeeds_and_one_event_is_publishe
     ended = [event.type for event in Event.objects.order_by("sequence")][-1]
     assert ended == f"order.{status(order)}.v1"
     assert Delivery.objects.filter(sequence=3).count() == 3
+
+
+def test_a_batch_confirms_those_that_are_pending_and_leaves_the_others(ada: User) -> None:
+    orders = [place(ada, CUP=1) for _ in range(3)]
+    cancel_order(orders[1], by="customer")
+    confirm_many([received(StockReservedV1(order_id=order.id), correlation_id=order.number) for order in orders])
+    confirm_many([received(StockReservedV1(order_id=order.id)) for order in orders])
+    statuses = Order.objects.order_by("id").values_list("status", flat=True)
+    assert list(statuses) == ["confirmed", "cancelled", "confirmed"]
+    confirmed = Event.objects.filter(type="order.confirmed.v1").values_list("subject", "correlation_id")
+    assert set(confirmed) == {(order.id, order.number) for order in (orders[0], orders[2])}
+    assert StatusChange.objects.filter(to_status="confirmed").count() == 2
