@@ -114,7 +114,7 @@ class Relay:
                 self._sender.send(claim, delivery)
                 sent += 1
         except (BrokerError, OSError):
-            claims.give_back(claim, claim.deliveries[sent:])
+            claims.give_back(claim.deliveries[sent:])
             raise
 
     def _wait_out(self, error: Exception) -> None:

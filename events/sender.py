@@ -30,7 +30,7 @@ class Sender:
         """Send the message of one delivery; its Celery id is the delivery's. Raises BrokerError, OSError."""
         self._app.send_task(
             delivery.handler,
-            args=[str(delivery.id), str(claim.token)],
+            args=[str(delivery.id), str(delivery.token)],
             task_id=str(delivery.id),
             queue=claim.queue,
             retries=delivery.tries,
