@@ -5,7 +5,7 @@ Whatever goes wrong, those that are not done are given back, uncounted, to be se
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -75,14 +75,14 @@ class Batch:
         return told + (f", {len(failed)} go on one by one" if failed else "")
 
 
-def run_batch(handler: Handler, delivery_ids: Sequence[UUID], token: UUID, *, worker: str) -> str:
-    """Run the deliveries that a message tells of and return what became of them, in words for Flower.
+def run_batch(handler: Handler, sent: Mapping[UUID, UUID], *, worker: str) -> str:
+    """Run the deliveries of a message (tokens by ids) and return what became of them, in words for Flower.
 
     Raises celery's Retry where the database is away; the leases then bring the deliveries back.
     """
-    started = _start(handler, delivery_ids, token, worker)
+    started = _start(handler, sent, worker)
     if not started:
-        return f"stale: none of these {len(delivery_ids)} deliveries is this message's any more"
+        return f"stale: none of these {len(sent)} deliveries is this message's any more"
     batch = Batch(handler, started)
     try:
         _SHAPES[handler.shape, handler.many is not None](batch, batch.readable())
@@ -93,11 +93,11 @@ def run_batch(handler: Handler, delivery_ids: Sequence[UUID], token: UUID, *, wo
     return batch.end()
 
 
-def _start(handler: Handler, delivery_ids: Sequence[UUID], token: UUID, worker: str) -> list[Started]:
+def _start(handler: Handler, sent: Mapping[UUID, UUID], worker: str) -> list[Started]:
     lease = handler.policy.limits.lease
     for left in (1, 0):
         try:
-            return batches.start_many(delivery_ids, token, worker=worker, lease=lease)
+            return batches.start_many(sent, worker=worker, lease=lease)
         except DatabaseError as error:
             connection.close()  # it may have died with the last restart of PostgreSQL: one more try on a new one
             if not is_database_away(error):
@@ -154,9 +154,9 @@ def _one_by_one(batch: Batch, members: Sequence[Member]) -> None:
 
 def _outside(batch: Batch, members: Sequence[Member]) -> None:
     """Act with no transaction open and the leases renewed; finish each by its token when its work is told done."""
-    handler = batch.handler
+    handler, limits = batch.handler, batch.handler.policy.limits
     by_event = {event.id: (started, event) for started, event in members}
-    with LeaseKeeper([started for started, _ in members], every=handler.policy.limits.lease / 3):
+    with LeaseKeeper([started for started, _ in members], every=limits.lease / 3, longest=limits.hard):
         for event in (handler.many and handler.many([event for _, event in members])) or ():
             failpoint(f"applied {handler.name}")
             member = by_event[event.id]

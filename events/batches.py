@@ -7,17 +7,20 @@ All lock in the order of ids and pass locked rows by, so that no two batches wai
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID, uuid4
 
 from events.deliveries import Started
 from events.policy import default_limits
-from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch
+from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch, may_start
 
 
-def start_many(delivery_ids: Sequence[UUID], token: UUID, *, worker: str, lease: int) -> list[Started]:
-    """Begin a batch: as deliveries.start(), but no attempt is counted. Returns those that this message still holds."""
-    parameters = {"ids": list(delivery_ids), "token": token, "new_token": uuid4(), "worker": worker[:100]}
+def start_many(sent: Mapping[UUID, UUID], *, worker: str, lease: int) -> list[Started]:
+    """Begin a batch, given as the tokens by the deliveries' ids: as deliveries.start(), but no attempt is counted.
+
+    Returns those that this message may start; one that failed in a batch starts in none any more.
+    """
+    parameters = {"ids": list(sent), "tokens": list(sent.values()), "new_token": uuid4(), "worker": worker[:100]}
     rows = fetch(_START_MANY, parameters | {"lease": lease})
     return [Started(*(*columns, json.loads(data), 0.0)) for *columns, data in rows]
 
@@ -60,8 +63,9 @@ _OURS = """SELECT id FROM events_delivery
 
 _START_MANY = f"""
 WITH ours AS (
-    SELECT id FROM events_delivery
-    WHERE id = ANY(%(ids)s) AND state = 'leased' AND token = %(token)s ORDER BY id FOR UPDATE SKIP LOCKED
+    SELECT d.id FROM events_delivery d
+    JOIN unnest(%(ids)s::uuid[], %(tokens)s::uuid[]) AS sent (id, token) ON sent.id = d.id
+    WHERE d.batch > 1 AND {may_start("d", "sent.token")} ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
 )
 UPDATE events_delivery d
 SET state = 'running', in_batch = true, token = %(new_token)s, worker = %(worker)s, lease_seconds = %(lease)s,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from events.sql import ASYNCHRONOUSLY, earlier_undone, fetch
+from events.sql import ASYNCHRONOUSLY, earlier_undone, fetch, sent_token
 
 # Of the newest, only this many times the claim are looked at: most of a backlog's newest may be held back, and
 # looking through all of them would slow every fourth poll.
@@ -16,6 +16,7 @@ class Claimed:
     """A delivery to send. `tries`: how often it ran before, counted or not; `batch`: how many may share its message."""
 
     id: UUID
+    token: UUID
     handler: str
     tries: int
     correlation_id: str
@@ -24,10 +25,9 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Claim:
-    """Deliveries of one queue that this relay holds under one token."""
+    """Deliveries of one queue that this relay holds, each under its token."""
 
     queue: str
-    token: UUID
     deliveries: Sequence[Claimed]
 
 
@@ -38,15 +38,14 @@ def due_queues() -> Sequence[tuple[str, int]]:
 
 def claim(queue: str, size: int, *, newest: bool = False) -> Claim | None:
     """Lease up to `size` due deliveries whose turn it is, the oldest or the newest; None where there is none."""
-    token = uuid4()
     sql = _CLAIM_NEWEST if newest else _CLAIM_OLDEST
-    rows = fetch(sql, {"queue": queue, "size": size, "window": size * NEWEST_WINDOW, "token": token})
-    return Claim(queue, token, [Claimed(*row) for row in rows]) if rows else None
+    rows = fetch(sql, {"queue": queue, "size": size, "window": size * NEWEST_WINDOW})
+    return Claim(queue, [Claimed(*row) for row in rows]) if rows else None
 
 
-def give_back(claim: Claim, unsent: Sequence[Claimed]) -> None:
+def give_back(unsent: Sequence[Claimed]) -> None:
     """End the leases of deliveries that were not sent. No attempt was counted; they are due as before."""
-    fetch(_GIVE_BACK, {"ids": [delivery.id for delivery in unsent], "token": claim.token})
+    fetch(_GIVE_BACK, {"ids": [delivery.id for delivery in unsent], "tokens": [delivery.token for delivery in unsent]})
 
 
 # The queues by one index probe each (a loose index scan), however long the backlog:
@@ -67,11 +66,11 @@ WHERE queue IS NOT NULL AND EXISTS (
 
 _LEASE = f"""
 UPDATE events_delivery d
-SET state = 'leased', token = %(token)s,
+SET state = 'leased', token = {sent_token("d")},
     lease_until = clock_timestamp() + make_interval(secs => d.lease_seconds)
 FROM {ASYNCHRONOUSLY}, chosen JOIN events_event e ON e.id = chosen.event_id
 WHERE d.id = chosen.id
-RETURNING d.id, d.handler, d.attempts + d.waits, e.correlation_id,
+RETURNING d.id, d.token, d.handler, d.attempts + d.waits, e.correlation_id,
           CASE WHEN d.attempts + d.waits = 0 THEN d.batch ELSE 1 END
 """
 
@@ -98,6 +97,6 @@ WITH recent AS (
 
 _GIVE_BACK = """
 UPDATE events_delivery SET state = 'pending', token = NULL, lease_until = NULL
-WHERE id = ANY(%(ids)s) AND state = 'leased' AND token = %(token)s
+WHERE id = ANY(%(ids)s) AND state = 'leased' AND token = ANY(%(tokens)s)
 RETURNING id
 """

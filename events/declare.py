@@ -62,11 +62,11 @@ def _declare(name: str, shape: Shape, policy: Policy, many: Any) -> Callable[[Ha
 def _make_task(handler: Handler) -> None:
     """Register the Celery task that runs the handler: early ack, no retries of Celery's own, no stored result."""
 
-    def deliver(task: "Task[Any, Any]", delivery: str | list[str], token: str) -> str:
+    def deliver(task: "Task[Any, Any]", delivery: str | list[str], token: str | list[str]) -> str:
         worker = str(task.request.hostname)
         if isinstance(delivery, list):
-            return run_batch(handler, [UUID(each) for each in delivery], UUID(token), worker=worker)
-        return run(handler, UUID(delivery), UUID(token), worker=worker)
+            return run_batch(handler, dict(zip(map(UUID, delivery), map(UUID, token), strict=True)), worker=worker)
+        return run(handler, UUID(delivery), UUID(str(token)), worker=worker)
 
     deliver.__doc__ = handler.function.__doc__
     limits = handler.policy.limits

@@ -21,7 +21,14 @@ from django.db import connection
 from events.error_text import ErrorText
 from events.models import Reason, WaitingFor
 from events.policy import default_limits
-from events.sql import ASYNCHRONOUSLY, Row, bounded_transaction, fetch, note_failed
+from events.sql import (
+    ASYNCHRONOUSLY,
+    Row,
+    bounded_transaction,
+    fetch,
+    may_start,
+    note_failed,
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,8 @@ def start(delivery_id: UUID, token: UUID, *, worker: str, lease: int) -> Started
     """Begin an attempt: count it, swap the token that was sent for a new one, and take a lease from now.
 
     `lease`, in seconds, is the handler's as this code has it: its time limits follow from the same. Returns
-    None for a message that is stale or a copy: the second of two finds another token and stops here.
+    None for a message that is stale or a copy: the second of two finds another token and stops here. One that comes
+    after its lease, for a delivery that still waits for this very attempt, is no more stale than one sent anew.
     """
     row = _one(
         _START, {"id": delivery_id, "token": token, "new_token": uuid4(), "worker": worker[:100], "lease": lease}
@@ -171,7 +179,7 @@ SET state = 'running', token = %(new_token)s, attempts = d.attempts + 1, worker 
     lease_seconds = %(lease)s, started_at = clock_timestamp(),
     lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
 FROM events_event e, {ASYNCHRONOUSLY}
-WHERE d.id = %(id)s AND d.state = 'leased' AND d.token = %(token)s AND e.id = d.event_id
+WHERE d.id = %(id)s AND e.id = d.event_id AND {may_start("d", "%(token)s")}
 RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
           e.id, e.type, e.subject, e.sequence, e.time, e.correlation_id, coalesce(d.edited_data, e.data),
           CASE WHEN d.waiting_for = 'dependency'

@@ -46,7 +46,7 @@ def describe(error: BaseException) -> ErrorText:
     lines = "".join(traceback.format_exception(error))
     return ErrorText(
         type=name,
-        message=without_secrets(str(error))[:MESSAGE_LIMIT],
+        message=without_secrets(_words(error))[:MESSAGE_LIMIT],
         traceback=without_secrets(lines)[-TRACEBACK_LIMIT:],
         fingerprint=fingerprint(name, _places(error)),
     )
@@ -61,12 +61,23 @@ def fingerprint(error_type: str, places: Iterable[str] = ()) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Return the text with the deployment's own secrets, and whatever looks like one, hidden; without NULs."""
+    """Return the text with the deployment's own secrets, and whatever looks like one, hidden.
+
+    Without NULs, and without the halves of characters that a file name may bring: PostgreSQL takes neither.
+    """
     for secret in _own_secrets():
         text = text.replace(secret, HIDDEN)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    return text.replace("\0", "")
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def _words(error: BaseException) -> str:
+    """Return what the error says; one that cannot say it is an error like any other."""
+    try:
+        return str(error)
+    except Exception as failure:  # noqa: BLE001 - whatever a stranger's __str__ raises
+        return f"it cannot be told: {type(failure).__name__}"
 
 
 def _places(error: BaseException) -> list[str]:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -17,12 +18,14 @@ logger = logging.getLogger(__name__)
 class LeaseKeeper:
     """Renews the leases of one message's deliveries every `every` seconds, in a thread with a connection of its own.
 
-    It stops when the work ends or all are lost. A lost one needs no more: finishing it fails by its token.
+    It stops when the work ends or all are lost. A lost one needs no more: finishing it fails by its token. And it stops
+    after `longest` seconds: where Celery's main process died, nobody is left to end a handler that hangs.
     """
 
-    def __init__(self, started: Sequence[Started], *, every: float) -> None:
+    def __init__(self, started: Sequence[Started], *, every: float, longest: float) -> None:
         self._started = started
         self._every = every
+        self._last = time.monotonic() + longest
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
 
@@ -38,7 +41,7 @@ class LeaseKeeper:
 
     def _keep(self) -> None:
         try:
-            while not self._ended.wait(self._every) and self._renew():
+            while not self._ended.wait(self._every) and time.monotonic() < self._last and self._renew():
                 pass
         finally:
             connection.close()

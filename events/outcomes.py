@@ -14,7 +14,7 @@ from events import deliveries
 from events.catalogue import UnknownType
 from events.deliveries import Started
 from events.error_text import describe
-from events.errors import Failure, classify, is_database_away
+from events.errors import EventsError, Failure, classify, is_database_away
 from events.handlers import Handler
 from events.models import Reason, WaitingFor
 
@@ -24,20 +24,25 @@ T = TypeVar("T")
 PAUSE = 0.5  # seconds between tries to write down an outcome while the database is away
 
 
+class Superseded(EventsError):
+    """This worker's lease ran out and the delivery went to another; a change in the database is rolled back."""
+
+
 def fail(handler: Handler, started: Started, error: Exception) -> NoReturn:
     """Write down what becomes of the delivery, and tell Celery in the way that makes Flower show it.
 
-    Raises the error where the delivery is dead now, Retry where it is due again later.
+    Raises the error where the delivery is dead now, Retry where it is due again later, and Superseded where this
+    worker had lost it: what it failed of is then the business of nobody.
     """
     failure = classify(error)
     reason = _reason_to_die(failure, started)
     if reason is not None:
+        _write_mine(handler, lambda: deliveries.bury(started, reason, describe(error)), error)
         logger.error("%s %s is dead (%s)", handler.name, started.id, reason.label, exc_info=error)
-        write_down(handler, lambda: deliveries.bury(started, reason, describe(error)))
         raise error
     delay = handler.policy.backoff.delay(started.attempts + started.waits)
+    _write_mine(handler, lambda: _give_back(started, failure, error, delay), error)
     logger.warning("%s %s: %r, again in %.1f s", handler.name, started.id, error, delay)
-    write_down(handler, lambda: _give_back(started, failure, error, delay))
     raise Retry(exc=error, when=round(delay, 3)) from error  # type: ignore[arg-type]  # it takes any number
 
 
@@ -55,7 +60,10 @@ def wait_for_code(handler: Handler, started: Started, error: UnknownType) -> NoR
             delay=policy["UNKNOWN_RETRY"],
         )
 
-    if write_down(handler, set_aside) == "dead":
+    state = write_down(handler, set_aside)
+    if state is None:
+        raise Superseded from error
+    if state == "dead":
         raise error
     raise Retry(exc=error, when=policy["UNKNOWN_RETRY"]) from error
 
@@ -74,6 +82,12 @@ def write_down(handler: Handler, write: Callable[[], T]) -> T:
                 raise Retry("the outcome could not be written", exc=error) from error
             connection.close()
             _pause(error)
+
+
+def _write_mine(handler: Handler, write: Callable[[], bool], error: Exception) -> None:
+    """Write an outcome of an attempt. Raises Superseded where the delivery is no longer this worker's."""
+    if not write_down(handler, write):
+        raise Superseded from error
 
 
 def _give_back(started: Started, failure: Failure, error: Exception, delay: float) -> bool:

@@ -128,7 +128,7 @@ class Relay:
                 self._sender.send(claim, unsent[0])
                 unsent.pop(0)
         except (BrokerError, OSError):
-            claims.give_back(claim, [delivery for message in unsent for delivery in message])
+            claims.give_back([delivery for message in unsent for delivery in message])
             raise
 
     def _wait_out(self, error: Exception) -> None:

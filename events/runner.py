@@ -14,19 +14,16 @@ from events import deliveries, outcomes
 from events.catalogue import UnknownType, event_type
 from events.correlation import correlated
 from events.deliveries import Started
-from events.errors import EventsError, PermanentError, is_database_away, is_deadlock
+from events.errors import PermanentError, is_database_away, is_deadlock
 from events.failpoints import failpoint
 from events.handlers import Handler, ReceivedEvent, Shape
 from events.lease import LeaseKeeper
+from events.outcomes import Superseded
 from events.sql import bounded_transaction
 
 logger = logging.getLogger(__name__)
 
 DEADLOCK_RETRIES = 3
-
-
-class Superseded(EventsError):
-    """This worker's lease ran out and the delivery went to another; a change in the database is rolled back."""
 
 
 def run(handler: Handler, delivery_id: UUID, token: UUID, *, worker: str) -> str:
@@ -63,17 +60,22 @@ def _start(handler: Handler, delivery_id: UUID, token: UUID, worker: str) -> Sta
 
 def _run_started(handler: Handler, started: Started) -> str:
     try:
-        _SHAPES[handler.shape](handler, started, receive(started))
+        _apply(handler, started)
     except Superseded:
         logger.warning("%s %s: the lease ran out and another worker has it", handler.name, started.id)
         return "superseded: the lease ran out, and another worker has the delivery"
+    return f"done at attempt {started.attempts}"
+
+
+def _apply(handler: Handler, started: Started) -> None:
+    try:
+        _SHAPES[handler.shape](handler, started, receive(started))
     except UnknownType as error:
         outcomes.wait_for_code(handler, started, error)
-    except Retry:
+    except (Superseded, Retry):
         raise
     except Exception as error:  # noqa: BLE001 - every failure of a handler has a fate, decided there
         outcomes.fail(handler, started, error)
-    return f"done at attempt {started.attempts}"
 
 
 def receive(started: Started) -> ReceivedEvent[Any]:
@@ -112,7 +114,8 @@ def apply_effect(handler: Handler, started: Started, event: ReceivedEvent[Any]) 
 
 def _run_outside(handler: Handler, started: Started, event: ReceivedEvent[Any]) -> None:
     """Act with no transaction open and the lease renewed, then mark it done by the token."""
-    with LeaseKeeper([started], every=handler.policy.limits.lease / 3):
+    limits = handler.policy.limits
+    with LeaseKeeper([started], every=limits.lease / 3, longest=limits.hard):
         handler.function(event)
         failpoint(f"applied {handler.name}")
     if not outcomes.write_down(handler, lambda: deliveries.finish(started)):

@@ -34,10 +34,10 @@ class Sender:
         The Celery id of a lone one is the delivery's own; a batch is a task of its own.
         """
         first, *more = deliveries
-        ids = [str(delivery.id) for delivery in deliveries]
+        ids, tokens = [str(delivery.id) for delivery in deliveries], [str(delivery.token) for delivery in deliveries]
         self._app.send_task(
             first.handler,
-            args=[ids if more else ids[0], str(claim.token)],
+            args=[ids, tokens] if more else [ids[0], tokens[0]],
             task_id=str(uuid4()) if more else ids[0],
             queue=claim.queue,
             retries=first.tries,

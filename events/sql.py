@@ -62,6 +62,22 @@ def earlier_undone(alias: str) -> str:
     return _exists_earlier(alias, undone("earlier"))
 
 
+def sent_token(alias: str) -> str:
+    """Return the token that a message for this delivery's next attempt carries: the same in all of its copies.
+
+    So a message whose lease ran out while it waited in the broker's list is as good as the one that is sent after it.
+    With a new token for each lease, a list that takes longer than a lease to read would hold nothing but stale ones.
+    """
+    attempt = f"{alias}.id::text || ' ' || ({alias}.attempts + {alias}.waits)"
+    return f"left(encode(sha256(convert_to({attempt}, 'UTF8')), 'hex'), 32)::uuid"
+
+
+def may_start(alias: str, token: str) -> str:
+    """Return the condition that a message with this token (an expression of SQL) may start this delivery now."""
+    return f"""(({alias}.state = 'leased' AND {alias}.token = {token}) OR ({alias}.state = 'pending'
+        AND {sent_token(alias)} = {token} AND {alias}.due_at <= now() AND NOT {earlier_undone(alias)}))"""
+
+
 def held_back(alias: str) -> str:
     """Return the condition that this delivery is to be parked: an earlier one is dead, parked, or backing off.
 

@@ -55,7 +55,7 @@ def claimed(queue: str = "inventory") -> tuple[UUID, UUID]:
     """Claim the one delivery that is due; return its id and token, as a message would carry them."""
     claim = claims.claim(queue, 1)
     assert claim is not None, f"nothing is due in {queue}"
-    return claim.deliveries[0].id, claim.token
+    return claim.deliveries[0].id, claim.deliveries[0].token
 
 
 def run(the_handler: Handler, queue: str = "inventory") -> str:

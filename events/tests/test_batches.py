@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from events import batches, claims, sweeps
 from events.batch_runner import run_batch
 from events.catalogue import StockReservedV1
-from events.claims import Claimed
+from events.claims import Claim, Claimed
 from events.correlation import correlated
 from events.errors import PermanentError
 from events.handlers import Handler, ReceivedEvent, Shape
@@ -46,16 +46,20 @@ def batching(many: Many | None, one: Callable[[Any], None] = mark, shape: Shape 
     return Handler(NAME, one, shape, make_policy(), many)
 
 
-def waiting() -> tuple[list[UUID], UUID]:
-    """Claim deliveries of as many orders; return ids and token, as one message would carry them."""
+def waiting() -> dict[UUID, UUID]:
+    """Claim deliveries of as many orders; return the tokens by their ids, as one message would carry them."""
     published(*(order_created() for _ in range(SIZE)))
     claim = claims.claim("inventory", SIZE)
     assert claim is not None
-    return [delivery.id for delivery in claim.deliveries], claim.token
+    return tokens(claim)
+
+
+def tokens(claim: Claim) -> dict[UUID, UUID]:
+    return {delivery.id: delivery.token for delivery in claim.deliveries}
 
 
 def run_many(the_handler: Handler) -> str:
-    return run_batch(the_handler, *waiting(), worker="test")
+    return run_batch(the_handler, waiting(), worker="test")
 
 
 def states() -> set[tuple[str, int, int]]:
@@ -115,22 +119,37 @@ def test_a_batch_that_takes_too_long_gives_the_rest_back_for_another_one() -> No
 
 
 def test_two_copies_of_a_batch_do_it_once() -> None:
-    ids, token = waiting()
+    sent = waiting()
     copies: list[str] = []
 
     def copy_arrives(events: Sequence[ReceivedEvent[Any]]) -> None:
-        copies.append(run_batch(batching(mark_many), ids, token, worker="other"))
+        copies.append(run_batch(batching(mark_many), sent, worker="other"))
         mark_many(events)
 
-    run_batch(batching(copy_arrives), ids, token, worker="test")
+    run_batch(batching(copy_arrives), sent, worker="test")
     assert copies == ["stale: none of these 5 deliveries is this message's any more"]
     assert states() == {("done", 1, 25)}
     assert marks() == SIZE
 
 
+def test_a_late_copy_of_a_batch_that_failed_starts_none_of_it_together_again() -> None:
+    sent = waiting()
+    run_batch(batching(refuse), sent, worker="test")
+    assert run_batch(batching(mark_many), sent, worker="test").startswith("stale")
+    assert states() == {("pending", 0, 1)}
+
+
+def test_a_batch_whose_leases_ran_out_in_the_brokers_list_is_run_all_the_same() -> None:
+    sent = waiting()
+    Delivery.objects.filter(pk__in=sent).update(lease_until=Now())
+    assert sweeps.expire_leases() == SIZE
+    assert run_batch(batching(mark_many), sent, worker="test") == "5 of 5 done"
+
+
 def test_a_delivery_that_was_lost_meanwhile_is_left_out() -> None:
-    ids, token = waiting()
-    started = batches.start_many(ids, token, worker="test", lease=30)
+    sent = waiting()
+    ids = sorted(sent)
+    started = batches.start_many(sent, worker="test", lease=30)
     Delivery.objects.filter(pk=ids[0]).update(token=uuid4())
     with transaction.atomic():
         assert batches.hold_many(started) == set(ids[1:])
@@ -139,8 +158,9 @@ def test_a_delivery_that_was_lost_meanwhile_is_left_out() -> None:
 
 
 def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:
-    ids, token = waiting()
-    batches.start_many(ids, token, worker="lost", lease=30)
+    sent = waiting()
+    ids = sorted(sent)
+    batches.start_many(sent, worker="lost", lease=30)
     Delivery.objects.filter(pk__in=ids).update(lease_until=Now(), max_attempts=1)
     assert sweeps.expire_leases() == SIZE
     assert states() == {("pending", 0, 1)}
@@ -151,9 +171,10 @@ def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:
 
 
 def test_an_event_that_this_code_cannot_read_is_left_to_run_alone() -> None:
-    ids, token = waiting()
+    sent = waiting()
+    ids = sorted(sent)
     Event.objects.filter(pk=only(pk=ids[0]).event_id).update(data={"nothing": "fits"})
-    assert run_batch(batching(mark_many), ids, token, worker="test") == "4 of 5 done, 1 go on one by one"
+    assert run_batch(batching(mark_many), sent, worker="test") == "4 of 5 done, 1 go on one by one"
     with pytest.raises(PermanentError):
         run(handler(nothing))
     assert only(pk=ids[0]).reason == "permanent_error"
@@ -187,7 +208,7 @@ def test_what_a_batch_publishes_keeps_the_request_that_each_came_from() -> None:
         follow_ups = [StockReservedV1(order_id=event.subject) for event in events]
         publish(*follow_ups, correlation_ids={event.subject: event.correlation_id for event in events})
 
-    run_batch(batching(follow), [d.id for d in claim.deliveries], claim.token, worker="test")
+    run_batch(batching(follow), tokens(claim), worker="test")
     for number, order in enumerate(orders):
         ids = set(Event.objects.filter(subject=order.order_id).values_list("correlation_id", flat=True))
         assert ids == {f"request-{number}"}
@@ -195,16 +216,17 @@ def test_what_a_batch_publishes_keeps_the_request_that_each_came_from() -> None:
 
 
 def test_those_that_wait_behind_a_batch_are_woken() -> None:
-    ids, token = waiting()
+    sent = waiting()
+    ids = sorted(sent)
     subjects = list(Delivery.objects.filter(pk__in=ids).values_list("subject", flat=True))
     published(*(order_created(subject) for subject in subjects))
     Delivery.objects.filter(handler=NAME, state="pending").update(due_at=None)
-    run_batch(batching(mark_many), ids, token, worker="test")
+    run_batch(batching(mark_many), sent, worker="test")
     assert Delivery.objects.filter(handler=NAME, state="pending", due_at__isnull=False).count() == SIZE
 
 
 def claimed(count: int, batch: int = 25, name: str = NAME) -> list[Claimed]:
-    return [Claimed(uuid4(), name, 0, "", batch) for _ in range(count)]
+    return [Claimed(uuid4(), uuid4(), name, 0, "", batch) for _ in range(count)]
 
 
 def sizes(*deliveries: Claimed) -> list[int]:

@@ -114,7 +114,7 @@ def test_what_was_not_sent_is_given_back_due_as_before() -> None:
     due = only(handler="inventory.reserve_items").due_at
     found = claim("inventory", 10)
     assert found is not None
-    give_back(found, found.deliveries)
+    give_back(found.deliveries)
     delivery = only(handler="inventory.reserve_items")
     assert (delivery.state, delivery.token, delivery.due_at, delivery.attempts) == ("pending", None, due, 0)
 

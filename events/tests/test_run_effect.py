@@ -1,4 +1,5 @@
 import threading
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -6,7 +7,7 @@ import pytest
 from celery.exceptions import Retry, SoftTimeLimitExceeded
 from django.db import OperationalError, connection, transaction
 
-from events import claims, deliveries, error_text, runner
+from events import claims, deliveries, error_text, outcomes, runner
 from events.errors import DependencyAway, PermanentError
 from events.models import Delivery, Event, SubjectCounter
 from events.policy import Limits
@@ -170,7 +171,7 @@ def test_a_worker_that_lost_its_lease_commits_nothing() -> None:
     started = deliveries.start(delivery_id, token, worker="frozen", lease=30)
     assert started is not None
     Delivery.objects.filter(pk=delivery_id).update(token=uuid4())
-    with pytest.raises(runner.Superseded):
+    with pytest.raises(outcomes.Superseded):
         runner.apply_effect(handler(leave_a_mark), started, runner.receive(started))
     assert marks() == 0
 
@@ -227,6 +228,21 @@ def test_the_error_text_of_a_dead_letter_is_bounded() -> None:
     with pytest.raises(PermanentError):
         run(handler(raising(PermanentError("x" * 100_000 + "\0"))))
     assert len(only(handler=NAME).error_message) == error_text.MESSAGE_LIMIT
+
+
+class Unspeakable(PermanentError):
+    """An error whose text fails, as that of a library may."""
+
+    def __str__(self) -> str:
+        raise KeyError("no text")
+
+
+@pytest.mark.parametrize("error", [PermanentError("half a character: \udcff"), Unspeakable()])
+def test_an_error_whose_text_cannot_be_kept_is_an_error_like_any_other(error: PermanentError) -> None:
+    published(order_created())
+    with pytest.raises(PermanentError):
+        run(handler(raising(error)))
+    assert (only(handler=NAME).state, only(handler=NAME).reason) == ("dead", "permanent_error")
 
 
 def test_a_lock_that_is_never_given_ends_the_attempt_in_time() -> None:
@@ -289,3 +305,15 @@ def test_a_connection_that_died_meanwhile_costs_no_lease() -> None:
     thread.join(10)
     assert killed
     assert runner.run(handler(leave_a_mark), delivery_id, token, worker="test") == "done at attempt 1"
+
+
+def test_a_handler_that_idles_in_its_transaction_for_too_long_has_used_an_attempt() -> None:
+    published(order_created())
+
+    def ponder(event: Any) -> None:
+        time.sleep(0.6)  # the transaction is over after 0.4 s
+        leave_a_mark(event)
+
+    with pytest.raises(Retry):
+        run(handler(ponder, limits=Limits(1)))
+    assert (only(handler=NAME).state, only(handler=NAME).attempts, only(handler=NAME).waits) == ("pending", 1, 0)

@@ -7,6 +7,9 @@ import pytest
 from celery.exceptions import Retry
 from django.db import connection
 
+from events import sweeps
+from events.catalogue import UnknownType
+from events.errors import PermanentError
 from events.handlers import Shape
 from events.models import Delivery
 from events.policy import Limits
@@ -59,6 +62,28 @@ def test_a_worker_that_lost_the_delivery_does_not_finish_it() -> None:
 
     assert run(outside(lose_it), "notifications").startswith("superseded")
     assert only(handler=NAME).state == "running"
+
+
+@pytest.mark.parametrize("error", [ValueError("too late"), PermanentError("too late"), UnknownType("too late")])
+def test_a_worker_that_lost_the_delivery_keeps_its_error_to_itself(error: Exception) -> None:
+    published(order_created())
+
+    def lose_it(event: Any) -> None:
+        Delivery.objects.filter(handler=NAME).update(token=uuid4())
+        raise error
+
+    assert run(outside(lose_it), "notifications").startswith("superseded")
+    assert (only(handler=NAME).state, only(handler=NAME).error_type) == ("running", "")
+
+
+def test_a_handler_that_hangs_and_that_nobody_ends_is_given_up_with_its_time() -> None:
+    published(order_created())
+
+    def hang(event: Any) -> None:
+        until("its lease runs out", sweeps.expire_leases)
+
+    assert run(outside(hang, limits=Limits(1)), "notifications").startswith("superseded")
+    assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("pending", 1)
 
 
 def test_an_error_makes_it_due_again() -> None:

@@ -2,9 +2,10 @@ import pytest
 from django.db import transaction
 from django.db.models import Func
 
-from events import deliveries, sweeps
-from events.models import Delivery
-from events.tests.helpers import claimed, only, order_created, published
+from events import deliveries, runner, sweeps
+from events.error_text import describe
+from events.models import Delivery, Reason
+from events.tests.helpers import claimed, handler, nothing, only, order_created, published
 
 
 class ClockTimestamp(Func):
@@ -27,6 +28,42 @@ def test_a_message_that_nobody_started_is_sent_again_uncounted() -> None:
     assert sweeps.expire_leases() == 1
     delivery = only(handler=NAME)
     assert (delivery.state, delivery.attempts, delivery.token, delivery.error_type) == ("pending", 0, None, "")
+
+
+def test_a_message_that_waited_for_longer_than_its_lease_still_starts_its_delivery() -> None:
+    published(order_created())
+    delivery_id, token = claimed()
+    let_the_lease_run_out()
+    sweeps.expire_leases()
+    assert runner.run(handler(nothing), delivery_id, token, worker="late") == "done at attempt 1"
+
+
+def test_of_a_late_message_and_the_one_sent_after_it_the_first_to_come_starts_the_delivery() -> None:
+    published(order_created())
+    late = claimed()
+    let_the_lease_run_out()
+    sweeps.expire_leases()
+    again = claimed()
+    assert runner.run(handler(nothing), *late, worker="late") == "done at attempt 1"
+    assert runner.run(handler(nothing), *again, worker="again").startswith("stale")
+    assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("done", 1)
+
+
+def test_a_late_copy_of_a_message_whose_attempt_failed_starts_no_other() -> None:
+    published(order_created())
+    late = claimed()
+    started = deliveries.start(*late, worker="first", lease=30)
+    assert started is not None
+    deliveries.retry(started, delay=0, counted=True, error=describe(ValueError()))
+    assert deliveries.start(*late, worker="late", lease=30) is None
+
+
+def test_a_late_copy_does_not_cut_a_wait_for_code_short() -> None:
+    published(order_created())
+    late = claimed()
+    unknown = {"reason": Reason.NO_SUCH_HANDLER, "error": describe(ValueError()), "grace": 60, "delay": 60}
+    assert deliveries.set_aside(*late, **unknown) == "pending"  # type: ignore[arg-type]
+    assert deliveries.start(*late, worker="late", lease=30) is None
 
 
 def test_a_lost_worker_costs_the_attempt_that_it_had_begun() -> None:

@@ -14,7 +14,7 @@ from events.handlers import ReceivedEvent
 
 @register
 class OrderGivenV1(EventData):
-    """The handler is told what to do: `nothing`, `exit`, `kill`, `hang`, `fail` or `break`."""
+    """The handler is told what to do: `nothing`, `linger`, `exit`, `kill`, `hang`, `fail` or `break`."""
 
     type = "faults.order_given.v1"
     id: UUID
@@ -44,6 +44,7 @@ def give_up() -> None:
 
 ACTIONS = {
     "nothing": lambda: None,
+    "linger": lambda: time.sleep(1.5),  # within all limits, and long enough for others to die beside it
     "exit": lambda: os._exit(1),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": hang,

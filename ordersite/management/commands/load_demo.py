@@ -82,7 +82,7 @@ def _handle_what_is_due() -> None:
 def _run_all(claim: Claim, handlers: dict[str, Handler]) -> None:
     for delivery in claim.deliveries:
         with contextlib.suppress(Retry, PermanentError):  # the bus has noted what becomes of it
-            run(handlers[delivery.handler], delivery.id, claim.token, worker="load_demo")
+            run(handlers[delivery.handler], delivery.id, delivery.token, worker="load_demo")
 
 
 def _place_orders(customers: list[User]) -> int:
