@@ -31,9 +31,18 @@ class Claim:
     deliveries: Sequence[Claimed]
 
 
-def due_queues() -> Sequence[tuple[str, int]]:
+@dataclass(frozen=True)
+class DueQueue:
+    """A queue that has a delivery due. Of its deliveries, so many are sent and not started, and so many run."""
+
+    name: str
+    leased: int
+    running: int
+
+
+def due_queues() -> Sequence[DueQueue]:
     """Return each queue that has a delivery due, with how many of its deliveries are out with workers."""
-    return [(queue, out) for queue, out in fetch(_DUE_QUEUES, {})]
+    return [DueQueue(*row) for row in fetch(_DUE_QUEUES, {})]
 
 
 def claim(queue: str, size: int, *, newest: bool = False) -> Claim | None:
@@ -58,8 +67,10 @@ WITH RECURSIVE due (queue) AS (
             WHERE d.state = 'pending' AND d.due_at IS NOT NULL AND d.queue > due.queue ORDER BY d.queue LIMIT 1)
     FROM due WHERE due.queue IS NOT NULL
 )
-SELECT queue, (SELECT count(*) FROM events_delivery o WHERE o.queue = due.queue AND o.state IN ('leased', 'running'))
-FROM due
+SELECT queue, leased, running
+FROM due, LATERAL (
+    SELECT count(*) FILTER (WHERE o.state = 'leased') AS leased, count(*) FILTER (WHERE o.state = 'running') AS running
+    FROM events_delivery o WHERE o.queue = due.queue AND o.state IN ('leased', 'running')) AS out
 WHERE queue IS NOT NULL AND EXISTS (
     SELECT 1 FROM events_delivery d WHERE d.queue = due.queue AND d.state = 'pending' AND d.due_at <= now())
 """

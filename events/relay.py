@@ -21,7 +21,7 @@ from django.db import connection
 from kombu.exceptions import OperationalError as BrokerError
 
 from events import claims, sweeps
-from events.claims import Claim, Claimed
+from events.claims import Claim, Claimed, DueQueue
 from events.failpoints import failpoint
 from events.sender import Sender
 from events.subscriptions import Consumer, the_map
@@ -99,19 +99,25 @@ class Relay:
         if time.monotonic() - self._last_sweep >= SWEEP_EVERY:
             self._last_sweep = time.monotonic()
             self._sweep()
-        return sum(self._serve(queue, out) for queue, out in claims.due_queues())
+        return sum(self._serve(due) for due in claims.due_queues())
 
     def _sweep(self) -> None:
         sweeps.expire_leases()
         self._parked_from = sweeps.wake_missed(after=self._parked_from)
         sweeps.park_missed()
 
-    def _serve(self, queue: str, out: int) -> int:
+    def _serve(self, due: DueQueue) -> int:
+        queue = due.name
         bound = the_map().consumers.get(queue, UNMAPPED).in_flight
         # Only whole claims: into any smaller room they would shrink to two or three deliveries each. And at most a
         # quarter of the bound, so that one slow delivery does not keep the next claim waiting.
         size = max(1, min(CLAIM, bound // 4))
-        if out + size > bound or self._sender.length(queue) + size > bound:
+        if due.leased + due.running + size > bound:
+            return 0
+        length = self._sender.length(queue)
+        # More messages than leases: some wait for so long that their leases ran out. What is sent behind them would
+        # come too late as well, and workers that are slow for a while would then do nothing but drop stale messages.
+        if length + size > bound or length > due.leased:
             return 0
         claim = claims.claim(queue, size, newest=next(self._claims[queue]) % NEWEST_EVERY == NEWEST_EVERY - 1)
         if claim is None:

@@ -50,7 +50,7 @@ def park_missed() -> int:
 
     Such a row is left where publishing and a failure cross: neither saw the other's rows.
     """
-    return sum(len(fetch(_PARK_MISSED, {"queue": queue, "chunk": DUE})) for queue, _ in due_queues())
+    return sum(len(fetch(_PARK_MISSED, {"queue": due.name, "chunk": DUE})) for due in due_queues())
 
 
 _EXPIRE = f"""

@@ -26,4 +26,4 @@ urlpatterns = [
 handler400 = problems.bad_request
 handler403 = problems.forbidden
 handler404 = problems.not_found
-handler500 = problems.server_error
+handler500 = problems.failed

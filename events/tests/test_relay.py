@@ -141,6 +141,20 @@ def test_it_sends_nothing_while_the_brokers_list_is_full(
     assert only(handler=NAME).state == "leased"
 
 
+def test_behind_messages_whose_leases_ran_out_it_sends_nothing(relay: Relay, broker: redis.Redis) -> None:
+    for _ in range(10):
+        published(order_created())
+    relay.turn()
+    assert len(messages(broker)) == 10
+    Delivery.objects.filter(queue="inventory").update(state="pending", token=None, lease_until=None)
+    relay.turn()
+    assert len(messages(broker)) == 10
+    broker.delete("inventory")
+    relay.turn()
+    assert len(messages(broker)) == 10
+    assert Delivery.objects.filter(queue="inventory", state="leased").count() == 10
+
+
 def bounded(monkeypatch: pytest.MonkeyPatch, *, in_flight: int) -> None:
     the = the_map()
     consumers = {name: Consumer(dead_holds=True, in_flight=in_flight) for name in the.consumers}

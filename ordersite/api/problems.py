@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -58,20 +59,26 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Http
         return _from_api_exception(error)
     if isinstance(error, RequestDataTooBig):
         return problem(413, "body_too_large", "The body is larger than 1 MiB.")
-    if isinstance(error, DatabaseError) and (is_database_away(error) or sqlstate(error) in _CANCELLED):
+    if _may_pass(error):
         return database_away(error)
     logger.error("unexpected error", exc_info=error)
     return server_error()
 
 
-def database_away(error: Exception) -> HttpResponse:
+def database_away(error: BaseException | None) -> HttpResponse:
     """Return the 503 of a database that is away, full or too busy."""
     logger.warning("database away: %s", error)
     detail = "The database does not answer at the moment. Try again; under one Idempotency-Key nothing is done twice."
     return problem(503, "database_unavailable", detail, headers={"Retry-After": str(RETRY_AFTER)})
 
 
-def server_error(request: HttpRequest | None = None) -> HttpResponse:
+def failed(request: HttpRequest) -> HttpResponse:
+    """Return the answer to what a view outside DRF, or a middleware, raised: Django calls this as handler500."""
+    error = sys.exception()
+    return database_away(error) if _may_pass(error) else server_error()
+
+
+def server_error() -> HttpResponse:
     """Return the 500 of a bug; the log has the details under the request's id."""
     return problem(500, "internal_error", "Something went wrong on our side. Tell us the request_id.")
 
@@ -90,6 +97,11 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Return the 403 of a view outside DRF."""
     return problem(403, "permission_denied", "You may not do this.")
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Tell whether the database is away, or too busy."""
+    return isinstance(error, DatabaseError) and (is_database_away(error) or sqlstate(error) in _CANCELLED)
 
 
 def _from_api_exception(error: exceptions.APIException) -> HttpResponse:

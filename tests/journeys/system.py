@@ -1,5 +1,6 @@
 """The whole running system, as `make run` starts it, with short leases so that tests need not wait long."""
 
+import asyncio
 import logging
 import os
 import socket
@@ -28,19 +29,27 @@ logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every 
 PASSWORD = "journey-password"
 FLOWER_AUTH = "flower:journey-flower"
 LEASE = 5  # seconds
+START = 180  # seconds for all processes to start on a machine that is busy with other things
 
 
 class Mailbox(MailServer):
-    """The mail server of `make run`, which here keeps what it takes."""
+    """The mail server of `make run`, which here keeps what it takes, and misbehaves when told to."""
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__(data_dir)
         self.mails: list[bytes] = []
+        self.hangs = False  # while this holds, no mail is answered
+        self.dies = 0  # so many mails are taken, and the connection is cut in place of an answer
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        while self.hangs:
+            await asyncio.sleep(0.05)
         answer = self.answer()
         if answer.startswith("250"):
             self.mails.append(envelope.content)
+            if self.dies > 0:
+                self.dies -= 1
+                server.transport.abort()
         return answer
 
     def about(self, text: str) -> list[str]:
@@ -80,14 +89,25 @@ class System:
         self._smtp.start()
         self.run("-m", "ordersite.local.prepare")
         self.supervisor.start()
-        until("the web is ready", self.is_ready, seconds=60)
-        until("Flower has seen all workers", self._workers_seen, seconds=60)
+        until("the web is ready", self.is_ready, seconds=START)
+        until("Flower has seen all workers", self._workers_seen, seconds=START)
 
     def stop(self) -> None:
         self.supervisor.stop()
         self.servers.stop()
         self._smtp.stop()
         self._log.close()
+
+    @contextmanager
+    def without_mail_server(self) -> Iterator[None]:
+        """Close the mail server's port until the block ends."""
+        port = self._smtp.port
+        self._smtp.stop()
+        try:
+            yield
+        finally:
+            self._smtp = Controller(self.mailbox, hostname="127.0.0.1", port=port)
+            self._smtp.start()
 
     def move(self, broker_url: str, *names: str) -> None:
         """Start these processes again, with another broker URL."""

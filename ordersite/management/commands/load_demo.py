@@ -74,7 +74,7 @@ def _load_product(sku: str, name: str, price: Any, pieces: int) -> None:
 def _handle_what_is_due() -> None:
     """Run the handlers here and now, so that a shop that is ready is at rest. What fails is left to the workers."""
     handlers = {handler.name: handler for group in the_map().subscriptions.values() for handler in group}
-    while found := [claim for queue, _ in claims.due_queues() if (claim := claims.claim(queue, BATCH))]:
+    while found := [claim for due in claims.due_queues() if (claim := claims.claim(due.name, BATCH))]:
         for claim in found:
             _run_all(claim, handlers)
 
