@@ -23,4 +23,4 @@ USER ordersite
 EXPOSE 8000
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--no-ws", \
      "--workers", "2", "--blocking-threads", "2", "--respawn-failed-workers", "--respawn-interval", "1", \
-     "ordersite.wsgi:application"]
+     "--workers-kill-timeout", "15", "ordersite.wsgi:application"]

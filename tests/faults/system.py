@@ -136,6 +136,11 @@ class FaultySystem(System):
         assert self.staff.post(f"/products/{sku}/stock-adjustments", adjustment).status == 201
         return sku
 
+    def lines(self, name: str, text: str) -> list[str]:
+        """Return the lines of a process's output in which this text stands."""
+        lines = (self.folder / "run.log").read_text().splitlines()
+        return [line for line in lines if line.split(" | ")[0].strip() == name and text in line]
+
     def row(self, delivery_id: str, columns: str = "state, attempts, reason") -> tuple[Any, ...]:
         """Return columns of a delivery."""
         return self.sql(f"SELECT {columns} FROM events_delivery WHERE id = %s", delivery_id)[0]
