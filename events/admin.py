@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from rest_framework.exceptions import APIException
 
 from events.dead_letters import dead_letters, discard, replay_all
-from events.models import DeadLetter, Decision, Delivery, Event
+from events.models import DeadLetter, Decision, Delivery, Event, UnusableMessage
 
 
 class ReadOnly:
@@ -121,3 +121,19 @@ class DeadLetterAdmin(ReadOnly, admin.ModelAdmin[DeadLetter]):
             self.message_user(request, f"{letter.id} was not discarded: {error.detail}", messages.ERROR)
         else:
             self.message_user(request, f"{letter.id} is discarded.", messages.SUCCESS)
+
+
+@admin.register(UnusableMessage)
+class UnusableMessageAdmin(ReadOnly, admin.ModelAdmin[UnusableMessage]):
+    """Messages that no worker could use, as they came."""
+
+    list_display = ["received_at", "queue", "problem", "worker", "size", "summary"]
+    list_filter = ["problem", "queue"]
+    search_fields = ["=id", "detail", "raw"]
+    ordering = ["-id"]
+    show_full_result_count = False
+
+    @admin.display
+    def summary(self, message: UnusableMessage) -> str:
+        """Return what was wrong, on one line."""
+        return message.detail[:120]

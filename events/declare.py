@@ -71,4 +71,5 @@ def _make_task(handler: Handler) -> None:
     deliver.__doc__ = handler.function.__doc__
     limits = handler.policy.limits
     options: dict[str, Any] = {"bind": True, "soft_time_limit": limits.soft, "time_limit": limits.hard}
+    options["delivers"] = True  # an attribute of the task: its arguments are a delivery's ids
     shared_task(name=handler.name, ignore_result=True, **options)(deliver)  # type: ignore[no-untyped-call]

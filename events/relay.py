@@ -25,6 +25,7 @@ from events.claims import Claim, Claimed, DueQueue
 from events.failpoints import failpoint
 from events.sender import Sender
 from events.subscriptions import Consumer, the_map
+from events.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Relay:
         self._claims: dict[str, Iterator[int]] = defaultdict(count)  # of each queue, to tell every fourth
         self._last_sweep = 0.0
         self._parked_from = sweeps.FIRST
+        self._watchdog = Watchdog()
 
     def stop(self) -> None:
         """End run() after the turn at hand."""
@@ -105,6 +107,7 @@ class Relay:
         sweeps.expire_leases()
         self._parked_from = sweeps.wake_missed(after=self._parked_from)
         sweeps.park_missed()
+        self._watchdog.look()  # each turn begins here, so this goes on while the broker is away
 
     def _serve(self, due: DueQueue) -> int:
         queue = due.name

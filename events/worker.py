@@ -1,57 +1,155 @@
-"""The one bootstep in Celery's worker: what it does with a message for a handler that this code does not have."""
+"""The one bootstep in Celery's worker: what it does with messages that its code cannot use.
+
+Left to themselves, Celery drops some of them and ends at others: a list's entry that is not JSON stops the worker.
+"""
 
 import logging
-from typing import Any
+from binascii import Error as Base64Error
+from collections.abc import Callable
+from json import JSONDecodeError
+from types import TracebackType
+from typing import Any, NoReturn
 from uuid import UUID
 
 from celery import bootsteps
 from celery.worker.consumer import Consumer
 from django.conf import settings
 from django.db import connection
+from redis.exceptions import DataError
 
-from events import deliveries
+from events import deliveries, unusable
 from events.error_text import ErrorText, fingerprint
-from events.models import Reason
+from events.models import Delivery, Reason
+from events.unusable import Problem, Unusable
 
 logger = logging.getLogger(__name__)
 
 NO_SUCH_HANDLER = "NoSuchHandler"
+READING = "_brpop_read"  # kombu's function that takes an entry from a broker's list and hands it on
+# What reading an entry raises where the entry is to blame. Anything else is not for this step to hide.
+BAD_ENTRY = (ValueError, TypeError, LookupError, AttributeError, RecursionError, DataError, Unusable)
+
+Act = Callable[..., Any]
 
 
-class UnknownHandlers(bootsteps.StartStopStep):
-    """Gives a delivery whose handler is unknown here back to the relay, uncounted, instead of dropping its message.
+class MessageGuard(bootsteps.StartStopStep):
+    """Keeps what no worker can use, and sets aside the deliveries of handlers that this code does not have.
 
-    The usual cause is a deploy in progress: a newer process publishes for a handler that this worker will have soon.
+    It changes this consumer and its channel alone, never a class. What it refuses it raises as Unusable, up to where
+    the entry was read: there the entry is still as it came.
     """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, consumer: Consumer, **options: Any) -> None:
         super().__init__(consumer, **options)
-        celerys_own = consumer.on_unknown_task
 
-        def on_unknown_task(body: Any, message: Any, error: Exception) -> None:
-            set_aside_unknown(message)
-            celerys_own(body, message, error)
+        def on_decode_error(message: Any, error: Exception) -> NoReturn:
+            refuse(consumer, message, error)
 
-        setattr(consumer, "on_unknown_task", on_unknown_task)  # noqa: B010 - this instance's, not the class's
+        def on_invalid_task(body: Any, message: Any, error: Exception) -> NoReturn:
+            refuse(consumer, message, error)
+
+        mine: Any = consumer  # this instance's attributes, not its class's
+        mine.create_task_handler = guarded_handler(consumer, consumer.create_task_handler)
+        mine.on_decode_error = on_decode_error
+        mine.on_invalid_task = on_invalid_task
+
+    def start(self, consumer: Any) -> None:
+        """Guard the channel that the consumer just opened."""
+        readers = consumer.task_consumer.channel.handlers
+        readers["BRPOP"] = guarded_reader(consumer, readers["BRPOP"])
 
 
-def set_aside_unknown(message: Any) -> None:
-    """Set the delivery aside that this message carries. A message that carries none is left to Celery.
+def guarded_reader(consumer: Any, read: Act) -> Act:
+    """Return `read`, which takes one entry from a broker's list, without its way to end the worker."""
+
+    def guarded() -> Any:
+        try:
+            return read()
+        except BAD_ENTRY as error:
+            queue, item = entry_of(error.__traceback__)
+            if item is None:
+                raise
+            problem = error.problem if isinstance(error, Unusable) else _problem(error)
+            unusable.keep(item, problem, detail=_in_words(error), queue=queue, worker=consumer.hostname)
+            return None
+
+    return guarded
+
+
+def guarded_handler(consumer: Any, make_handler: Act) -> Act:
+    """Return `make_handler`, whose handlers are given only what a task can be called with."""
+
+    def make_guarded() -> Act:
+        celerys_own = make_handler()
+
+        def on_task_received(message: Any) -> Any:
+            try:
+                unusable.examine(message, consumer.app.tasks)
+            except Unusable as error:
+                return turn_away(consumer, message, error, celerys_own)
+            try:
+                return celerys_own(message)
+            except BAD_ENTRY as error:
+                refuse(consumer, message, error)
+
+        return on_task_received
+
+    return make_guarded
+
+
+def turn_away(consumer: Any, message: Any, error: Unusable, celerys_own: Act) -> None:
+    """Set the delivery aside that the message carries, else raise Unusable; either way the broker forgets it."""
+    if error.problem is Problem.UNKNOWN_TASK:
+        if set_aside_unknown(message):
+            _reject(consumer, message)
+            return
+        _tell_sender(message, celerys_own)
+    refuse(consumer, message, error)
+
+
+def refuse(consumer: Any, message: Any, error: Exception) -> NoReturn:
+    """Have the broker forget the message; raise Unusable."""
+    _reject(consumer, message)
+    if isinstance(error, Unusable):
+        raise error
+    raise Unusable(Problem.UNREADABLE_BODY, _in_words(error)) from error
+
+
+def entry_of(trace: TracebackType | None) -> tuple[str, bytes | None]:
+    """Return the queue and the entry that were being read when an error was raised, None where none was.
+
+    kombu puts neither into the error. But a traceback has the frames, and a frame its variables.
+    """
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name == READING:
+            seen = trace.tb_frame.f_locals
+            return str(seen.get("dest", "")), seen.get("item")
+        trace = trace.tb_next
+    return "", None
+
+
+def set_aside_unknown(message: Any) -> bool:
+    """Set the delivery aside that this message carries; False where it carries none.
 
     Nothing is raised, whatever the message and the database are like: it would end the worker.
     """
+    name = str(message.headers.get("task"))
     try:
-        name = str(message.headers["task"])
-        delivery_id, token = (UUID(str(value)) for value in message.decode()[0])
-    except Exception:  # noqa: BLE001 - a stranger's message may hold anything
-        return
+        delivery_id, token = unusable.delivery_of(message)
+    except Unusable:
+        return False
     try:
+        if not Delivery.objects.filter(pk=delivery_id).exists():
+            return False
         state = _set_aside(name, delivery_id, token)
-        logger.warning("no handler %s here: delivery %s is %s", name, delivery_id, state)
+        logger.warning("no handler %s here: delivery %s is %s", name, delivery_id, state or "with somebody else")
     except Exception:
         logger.exception("could not set delivery %s aside; its lease will run out", delivery_id)
     finally:
         connection.close()  # this is the worker's main process: its pool forks, and must inherit no connection
+    return True
 
 
 def _set_aside(name: str, delivery_id: UUID, token: UUID) -> str | None:
@@ -65,3 +163,28 @@ def _set_aside(name: str, delivery_id: UUID, token: UUID) -> str | None:
         grace=settings.EVENTS["UNKNOWN_GRACE"],
         delay=settings.EVENTS["UNKNOWN_RETRY"],
     )
+
+
+def _tell_sender(message: Any, celerys_own: Act) -> None:
+    """Let Celery store the failure of a plain task that nobody knows: who sent it may be waiting for its result."""
+    try:
+        celerys_own(message)
+    except Exception:
+        logger.exception("the sender of an unknown task could not be told")
+    finally:
+        connection.close()
+
+
+def _reject(consumer: Any, message: Any) -> None:
+    if not message.acknowledged:
+        message.reject_log_error(logger, consumer.connection_errors)
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, JSONDecodeError | RecursionError):
+        return Problem.NOT_JSON
+    return Problem.UNREADABLE_BODY if isinstance(error, Base64Error) else Problem.NOT_A_MESSAGE
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) if isinstance(error, Unusable) else f"{type(error).__name__}: {error}"

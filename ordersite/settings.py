@@ -186,6 +186,8 @@ EVENTS = {
     # Seconds: how long a delivery waits, uncounted, for code that knows its handler or its type (a deploy).
     "UNKNOWN_GRACE": env.int("EVENTS_UNKNOWN_GRACE", default=3_600),
     "UNKNOWN_RETRY": env.float("EVENTS_UNKNOWN_RETRY", default=30.0),
+    # Seconds for which a delivery may be due and not started before that is told: log, /health/ready, /metrics.
+    "STUCK_AFTER": env.float("EVENTS_STUCK_AFTER", default=60.0),
     # Days that done deliveries stay, for timelines and questions.
     "KEEP_DONE_DAYS": env.int("EVENTS_KEEP_DONE_DAYS", default=90),
 }

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from ordersite.api import problems
 from ordersite.health import LiveView, ReadyView
+from ordersite.metrics import MetricsView
 
 v1 = [
     path("", include("users.urls")),
@@ -18,6 +19,7 @@ urlpatterns = [
     path("api/v1/", include(v1)),
     path("health/live", LiveView.as_view()),
     path("health/ready", ReadyView.as_view()),
+    path("metrics", MetricsView.as_view()),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     re_path("", problems.not_found),

@@ -73,6 +73,16 @@ def make_due(**filters: Any) -> None:
     Delivery.objects.filter(**filters, state="pending", due_at__isnull=False).update(due_at="2020-01-01T00:00:00Z")
 
 
+def due_since(seconds: float, **filters: Any) -> None:
+    """Let these deliveries have been due for so many seconds."""
+    ids = list(Delivery.objects.filter(**filters).values_list("id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE events_delivery SET due_at = clock_timestamp() - make_interval(secs => %s) WHERE id = ANY(%s)",
+            [seconds, ids],
+        )
+
+
 def waiting_for_locks() -> int:
     """Return how many of our connections wait for a lock."""
     with connection.cursor() as cursor:

@@ -31,6 +31,13 @@ def test_a_delivery_whose_handler_is_not_here_waits_uncounted() -> None:
     assert NAME in delivery.error_message
 
 
+def test_a_stale_message_of_a_delivery_is_nothing() -> None:
+    published(order_created())
+    delivery_id, _ = claimed()
+    assert set_aside_unknown(Message(str(delivery_id), str(uuid4()))) is True
+    assert only(pk=delivery_id).state == "leased"
+
+
 def test_after_its_grace_it_is_dead() -> None:
     published(order_created())
     delivery_id, token = claimed()
@@ -54,5 +61,5 @@ def test_after_its_grace_it_is_dead() -> None:
 def test_a_strangers_message_never_ends_the_worker(message: Message) -> None:
     published(order_created())
     delivery_id, _ = claimed()
-    set_aside_unknown(message)
+    assert set_aside_unknown(message) is False
     assert only(pk=delivery_id).state == "leased"

@@ -14,7 +14,7 @@ from django_celery_results.models import GroupResult, TaskResult
 from knox.models import AuthToken
 
 from analytics.models import DailyProductSales, DailySales
-from events.models import DeadLetter, Decision, Delivery, Event
+from events.models import DeadLetter, Decision, Delivery, Event, UnusableMessage
 from inventory import stock
 from inventory.models import Movement, Product, StockItem
 from inventory.tests.shop import counts, make_product
@@ -57,6 +57,9 @@ def filled(boss: User) -> None:
     figures = {"day": "2025-03-01", "currency": "EUR", "status": "pending", "amount": Decimal("7.50")}
     DailySales.objects.create(orders=1, **figures)
     DailyProductSales.objects.create(sku="CUP", quantity=3, **figures)
+    UnusableMessage.objects.create(
+        queue="orders", worker="orders@here", problem="not_json", detail="Expecting value", raw="<script>", size=8
+    )
     Group.objects.create(name="Till")
     AuthToken.objects.create(user=boss)
     TaskResult.objects.create(task_id="t-1", task_name="reports.build", status="SUCCESS")

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from events.tests.helpers import due_since, order_created, published
 from ordersite.tests.subprocesses import COMPLETE, run_python
 from users.tests.api import body, check_problem, client_of
 
 LIVE, READY = "/health/live", "/health/ready"
 WITHIN = 2.5  # seconds
+HEALTHY = {"status": "ok", "database": "ok", "broker": "ok", "deliveries": "ok", "oldest_due_seconds": 0}
 
 # A whole site whose database refuses connections. It prints what some requests get.
 ASK = """
@@ -21,7 +23,7 @@ from django.test import Client
 client, answers = Client(headers={"X-Request-ID": "here"}), {}
 for method, path in [
     ("get", "/health/live"), ("get", "/health/ready"), ("get", "/api/v1/products"), ("post", "/api/v1/users"),
-    ("get", "/api/v1/orders"), ("get", "/nothing"),
+    ("get", "/api/v1/orders"), ("get", "/metrics"), ("get", "/nothing"),
 ]:
     given = {"email": "ada@example.com", "password": "correct horse battery"}
     answer = getattr(client, method)(
@@ -41,7 +43,7 @@ def without_database() -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("path", [READY, "/api/v1/products", "/api/v1/users", "/api/v1/orders"])
+@pytest.mark.parametrize("path", [READY, "/metrics", "/api/v1/products", "/api/v1/users", "/api/v1/orders"])
 def test_while_the_database_is_away_the_answer_is_503_and_says_when_to_try_again(
     without_database: Any, path: str
 ) -> None:
@@ -61,7 +63,7 @@ def test_a_process_without_a_database_is_alive(without_database: Any) -> None:
 @pytest.mark.django_db
 def test_live_and_ready_ask_for_no_token() -> None:
     assert body(client_of().get(LIVE)) == {"status": "ok"}
-    assert body(client_of().get(READY)) == {"status": "ok", "database": "ok", "broker": "ok"}
+    assert body(client_of().get(READY)) == HEALTHY
 
 
 @pytest.mark.django_db
@@ -79,7 +81,7 @@ def test_a_broker_that_refuses_is_told_and_does_not_matter(settings: Any) -> Non
     settings.BROKER_URL = COMPLETE["BROKER_URL"]
     answer = client_of().get(READY)
     assert answer.status_code == 200
-    assert body(answer) == {"status": "ok", "database": "ok", "broker": "down"}
+    assert body(answer) == HEALTHY | {"broker": "down"}
 
 
 @pytest.mark.django_db
@@ -97,6 +99,19 @@ def test_a_frozen_broker_is_told_in_time(settings: Any, accepts: bool) -> None:
 def test_a_broker_that_is_no_broker_is_down(settings: Any) -> None:
     settings.BROKER_URL = "redis://broker.invalid:6379/0"
     assert body(client_of().get(READY))["broker"] == "down"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deliveries_that_do_not_move_are_told_and_do_not_matter() -> None:
+    published(order_created())
+    due_since(40)
+    assert (told := body(client_of().get(READY)))["deliveries"] == "ok"
+    assert 40 <= told["oldest_due_seconds"] < 50
+    due_since(61)
+    answer = client_of().get(READY)
+    assert answer.status_code == 200
+    assert (told := body(answer))["deliveries"] == "stuck"
+    assert 61 <= told["oldest_due_seconds"] < 71
 
 
 @pytest.mark.parametrize("path", [LIVE, READY])

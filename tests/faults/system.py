@@ -18,6 +18,7 @@ from tests.journeys.client import Api
 from tests.journeys.system import System
 
 LONGEST_BACKOFF = 6  # seconds: that of the mails, as System sets it
+STUCK_AFTER = 8  # seconds
 
 
 class FaultySystem(System):
@@ -31,6 +32,7 @@ class FaultySystem(System):
             "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
             "EVENTS_UNKNOWN_GRACE": "3",
             "EVENTS_UNKNOWN_RETRY": "0.5",
+            "EVENTS_STUCK_AFTER": str(STUCK_AFTER),
         }
         super().__init__(folder, more=more)
         self._staff: Api | None = None

@@ -1,4 +1,4 @@
-"""manage.py deadletters list | show | replay | discard."""
+"""manage.py deadletters list | show | replay | discard | unusable."""
 
 import getpass
 import json
@@ -10,16 +10,16 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
 
 from events.dead_letters import dead_letters, discard, replay_all
-from events.models import DeadLetter
+from events.models import DeadLetter, UnusableMessage
 
 
 class Command(BaseCommand):
     """The dead letters from a shell."""
 
-    help = "List, show, replay and discard dead letters."
+    help = "List, show, replay and discard dead letters; list messages that no worker could use."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the four actions and their filters."""
+        """Declare the actions and their filters."""
         actions = parser.add_subparsers(dest="action", required=True)
         _add_filters(actions.add_parser("list", help="the dead letters, the oldest first"))
         actions.add_parser("show", help="one, whole").add_argument("id", type=UUID)
@@ -30,6 +30,10 @@ class Command(BaseCommand):
         discarding = actions.add_parser("discard", help="give one up for good")
         discarding.add_argument("id", type=UUID)
         discarding.add_argument("--reason", required=True)
+        unusable = actions.add_parser("unusable", help="messages that no worker could use, the newest first; or one")
+        unusable.add_argument("id", type=UUID, nargs="?", help="this one, whole")
+        unusable.add_argument("--queue", help="for example inventory")
+        unusable.add_argument("--problem", choices=UnusableMessage.Problem.values)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do the action; a refusal is a CommandError."""
@@ -79,6 +83,17 @@ class Command(BaseCommand):
     def _discard(self, options: dict[str, Any]) -> None:
         discard(options["id"], by=_who(), reason=options["reason"])
         self.stdout.write("discarded")
+
+    def _unusable(self, options: dict[str, Any]) -> None:
+        wanted = {"pk": options["id"], "queue": options["queue"], "problem": options["problem"]}
+        messages = UnusableMessage.objects.filter(**{name: value for name, value in wanted.items() if value})
+        if options["id"] and not messages:
+            raise CommandError(f"{options['id']} is not kept here")
+        for m in messages:
+            self.stdout.write(f"{m.id}  {m.received_at:%Y-%m-%d %H:%M:%S}  {m.queue}  {m.problem}  {m.detail[:120]}")
+            if options["id"]:
+                self.stdout.write(f"{m.size} bytes, read by {m.worker}:\n{m.raw}")
+        self.stdout.write(f"{len(messages)} messages")
 
 
 def _add_filters(parser: CommandParser) -> None:

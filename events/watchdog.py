@@ -1,0 +1,38 @@
+"""Tells in the relay's log of queues that do not move: nothing is lost meanwhile, but somebody must see it."""
+
+import logging
+import time
+
+from events import progress
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 5.0  # seconds
+REMIND_EVERY = 60.0  # seconds
+
+
+class Watchdog:
+    """Remembers which queues are stuck, so that it tells of the beginning, of each minute, and of the end."""
+
+    def __init__(self) -> None:
+        self._looked = 0.0
+        self._told: dict[str, float] = {}  # when each stuck queue was last told of
+
+    def look(self) -> None:
+        """Look at all queues, unless that was done just now. Raises DatabaseError."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_EVERY:
+            return
+        self._looked = now
+        self.tell(progress.oldest_due(), now)
+
+    def tell(self, ages: dict[str, float], now: float) -> None:
+        """Log what has changed. `ages`: seconds for which each queue's first delivery has waited."""
+        stuck = {queue: age for queue, age in ages.items() if progress.is_stuck(age)}
+        for queue, age in stuck.items():
+            if now - self._told.get(queue, -REMIND_EVERY) >= REMIND_EVERY:
+                logger.warning("%s does not move: a delivery has been due for %.0f s and nobody started it", queue, age)
+                self._told[queue] = now
+        for queue in self._told.keys() - stuck.keys():
+            logger.info("%s moves again", queue)
+            del self._told[queue]

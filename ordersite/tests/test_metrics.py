@@ -1,0 +1,76 @@
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from prometheus_client.parser import text_string_to_metric_families
+
+from events.models import Delivery, UnusableMessage
+from events.tests.helpers import due_since, order_created, published
+from ordersite import metrics
+from ordersite.tests.subprocesses import COMPLETE
+from users.tests.api import check_problem, client_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PATH = "/metrics"
+
+
+def scrape(**headers: str) -> dict[str, float]:
+    """Each sample by its name and its queue."""
+    answer = client_of().get(PATH, headers=headers)
+    assert answer.status_code == 200, answer.content
+    assert answer["Content-Type"].startswith("text/plain; version=")
+    families = text_string_to_metric_families(answer.content.decode())
+    return {
+        " ".join([sample.name, *sample.labels.values()]): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_it_tells_what_waits() -> None:
+    published(order_created())
+    published(order_created())
+    due_since(75, queue="inventory")
+    Delivery.objects.filter(queue="analytics").update(state="dead", reason="permanent_error", due_at=None)
+    UnusableMessage.objects.create(queue="orders", worker="w", problem="not_json", raw="x", size=1)
+    seen = scrape()
+    assert 75 <= seen["ordersite_oldest_due_seconds inventory"] < 80
+    assert seen["ordersite_oldest_due_seconds orders"] == 0
+    assert seen["ordersite_backlog_deliveries inventory"] == 2
+    assert seen["ordersite_dead_letters analytics"] == 2
+    assert seen["ordersite_dead_letters inventory"] == 0
+    assert seen["ordersite_unusable_messages"] == 1
+    assert seen["ordersite_broker_up"] == 1
+
+
+def test_a_broker_that_is_away_is_told(settings: Any) -> None:
+    settings.BROKER_URL = COMPLETE["BROKER_URL"]
+    assert scrape()["ordersite_broker_up"] == 0
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text;version=1.0.0", "image/png"])
+def test_whatever_the_scraper_accepts_it_is_answered(accept: str) -> None:
+    assert scrape(Accept=accept)
+
+
+def test_a_dead_token_does_not_matter() -> None:
+    assert scrape(Authorization="Bearer dead")
+
+
+def test_it_is_only_read() -> None:
+    check_problem(client_of().post(PATH, {}), 405, "method_not_allowed")
+
+
+def test_a_database_that_is_too_busy_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "STATEMENT_TIMEOUT", 50)
+    monkeypatch.setattr(metrics, "queue_states", sleep)
+    check_problem(client_of().get(PATH), 503, "database_unavailable")
+
+
+def sleep() -> None:
+    """A statement that would take ten seconds."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(10)")
+    raise DatabaseError("it was not ended in time")
