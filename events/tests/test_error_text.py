@@ -28,6 +28,14 @@ def one(message: str = "one", kind: type[Exception] = ValueError) -> None:
     raise kind(message)
 
 
+def of_another_type() -> None:
+    one(kind=KeyError)
+
+
+def through_another() -> None:
+    one()
+
+
 def another(message: str = "another") -> None:
     raise ValueError(message)
 
@@ -142,6 +150,6 @@ def print_of(function: Callable[[], Any]) -> str:
 
 
 def test_another_place_or_another_type_has_another_fingerprint() -> None:
-    prints = {print_of(one), print_of(another), print_of(lambda: one(kind=KeyError)), print_of(lambda: one())}
+    prints = {print_of(one), print_of(another), print_of(through_another), print_of(of_another_type)}
     assert len(prints) == 4
     assert all(len(value) == 16 for value in prints)
