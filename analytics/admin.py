@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from analytics.models import DailyProductSales, DailySales
-from events.admin import ReadOnly
+from events.read_only import ReadOnly
 
 
 @admin.register(DailySales)

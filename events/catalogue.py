@@ -54,6 +54,11 @@ def event_type(name: str) -> type[EventData]:
         raise UnknownType(f"this code knows no event type {name!r}") from None
 
 
+def registered() -> set[str]:
+    """Return the names of all event types that this code knows."""
+    return set(_TYPES)
+
+
 class Line(BaseModel):
     """A line of an order as events tell it."""
 

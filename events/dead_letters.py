@@ -1,22 +1,32 @@
 """What a person does about a dead letter: replay it, perhaps edited, or discard it with a reason."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from pydantic import ValidationError
 from rest_framework.exceptions import APIException
 from rest_framework.exceptions import ValidationError as InvalidInput
 
 from events import deliveries
-from events.catalogue import event_type
+from events.catalogue import event_type, registered
 from events.correlation import correlated
-from events.models import DeadLetter, Decision, State
+from events.errors import is_database_away
+from events.models import LETTER, DeadLetter, Decision, Delivery, State
 from events.sql import fetch
 from events.subscriptions import the_map
+
+CHUNK = 500  # letters replayed in one transaction
+BY_LIMIT = 200  # characters of a person's name, as the column has it
+Progress = Callable[[int], object]  # is told how many more were looked at
+
+
+def unseen(count: int) -> None:
+    """A progress that nobody looks at."""
 
 
 class NotDead(APIException):
@@ -28,8 +38,24 @@ class NotDead(APIException):
 
 
 def dead_letters() -> QuerySet[DeadLetter]:
-    """Return the deliveries that wait for a person, the oldest first."""
-    return DeadLetter.objects.filter(state=State.DEAD).select_related("event").order_by("handled_at", "id")
+    """Return the deliveries that wait for a person, in the order of their events."""
+    return DeadLetter.objects.filter(state=State.DEAD).select_related("event").order_by("id")
+
+
+def letters() -> QuerySet[DeadLetter]:
+    """Return what is a dead letter or was one: the dead, the discarded, and the replayed, whatever became of them."""
+    replayed = Exists(Decision.objects.filter(delivery=OuterRef("pk")))
+    return DeadLetter.objects.filter(LETTER | replayed).select_related("event").order_by("id")
+
+
+def is_known_handler(name: str) -> bool:
+    """Tell whether letters may be of this handler: it is subscribed, or was when it left some."""
+    return name in the_map().handler_names() or DeadLetter.objects.filter(LETTER, handler=name).exists()
+
+
+def is_known_type(name: str) -> bool:
+    """Tell whether letters may be of this event type: this code has it, or there are some."""
+    return name in registered() or DeadLetter.objects.filter(LETTER, event_type=name).exists()
 
 
 def replay(delivery_id: UUID, *, by: str, reason: str = "", data: dict[str, Any] | None = None) -> None:
@@ -47,9 +73,17 @@ def replay(delivery_id: UUID, *, by: str, reason: str = "", data: dict[str, Any]
         _record(delivery_id, Decision.Action.REPLAY, by, reason)
 
 
-def replay_all(letters: Iterable[UUID], *, by: str, reason: str = "") -> int:
-    """Replay many, each in its own transaction; return how many. Those that are no longer dead are passed over."""
-    return sum(_replayed(delivery_id, by, reason) for delivery_id in letters)
+def replay_all(ids: Iterable[UUID], *, by: str, reason: str = "", progress: Progress = unseen) -> int:
+    """Replay many, some hundreds in a transaction; return how many. Those that are no longer dead are passed over.
+
+    Where it breaks off, what came before is replayed, and doing all of it again does the rest.
+    """
+    count = 0
+    for chunk in _chunks(ids):
+        parameters = {"ids": chunk, "by": by[:BY_LIMIT], "reason": reason}
+        count += len(fetch(_REPLAY_CHUNK, parameters))  # a transaction of its own, outside any
+        progress(len(chunk))
+    return count
 
 
 def discard(delivery_id: UUID, *, by: str, reason: str) -> None:
@@ -57,8 +91,7 @@ def discard(delivery_id: UUID, *, by: str, reason: str) -> None:
 
     Raises NotDead, and whatever the compensation raises; nothing is changed then.
     """
-    if not reason.strip():
-        raise InvalidInput({"reason": ["Say why it is discarded."]})
+    _check_reason(reason)
     with transaction.atomic():
         letter = _lock(delivery_id)
         compensate = the_map().compensation(letter.handler)
@@ -70,12 +103,50 @@ def discard(delivery_id: UUID, *, by: str, reason: str) -> None:
         _record(delivery_id, Decision.Action.DISCARD, by, reason)
 
 
-def _replayed(delivery_id: UUID, by: str, reason: str) -> bool:
-    try:
-        replay(delivery_id, by=by, reason=reason)
-    except NotDead:
-        return False
-    return True
+def discard_all(
+    ids: Iterable[UUID], *, by: str, reason: str, progress: Progress = unseen
+) -> tuple[int, dict[UUID, Exception]]:
+    """Discard many, each in its own transaction; return how many, and why those that failed did.
+
+    Those that are no longer dead are passed over. Raises InvalidInput without a reason, and what says that the
+    database is away.
+    """
+    _check_reason(reason)
+    count, failed = 0, {}
+    for delivery_id in ids:
+        try:
+            discard(delivery_id, by=by, reason=reason)
+            count += 1
+        except NotDead:
+            pass
+        except Exception as error:
+            if is_database_away(error):
+                raise
+            failed[delivery_id] = error  # the person is told; one bad compensation does not keep the others waiting
+        progress(1)
+    return count, failed
+
+
+def data_of(letter: Delivery) -> Any:
+    """Return the data that the handler is given: the event's, or what a person made of them for this delivery."""
+    return letter.event.data if letter.edited_data is None else letter.edited_data
+
+
+def in_place_of(handler_name: str) -> str:
+    """Return, in words, what is done when a dead letter of this handler is discarded."""
+    compensation = the_map().compensation(handler_name)
+    return (compensation.__doc__ or compensation.__name__).split("\n")[0] if compensation else "nothing else"
+
+
+def _chunks(ids: Iterable[UUID]) -> Iterator[Sequence[UUID]]:
+    remaining = iter(ids)
+    while chunk := list(islice(remaining, CHUNK)):
+        yield chunk
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip():
+        raise InvalidInput({"reason": ["Say why it is discarded."]})
 
 
 def _lock(delivery_id: UUID) -> DeadLetter:
@@ -102,14 +173,26 @@ def _fitting(letter: DeadLetter, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record(delivery_id: UUID, action: Decision.Action, by: str, reason: str) -> None:
-    Decision.objects.create(delivery_id=delivery_id, action=action, by=by, reason=reason)
+    Decision.objects.create(delivery_id=delivery_id, action=action, by=by[:BY_LIMIT], reason=reason)
 
 
-_REPLAY = """
-UPDATE events_delivery
-SET state = 'pending', reason = '', attempts = 0, waits = 0, waiting_since = NULL, waiting_for = '', handled_at = NULL,
-    due_at = now(), edited_data = coalesce(%(edited)s::jsonb, edited_data)
+_SET_REPLAYED = """state = 'pending', reason = '', attempts = 0, waits = 0, waiting_since = NULL, waiting_for = '',
+    handled_at = NULL, due_at = now()"""
+
+_REPLAY = f"""
+UPDATE events_delivery SET {_SET_REPLAYED}, edited_data = coalesce(%(edited)s::jsonb, edited_data)
 WHERE id = %(id)s AND state = 'dead'
+RETURNING id
+"""
+
+_REPLAY_CHUNK = f"""
+WITH dead AS (
+    SELECT id FROM events_delivery WHERE id = ANY(%(ids)s) AND state = 'dead' ORDER BY id FOR UPDATE
+), replayed AS (
+    UPDATE events_delivery d SET {_SET_REPLAYED} FROM dead WHERE d.id = dead.id AND d.state = 'dead' RETURNING d.id
+)
+INSERT INTO events_decision (delivery_id, action, by, reason)
+SELECT id, 'replay', %(by)s, %(reason)s FROM replayed
 RETURNING id
 """
 

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from django.conf import settings
 
@@ -14,15 +14,18 @@ MESSAGE_LIMIT = 2_000  # characters of an error's message that a delivery keeps
 TRACEBACK_LIMIT = 20_000
 HIDDEN = "[hidden]"
 
+# Characters beside what is kept that are looked at too: a secret that a cut goes through would not be known as one.
+_MARGIN = 2_000
+
 _SHORTEST_SECRET = 6  # a shorter value would hide ordinary words
 # What looks like a secret wherever it comes from: the password of a URL, a bearer token, a value under a telling name.
 _SECRETS = [
-    (re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]+@"), rf"\1:{HIDDEN}@"),
+    (re.compile(r"(?<=://)([^\s/@:]*):[^\s/]+@"), rf"\1:{HIDDEN}@"),
     (re.compile(r"(?i)\b(bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
     (
         re.compile(
-            r"""(?ix)\b ([\w-]*(?:password|passwd|secret|api[_-]?key|token|authorization)[\w-]*) (["']?\s*[:=]\s*)
-            (?: "[^"\n]*" | '[^'\n]*' | (?!\[hidden\]|None\b)[^\s,;)}\]&]+ )"""
+            r"""(?ix) ((?:password|passwd|secret|api[_-]?key|token|authorization)[\w-]{0,40}) (\\?["']?\s*[:=]\s*)
+            (?: "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | (?!\[hidden\]|None\b)[^\s,;)}\]&]+ )"""
         ),
         rf"\1\2{HIDDEN}",
     ),
@@ -43,11 +46,10 @@ def describe(error: BaseException) -> ErrorText:
     """Return the exception as a dead letter keeps it: type, message and traceback, each bounded, secrets hidden."""
     kind = type(error)
     name = f"{kind.__module__}.{kind.__qualname__}"[:200]
-    lines = "".join(traceback.format_exception(error))
     return ErrorText(
         type=name,
-        message=without_secrets(_words(error))[:MESSAGE_LIMIT],
-        traceback=without_secrets(lines)[-TRACEBACK_LIMIT:],
+        message=_beginning(_message(error), MESSAGE_LIMIT),
+        traceback=_end("".join(traceback.format_exception(error)), TRACEBACK_LIMIT),
         fingerprint=fingerprint(name, _places(error)),
     )
 
@@ -63,21 +65,34 @@ def fingerprint(error_type: str, places: Iterable[str] = ()) -> str:
 def without_secrets(text: str) -> str:
     """Return the text with the deployment's own secrets, and whatever looks like one, hidden.
 
-    Without NULs, and without the halves of characters that a file name may bring: PostgreSQL takes neither.
+    What PostgreSQL takes in no text (NULs, halves of surrogate pairs) is left out or written with a backslash.
     """
     for secret in _own_secrets():
         text = text.replace(secret, HIDDEN)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    return text.replace("\0", "").encode(errors="replace").decode()
+    return text.replace("\0", "").encode(errors="backslashreplace").decode()
 
 
-def _words(error: BaseException) -> str:
-    """Return what the error says; one that cannot say it is an error like any other."""
+def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as failure:  # noqa: BLE001 - whatever a stranger's __str__ raises
-        return f"it cannot be told: {type(failure).__name__}"
+    except Exception:  # noqa: BLE001 - an error that cannot be told is written down all the same
+        return "<the message cannot be told>"
+
+
+def _beginning(text: str, limit: int) -> str:
+    """Return at most `limit` characters from the beginning, secrets hidden."""
+    seen = text[: limit + _MARGIN]
+    hidden = without_secrets(seen)
+    return (hidden if seen == text else hidden[:-_MARGIN])[:limit]
+
+
+def _end(text: str, limit: int) -> str:
+    """Return at most `limit` characters from the end, secrets hidden."""
+    seen = text[-limit - _MARGIN :]
+    hidden = without_secrets(seen)
+    return (hidden if seen == text else hidden[_MARGIN:])[-limit:]
 
 
 def _places(error: BaseException) -> list[str]:
@@ -89,7 +104,8 @@ def _places(error: BaseException) -> list[str]:
 
 @cache
 def _own_secrets() -> tuple[str, ...]:
-    """Return the secrets that the settings hold, the longest first."""
-    urls = [urlsplit(settings.BROKER_URL).password, settings.DATABASES["default"].get("PASSWORD")]
-    found = {str(value) for value in [settings.SECRET_KEY, settings.EMAIL_HOST_PASSWORD, *urls] if value}
-    return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))
+    """Return the secrets that the settings hold, as they are and as URLs write them, the longest first."""
+    urls = [urlsplit(url).password for url in (settings.DATABASE_URL, settings.BROKER_URL)]
+    found = [str(value) for value in [settings.SECRET_KEY, settings.EMAIL_HOST_PASSWORD, *urls] if value]
+    written = {form for value in found for form in (value, quote(value, safe=""), unquote(value))}
+    return tuple(sorted((value for value in written if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))

@@ -77,6 +77,9 @@ IN_FLIGHT = Q(state__in=[State.LEASED, State.RUNNING])
 # What holds back the later deliveries of the same subject and consumer.
 UNDONE = Q(state__in=[State.PENDING, State.LEASED, State.RUNNING]) | Q(state=State.DEAD, dead_holds=True)
 
+# What waits for a person, or was given up by one.
+LETTER = Q(state__in=[State.DEAD, State.DISCARDED])
+
 
 class Delivery(models.Model):
     """One event on its way to one handler. A dead one is the dead letter.
@@ -147,6 +150,7 @@ class Delivery(models.Model):
                 fields=["subject", "consumer", "sequence", "handler"], name="delivery_undone", condition=UNDONE
             ),
             models.Index(fields=["consumer", "handler", "id"], name="delivery_dead", condition=Q(state=State.DEAD)),
+            models.Index(fields=["id"], name="delivery_letter", condition=LETTER),
             models.Index(fields=["handled_at"], name="delivery_done", condition=Q(state=State.DONE)),
         ]
 

@@ -32,10 +32,10 @@ def oldest_due() -> dict[str, float]:
     off is not due, and what waits for an earlier one of its subject could not run.
     """
     ages = {queue: float(age) for queue, age in fetch(_SENT, {})}
-    for queue, _ in due_queues():
-        (age,) = fetch(_OLDEST, {"queue": queue, "rows": OLDEST})[0]
+    for due in due_queues():
+        (age,) = fetch(_OLDEST, {"queue": due.name, "rows": OLDEST})[0]
         if age is not None:
-            ages[queue] = max(float(age), ages.get(queue, 0.0))
+            ages[due.name] = max(float(age), ages.get(due.name, 0.0))
     return ages
 
 

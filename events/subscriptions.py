@@ -39,6 +39,10 @@ class Map:
         """Return the handlers of an event type, in no particular order."""
         return self.subscriptions.get(kind, ())
 
+    def handler_names(self) -> set[str]:
+        """Return the names of all handlers that are subscribed to something."""
+        return {handler.name for handlers in self.subscriptions.values() for handler in handlers}
+
     def compensation(self, handler_name: str) -> Compensation | None:
         """Return what must be done when a dead delivery of this handler is discarded, None for nothing."""
         return next((c for h, c in self.compensations.items() if h.name == handler_name), None)

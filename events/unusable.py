@@ -55,8 +55,8 @@ def examine(message: Any, tasks: Mapping[str, Any]) -> None:
     _check_call(task, args, kwargs)
 
 
-def delivery_of(message: Any) -> tuple[UUID, UUID]:
-    """Return the id and the token that the message of a delivery carries. Raises Unusable."""
+def deliveries_of(message: Any) -> dict[UUID, UUID]:
+    """Return the tokens that a message of deliveries carries, by their ids. Raises Unusable."""
     return _ids(_arguments(_decode(message))[0])
 
 
@@ -141,12 +141,12 @@ def _check_call(task: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
         _ids(args)
 
 
-def _ids(args: list[Any]) -> tuple[UUID, UUID]:
+def _ids(args: list[Any]) -> dict[UUID, UUID]:
     try:
-        delivery_id, token = (UUID(value) for value in args)
+        ids, tokens = ([UUID(value) for value in (arg if isinstance(arg, list) else [arg])] for arg in args)
+        return dict(zip(ids, tokens, strict=True))
     except (ValueError, TypeError, AttributeError) as error:
-        raise Unusable(Problem.UNREADABLE_BODY, "its arguments are not the ids of a delivery") from error
-    return delivery_id, token
+        raise Unusable(Problem.UNREADABLE_BODY, "its arguments are not the ids of deliveries") from error
 
 
 def _is_timelimit(limits: Any) -> bool:

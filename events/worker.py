@@ -131,22 +131,23 @@ def entry_of(trace: TracebackType | None) -> tuple[str, bytes | None]:
 
 
 def set_aside_unknown(message: Any) -> bool:
-    """Set the delivery aside that this message carries; False where it carries none.
+    """Set the deliveries aside that this message carries; False where it carries none.
 
     Nothing is raised, whatever the message and the database are like: it would end the worker.
     """
     name = str(message.headers.get("task"))
     try:
-        delivery_id, token = unusable.delivery_of(message)
+        sent = unusable.deliveries_of(message)
     except Unusable:
         return False
     try:
-        if not Delivery.objects.filter(pk=delivery_id).exists():
+        if not Delivery.objects.filter(pk__in=sent).exists():
             return False
-        state = _set_aside(name, delivery_id, token)
-        logger.warning("no handler %s here: delivery %s is %s", name, delivery_id, state or "with somebody else")
+        for delivery_id, token in sent.items():
+            state = _set_aside(name, delivery_id, token)
+            logger.warning("no handler %s here: delivery %s is %s", name, delivery_id, state or "with somebody else")
     except Exception:
-        logger.exception("could not set delivery %s aside; its lease will run out", delivery_id)
+        logger.exception("could not set deliveries of %s aside; their leases will run out", name)
     finally:
         connection.close()  # this is the worker's main process: its pool forks, and must inherit no connection
     return True

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.http import HttpRequest
 from rest_framework.exceptions import APIException
 
-from events.admin import ReadOnly
+from events.read_only import ReadOnly
 from inventory import stock
 from inventory.models import Movement, Product, Reservation, StockItem
 from inventory.stock import MAX_ADJUSTMENT

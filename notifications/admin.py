@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events.admin import ReadOnly
+from events.read_only import ReadOnly
 from notifications.models import Notification
 
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from rest_framework.exceptions import APIException
 
-from events.admin import ReadOnly
+from events.read_only import ReadOnly
 from events.selectors import history_of
 from orders.models import Order, OrderLine, StatusChange
 from orders.services import cancel_order, fulfil_order

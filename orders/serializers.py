@@ -4,23 +4,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from events.models import Delivery, Event, State
+from events.models import Delivery, Event
+from events.serializers import StatusField
 from inventory.serializers import WholeNumberField
 from orders.models import Order, OrderLine
 from orders.states import Status
 
 MAX_LINES = 100
 MAX_QUANTITY = 1_000
-
-# Deliveries as a customer reads them: how the bus hands them out is no concern of theirs.
-PUBLIC_STATUS = {
-    State.PENDING: "pending",
-    State.LEASED: "in_progress",
-    State.RUNNING: "in_progress",
-    State.DONE: "done",
-    State.DEAD: "dead",
-    State.DISCARDED: "discarded",
-}
 
 
 class ItemSerializer(serializers.Serializer[Any]):
@@ -78,15 +69,11 @@ class OrderQuerySerializer(serializers.Serializer[Any]):
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     """How far one handler is with an event."""
 
-    status = serializers.SerializerMethodField()
+    status = StatusField(source="state")
 
     class Meta:
         model = Delivery
         fields = ["handler", "status", "attempts", "handled_at"]
-
-    def get_status(self, delivery: Delivery) -> str:
-        """Return the state in a customer's words."""
-        return PUBLIC_STATUS[State(delivery.state)]
 
 
 class StaffDeliverySerializer(DeliverySerializer):

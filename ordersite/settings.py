@@ -261,6 +261,8 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ordersite <shop@exam
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 WHITENOISE_USE_FINDERS = EMBEDDED or DEBUG
+# Where people reach Flower: each dead letter links to its task there.
+FLOWER_URL = env.str("FLOWER_URL", default="http://127.0.0.1:5555").rstrip("/")
 
 # --- Logs -------------------------------------------------------------------------------------------------------
 

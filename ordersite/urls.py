@@ -13,6 +13,7 @@ v1 = [
     path("", include("inventory.urls")),
     path("", include("orders.urls")),
     path("", include("analytics.urls")),
+    path("", include("events.urls")),
 ]
 
 urlpatterns = [

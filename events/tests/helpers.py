@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from django.db import connection, transaction
 
 from events import claims, runner
 from events.catalogue import EventData, Line, OrderCancelledV1, OrderCreatedV1
+from events.errors import PermanentError
 from events.handlers import Handler, Shape
 from events.models import Delivery
 from events.policy import make_policy
@@ -62,6 +64,20 @@ def run(the_handler: Handler, queue: str = "inventory") -> str:
     """Claim the one delivery that is due and run it with this handler."""
     delivery_id, token = claimed(queue)
     return runner.run(the_handler, delivery_id, token, worker="test")
+
+
+def break_down(event: Any) -> None:
+    """A handler that fails for good."""
+    raise PermanentError("bad data")
+
+
+def a_dead_letter(name: str = "notifications.send_order_received", order_id: UUID | None = None) -> UUID:
+    """Publish an order and let the delivery to this handler die; return its id."""
+    (event_id,) = published(order_created(order_id))
+    make_due(handler=name, event_id=event_id)  # before those of other orders
+    with pytest.raises(PermanentError):
+        run(handler(break_down, name=name), name.split(".", maxsplit=1)[0])
+    return only(handler=name, event_id=event_id, state="dead").id
 
 
 def only(**filters: Any) -> Delivery:

@@ -1,32 +1,32 @@
 import threading
-from io import StringIO
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from rest_framework.exceptions import ValidationError
 
-from events.dead_letters import NotDead, discard, replay, replay_all
+from events import dead_letters
+from events.dead_letters import NotDead, discard, discard_all, in_place_of, replay, replay_all
 from events.errors import PermanentError
 from events.models import Decision, Delivery, Event
 from events.subscriptions import the_map
-from events.tests.helpers import handler, nothing, only, order_cancelled, order_created, published, run
+from events.tests.helpers import (
+    a_dead_letter,
+    break_down,
+    handler,
+    nothing,
+    only,
+    order_cancelled,
+    order_created,
+    published,
+    run,
+    waiting_for_locks,
+)
+from events.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "notifications.send_order_received"
-
-
-def fail(event: Any) -> None:
-    raise PermanentError("bad data")
-
-
-def a_dead_letter(name: str = NAME, order_id: UUID | None = None) -> UUID:
-    (event_id,) = published(order_created(order_id))
-    with pytest.raises(PermanentError):
-        run(handler(fail, name=name), name.split(".", maxsplit=1)[0])
-    return only(handler=name, event_id=event_id).id
 
 
 def run_notification(function: Any = nothing) -> str:
@@ -100,6 +100,84 @@ def test_many_are_replayed_and_those_no_longer_dead_are_passed_over() -> None:
     assert replay_all(letters, by="bob") == 1
 
 
+def test_many_are_replayed_with_a_decision_each_and_their_data_untouched() -> None:
+    letters = [a_dead_letter() for _ in range(3)]
+    replay(letters[0], by="ann", data=only(pk=letters[0]).event.data | {"number": "O-2"})
+    with pytest.raises(PermanentError):
+        run_notification(break_down)
+    looked_at: list[int] = []
+    assert replay_all(letters, by="bob" * 100, reason="mended", progress=looked_at.append) == 3
+    assert looked_at == [3]
+    states = Delivery.objects.filter(pk__in=letters).values_list("state", "attempts", "reason", "handled_at")
+    assert set(states) == {("pending", 0, "", None)}
+    assert [only(pk=letter).edited_data is None for letter in letters] == [False, True, True]
+    decided = Decision.objects.filter(reason="mended").values_list("delivery_id", "action", "by")
+    assert set(decided) == {(letter, "replay", ("bob" * 100)[:200]) for letter in letters}
+
+
+def test_replaying_many_goes_by_chunks_that_stand_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "CHUNK", 2)
+    letters = [a_dead_letter() for _ in range(5)]
+
+    def break_off(count: int) -> None:
+        if count < 2 or Delivery.objects.filter(pk__in=letters, state="dead").count() == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replay_all(letters, by="ann", progress=break_off)
+    left = Delivery.objects.filter(pk__in=letters, state="dead").values_list("id", flat=True)
+    assert list(left) == letters[4:]
+    assert replay_all(letters, by="ann") == 1
+    assert Decision.objects.count() == 5
+
+
+def test_of_two_who_replay_many_at_once_each_letter_is_replayed_by_one() -> None:
+    letters = [a_dead_letter() for _ in range(4)]
+    counts: list[int] = []
+
+    def person() -> None:
+        counts.append(replay_all(letters, by="ann"))
+        connection.close()
+
+    threads = [threading.Thread(target=person) for _ in range(2)]
+    with transaction.atomic():
+        Delivery.objects.select_for_update().get(pk=letters[0])  # so that both stand in line
+        for thread in threads:
+            thread.start()
+        until("both wait", lambda: waiting_for_locks() >= 2)
+    for thread in threads:
+        thread.join(10)
+    assert sorted(counts) == [0, 4]
+    assert Decision.objects.count() == 4
+
+
+def test_what_was_replayed_and_done_is_not_replayed_once_more() -> None:
+    letter = a_dead_letter()
+    replay(letter, by="ann")
+    assert run_notification() == "done at attempt 1"
+    with pytest.raises(NotDead):
+        replay(letter, by="ann")
+    assert replay_all([letter], by="ann") == 0
+    assert only(pk=letter).state == "done"
+
+
+def test_many_are_discarded_and_one_bad_compensation_keeps_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = [a_dead_letter("inventory.reserve_items"), a_dead_letter(), a_dead_letter()]
+    replay(letters[2], by="ann")
+    monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), break_down)
+    count, failed = discard_all(letters, by="ann", reason="old")
+    assert (count, list(failed)) == (1, letters[:1])
+    assert isinstance(failed[letters[0]], PermanentError)
+    assert [only(pk=letter).state for letter in letters] == ["dead", "discarded", "pending"]
+    with pytest.raises(ValidationError, match="Say why"):
+        discard_all([], by="ann", reason=" ")
+
+
+def test_what_a_discard_does_is_told_in_the_words_of_the_compensation() -> None:
+    assert in_place_of("orders.reject").startswith("Reject the order, which will never be confirmed")
+    assert in_place_of(NAME) == in_place_of("gone.handler") == "nothing else"
+
+
 def test_a_discard_needs_a_reason() -> None:
     letter = a_dead_letter()
     with pytest.raises(ValidationError, match="Say why"):
@@ -136,7 +214,7 @@ def test_replaying_keeps_what_waits_behind_it_waiting_until_it_is_done() -> None
 
 def test_a_compensation_that_fails_leaves_the_letter_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     letter = a_dead_letter("inventory.reserve_items")
-    monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), fail)
+    monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), break_down)
     with pytest.raises(PermanentError):
         discard(letter, by="ann", reason="no")
     assert only(pk=letter).state == "dead"
@@ -145,43 +223,6 @@ def test_a_compensation_that_fails_leaves_the_letter_dead(monkeypatch: pytest.Mo
 
 def _handler(name: str) -> Any:
     return next(h for h in the_map().compensations if h.name == name)
-
-
-def deadletters(*arguments: object) -> str:
-    out = StringIO()
-    call_command("deadletters", *map(str, arguments), stdout=out)
-    return out.getvalue()
-
-
-def test_the_shell_lists_shows_replays_and_discards() -> None:
-    first, second = a_dead_letter(), a_dead_letter()
-    listed = deadletters("list")
-    assert "notifications.dlq" in listed
-    assert "2 dead letters" in listed
-    assert "0 dead letters" in deadletters("list", "--handler", "inventory.reserve_items")
-    shown = deadletters("show", first)
-    assert "PermanentError: bad data" in shown
-    assert '"number": "O-1"' in shown
-    assert "1 replayed" in deadletters("replay", first)
-    assert "discarded" in deadletters("discard", second, "--reason", "old")
-    assert Delivery.objects.get(pk=second).state == "discarded"
-
-
-def test_the_shell_replays_all_only_when_told_so() -> None:
-    a_dead_letter()
-    a_dead_letter()
-    with pytest.raises(CommandError, match="--all"):
-        deadletters("replay")
-    assert "2 replayed" in deadletters("replay", "--all")
-
-
-def test_the_shell_says_what_is_not_a_dead_letter() -> None:
-    with pytest.raises(CommandError, match="not a dead letter"):
-        deadletters("show", uuid4())
-    with pytest.raises(CommandError, match="not a dead letter"):
-        deadletters("replay", uuid4())
-    with pytest.raises(CommandError, match="Only a dead letter"):
-        deadletters("discard", uuid4(), "--reason", "x")
 
 
 def test_a_letter_whose_data_nobody_can_read_can_be_discarded() -> None:

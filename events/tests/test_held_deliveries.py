@@ -37,8 +37,8 @@ def hold_behind(*subjects: UUID, each: int) -> None:
 def poll() -> None:
     """What a relay asks when one delivery of another queue is due; taken back, so that the disk is not measured."""
     with transaction.atomic():
-        for queue, _ in claims.due_queues():
-            claims.claim(queue, 25)
+        for due in claims.due_queues():
+            claims.claim(due.name, 25)
         transaction.set_rollback(True)
 
 
@@ -92,7 +92,7 @@ def test_after_the_fix_and_a_replay_of_all_everything_is_done_in_order() -> None
     fixed = handler(lambda event: seen.append((event.subject, event.sequence)), "orders.confirm")
     while found := claims.claim("orders", 25):
         for delivery in found.deliveries:
-            runner.run(fixed, delivery.id, found.token, worker="test")
+            runner.run(fixed, delivery.id, delivery.token, worker="test")
     assert len(seen) == SUBJECTS * 6
     for subject in subjects:
         assert [sequence for who, sequence in seen if who == subject] == list(range(1, 7))

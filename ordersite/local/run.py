@@ -96,7 +96,8 @@ def make_environment(settings: Settings, servers: Servers) -> dict[str, str]:
     secret = make_secrets(os.environ, read_environment(settings.data_dir))
     given = {variable: os.environ[variable] for variable in VARIABLES if variable not in servers.urls}
     ours = {"EMAIL_URL": f"smtp://127.0.0.1:{settings.mail_port}"} if settings.mail_port else {}
-    variables = given | servers.urls | secret | ours
+    flower = {"FLOWER_URL": os.environ.get("FLOWER_URL") or f"http://127.0.0.1:{settings.flower_port}"}
+    variables = given | servers.urls | secret | ours | flower
     write_environment(settings.data_dir, variables)
     return {
         **os.environ,

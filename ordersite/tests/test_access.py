@@ -1,9 +1,10 @@
 """Who may do what: every route, asked by everybody."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from django.db.models.functions import Now
 
 from events.models import Delivery
 from inventory.tests.shop import make_product
@@ -46,6 +47,11 @@ TABLE: dict[str, tuple[int, ...]] = {
     "POST orders/{order_id}/fulfil": STAFF,
     "GET orders/{order_id}/timeline": OWNER_OR_STAFF,
     "GET analytics/sales": STAFF,
+    "GET dead-letters": STAFF,
+    "GET dead-letters/{letter_id}": STAFF,
+    "POST dead-letters/replay": created(STAFF, 202),
+    "POST dead-letters/{letter_id}/replay": created(STAFF, 202),
+    "POST dead-letters/{letter_id}/discard": STAFF,
 }
 BODIES: dict[str, Any] = {
     "POST users": {"email": "new@example.com", "password": "correct horse battery"},
@@ -55,6 +61,7 @@ BODIES: dict[str, Any] = {
     "PATCH products/{sku}": {"name": "New"},
     "POST products/{sku}/stock-adjustments": {"quantity": 1, "reason": "found"},
     "POST orders": {"items": [{"sku": "CUP", "quantity": 1}]},
+    "POST dead-letters/{letter_id}/discard": {"reason": "not needed"},
 }
 
 
@@ -64,6 +71,13 @@ def people(settings: Any) -> list[User | None]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     ada = User.objects.create_user("ada@example.com", "correct horse battery")
     return [None, make_user("grace"), ada, make_user("sam", staff=True)]
+
+
+def dead_letter(order: Order) -> UUID:
+    """Make a dead letter of one of the order's deliveries."""
+    letter = Delivery.objects.filter(subject=order.id, handler="analytics.track_order").earliest("id")
+    Delivery.objects.filter(pk=letter.pk).update(state="dead", reason="permanent_error", handled_at=Now())
+    return letter.id
 
 
 def test_every_operation_stands_in_the_table() -> None:
@@ -78,7 +92,7 @@ def test_each_gets_what_the_table_says(people: list[User | None], operation: str
     assert ada is not None
     order = place_confirmed(ada, CUP=1)
     method, path = operation.split(" ")
-    path = path.format(user_id=ada.id, order_id=order.id, sku="CUP")
+    path = path.format(user_id=ada.id, order_id=order.id, sku="CUP", letter_id=dead_letter(order))
     query = "?from=2025-01-01&to=2025-01-02" if path == "analytics/sales" else ""
     client = client_of(people[asks])
     answer = getattr(client, method.lower())(f"/api/v1/{path}{query}", BODIES.get(operation))
@@ -96,13 +110,13 @@ def test_whoever_may_not_changes_nothing(people: list[User | None], operation: s
         return (
             list(Order.objects.values()),
             list(User.objects.order_by("id").values()),
-            Delivery.objects.count(),
+            list(Delivery.objects.order_by("id").values()),
             client_of().get("/api/v1/products").content,
         )
 
-    before = seen()
     method, path = operation.split(" ")
-    path = path.format(user_id=ada.id, order_id=order.id, sku="CUP")
+    path = path.format(user_id=ada.id, order_id=order.id, sku="CUP", letter_id=dead_letter(order))
+    before = seen()
     for person in people[:2]:
         getattr(client_of(person), method.lower())(f"/api/v1/{path}", BODIES.get(operation))
     assert seen() == before

@@ -3,6 +3,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from events.models import Decision, Delivery
 from inventory.tests.shop import make_product
 from orders.tests.placing import items, place
 from users.tests.api import body, check_problem, client_of, make_user
@@ -14,6 +15,8 @@ def test_every_path_answers_with_and_without_a_slash_at_the_end() -> None:
     make_product("CUP")
     staff = make_user("sam", staff=True)
     order = place(staff, CUP=1)
+    letter = Delivery.objects.filter(subject=order.id).earliest("id")
+    Decision.objects.create(delivery=letter, action="replay", by="ann")
     client = client_of(staff)
     for path in (
         "users/me",
@@ -24,6 +27,8 @@ def test_every_path_answers_with_and_without_a_slash_at_the_end() -> None:
         f"orders/{order.id}",
         f"orders/{order.id}/timeline",
         "analytics/sales?from=2025-01-01&to=2025-01-02",
+        "dead-letters",
+        f"dead-letters/{letter.id}",
     ):
         bare, _, query = f"/api/v1/{path}".partition("?")
         one, other = (client.get(f"{bare}{slash}?{query}") for slash in ("", "/"))

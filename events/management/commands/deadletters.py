@@ -1,16 +1,26 @@
 """manage.py deadletters list | show | replay | discard | unusable."""
 
 import getpass
-import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
+import click
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseError
 from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
 
-from events.dead_letters import dead_letters, discard, replay_all
+from events import dead_letters
+from events.dead_letter_text import group_line, line, page
+from events.errors import is_database_away
+from events.groups import groups
 from events.models import DeadLetter, UnusableMessage
+
+WHERE = "`manage.py deadletters list --groups` shows what there is"
 
 
 class Command(BaseCommand):
@@ -21,15 +31,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the actions and their filters."""
         actions = parser.add_subparsers(dest="action", required=True)
-        _add_filters(actions.add_parser("list", help="the dead letters, the oldest first"))
+        listing = actions.add_parser("list", help="the dead letters, in the order of their events")
+        listing.add_argument("--groups", action="store_true", help="by handler and error, with counts")
+        _add_filters(listing)
         actions.add_parser("show", help="one, whole").add_argument("id", type=UUID)
-        replaying = actions.add_parser("replay", help="send again: one by id, or all that match")
-        replaying.add_argument("id", type=UUID, nargs="?")
-        replaying.add_argument("--all", action="store_true", help="really all, where no filter is given")
-        _add_filters(replaying)
-        discarding = actions.add_parser("discard", help="give one up for good")
-        discarding.add_argument("id", type=UUID)
-        discarding.add_argument("--reason", required=True)
+        _add_choice(actions.add_parser("replay", help="send again: one by id, or all that match"))
+        discarding = actions.add_parser("discard", help="give up for good: one by id, or all that match")
+        discarding.add_argument("--reason", required=True, help="why; it is kept with the letter")
+        _add_choice(discarding)
         unusable = actions.add_parser("unusable", help="messages that no worker could use, the newest first; or one")
         unusable.add_argument("id", type=UUID, nargs="?", help="this one, whole")
         unusable.add_argument("--queue", help="for example inventory")
@@ -41,48 +50,78 @@ class Command(BaseCommand):
             getattr(self, f"_{options['action']}")(options)
         except APIException as error:
             raise CommandError(str(error.detail)) from error
+        except DatabaseError as error:
+            if not is_database_away(error):
+                raise
+            raise CommandError(f"the database is away ({error}). What was done stays done; run this again.") from error
+        except KeyboardInterrupt:
+            raise CommandError("interrupted. What was done stays done; run this again.", returncode=130) from None
 
     def _list(self, options: dict[str, Any]) -> None:
-        letters = _filtered(options)
-        for letter in letters:
-            self.stdout.write(
-                f"{letter.id}  {letter.consumer}.dlq  {letter.handler}  {letter.reason}  {_first_line(letter)}"
-            )
-        self.stdout.write(f"{len(letters)} dead letters")
+        if options["groups"]:
+            self._list_groups(options)
+            return
+        count = 0
+        for letter in _matching(options).defer("error_traceback").iterator():
+            self.stdout.write(line(letter))
+            count += 1
+        self.stdout.write(f"{count} dead letters")
+
+    def _list_groups(self, options: dict[str, Any]) -> None:
+        if options["event_type"]:
+            raise CommandError("a group may hold letters of several event types: leave --groups or --event-type out")
+        _check_known(options)
+        wanted = {name: options[name] for name in ("handler", "fingerprint") if options[name]}
+        found = [g for g in groups() if all(getattr(g, name) == value for name, value in wanted.items())]
+        for group in found:
+            self.stdout.write(group_line(group))
+        self.stdout.write(f"{sum(group.count for group in found)} dead letters in {len(found)} groups")
 
     def _show(self, options: dict[str, Any]) -> None:
-        letter = dead_letters().filter(pk=options["id"]).first()
+        letter = dead_letters.letters().filter(pk=options["id"]).first()
         if letter is None:
-            raise CommandError(f"{options['id']} is not a dead letter")
-        event = letter.event
-        facts = {
-            "id": letter.id,
-            "queue": f"{letter.consumer}.dlq",
-            "handler": letter.handler,
-            "event": f"{event.type} {event.id}",
-            "subject": letter.subject,
-            "request id": event.correlation_id,
-            "reason": letter.reason,
-            "attempts": letter.attempts,
-            "died": letter.handled_at,
-            "error": f"{letter.error_type}: {letter.error_message}",
-            "data": json.dumps(letter.edited_data or event.data, indent=2),
-        }
-        for name, value in facts.items():
-            self.stdout.write(f"{name}: {value}")
-        self.stdout.write(letter.error_traceback)
+            raise CommandError(f"{options['id']} is not a dead letter, and never was one; {WHERE}")
+        for text in page(letter):
+            self.stdout.write(text)
 
     def _replay(self, options: dict[str, Any]) -> None:
-        if not (options["id"] or options["handler"] or options["event_type"] or options["all"]):
-            raise CommandError("say which: an id, --handler, --event-type, or --all")
-        letters = list(_filtered(options).values_list("id", flat=True))
-        if options["id"] and not letters:
-            raise CommandError(f"{options['id']} is not a dead letter")
-        self.stdout.write(f"{replay_all(letters, by=_who())} replayed")
+        chosen = _chosen(options)
+        if options["dry_run"]:
+            self._tell(chosen, "replayed", lambda _: "sent again from the first attempt")
+        elif options["id"]:
+            dead_letters.replay(options["id"], by=_who())
+            self.stdout.write("1 replayed")
+        else:
+            ids = _ids(chosen)
+            with _bar(f"replaying {len(ids)}", ids) as bar:
+                count = dead_letters.replay_all(ids, by=_who(), progress=bar.update)
+            self.stdout.write(f"{count} replayed")
 
     def _discard(self, options: dict[str, Any]) -> None:
-        discard(options["id"], by=_who(), reason=options["reason"])
-        self.stdout.write("discarded")
+        chosen = _chosen(options)
+        if options["dry_run"]:
+            self._tell(chosen, "discarded", dead_letters.in_place_of)
+        elif options["id"]:
+            dead_letters.discard(options["id"], by=_who(), reason=options["reason"])
+            self.stdout.write("1 discarded")
+        else:
+            self._discard_all(_ids(chosen), options["reason"])
+
+    def _discard_all(self, ids: Sequence[UUID], reason: str) -> None:
+        with _bar(f"discarding {len(ids)}", ids) as bar:
+            count, failed = dead_letters.discard_all(ids, by=_who(), reason=reason, progress=bar.update)
+        self.stdout.write(f"{count} discarded")
+        for letter_id, error in failed.items():
+            self.stderr.write(f"{letter_id}: {error!r}")
+        if failed:
+            raise CommandError(f"{len(failed)} were not discarded and are as before, for the reasons above")
+
+    def _tell(self, chosen: QuerySet[DeadLetter], done: str, what: Callable[[str], str]) -> None:
+        """Tell what would be done, and to how many."""
+        counts = Counter(chosen.values_list("handler", flat=True))
+        for handler, count in sorted(counts.items()):
+            self.stdout.write(f"{count:>7}  {handler}: {what(handler)}")
+        self.stdout.write(f"{counts.total()} would be {done}; nothing is changed")
 
     def _unusable(self, options: dict[str, Any]) -> None:
         wanted = {"pk": options["id"], "queue": options["queue"], "problem": options["problem"]}
@@ -99,16 +138,60 @@ class Command(BaseCommand):
 def _add_filters(parser: CommandParser) -> None:
     parser.add_argument("--handler", help="for example inventory.reserve_items")
     parser.add_argument("--event-type", help="for example order.created.v1")
+    parser.add_argument("--fingerprint", help="letters with the same error, as `list --groups` shows")
 
 
-def _filtered(options: dict[str, Any]) -> QuerySet[DeadLetter]:
-    wanted = {"pk": options.get("id"), "handler": options["handler"], "event_type": options["event_type"]}
-    return dead_letters().filter(**{name: value for name, value in wanted.items() if value})
+def _add_choice(parser: CommandParser) -> None:
+    parser.add_argument("id", type=UUID, nargs="?")
+    parser.add_argument("--all", action="store_true", help="really all, where no filter is given")
+    parser.add_argument("--dry-run", action="store_true", help="tell what would be done, and do nothing")
+    _add_filters(parser)
 
 
-def _first_line(letter: DeadLetter) -> str:
-    return f"{letter.error_type}: {letter.error_message}".split("\n", 1)[0][:120]
+def _filters(options: dict[str, Any]) -> dict[str, str]:
+    return {name: options[name] for name in ("handler", "event_type", "fingerprint") if options[name]}
+
+
+def _matching(options: dict[str, Any]) -> QuerySet[DeadLetter]:
+    _check_known(options)
+    return dead_letters.dead_letters().filter(**_filters(options))
+
+
+def _check_known(options: dict[str, Any]) -> None:
+    """Refuse a slip of the pen, which would look like a queue without dead letters."""
+    if options["handler"] and not dead_letters.is_known_handler(options["handler"]):
+        raise CommandError(f"there is no handler {options['handler']}; {WHERE}")
+    if options["event_type"] and not dead_letters.is_known_type(options["event_type"]):
+        raise CommandError(f"there is no event type {options['event_type']}; {WHERE}")
+
+
+def _chosen(options: dict[str, Any]) -> QuerySet[DeadLetter]:
+    """Return the letters that the command is about; CommandError where it does not say which, or says it twice."""
+    ways = [bool(options["id"]), bool(_filters(options)), options["all"]]
+    if sum(ways) != 1:
+        raise CommandError(
+            "say which: an id; or --handler, --event-type, --fingerprint, or several of them; or --all. " + WHERE
+        )
+    if not options["id"]:
+        return _matching(options)
+    letter = dead_letters.dead_letters().filter(pk=options["id"])
+    if not letter:
+        raise CommandError(f"{options['id']} is not a dead letter, or no longer one; {WHERE}")
+    return letter
+
+
+def _ids(chosen: QuerySet[DeadLetter]) -> Sequence[UUID]:
+    return list(chosen.values_list("id", flat=True))
+
+
+def _bar(label: str, ids: Sequence[UUID]) -> Any:
+    """Return a progress bar; where nobody watches, it is its label alone."""
+    return click.progressbar(length=len(ids), label=label, file=sys.stderr)
 
 
 def _who() -> str:
-    return f"{getpass.getuser()} (shell)"
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        name = f"user {os.getuid()}"
+    return f"{name} (shell)"
