@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("events", "0002_failed_attempts_and_unusable_messages"),
+        ("events", "0003_dead_letters_in_order"),
     ]
 
     operations = [
