@@ -116,7 +116,7 @@ class WholeLetterSerializer(LetterSerializer):
     """A dead letter, whole. `data` are what the handler is given; `discard_does` is what is done in its place."""
 
     correlation_id = serializers.CharField(source="event.correlation_id")
-    data = serializers.SerializerMethodField()  # type: ignore[assignment]  # its name in the contract
+    data = serializers.SerializerMethodField()  # type: ignore[assignment]  # DRF takes fields out of the class
     traceback = serializers.CharField(source="error_traceback")
     failed_attempts = FailedAttemptSerializer(many=True)
     decisions = DecisionSerializer(many=True)

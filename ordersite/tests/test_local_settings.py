@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from ordersite.local.errors import LocalError
+from ordersite.local.run import make_environment
+from ordersite.local.servers import Servers
 from ordersite.local.settings import (
+    Settings,
     check_ports,
     lock,
     make_secrets,
@@ -17,6 +20,7 @@ from ordersite.local.settings import (
     read_settings,
     write_environment,
 )
+from ordersite.local.supervisor import Supervisor
 
 
 def test_a_taken_port_is_named_with_its_variable() -> None:
@@ -65,3 +69,16 @@ def test_a_secret_of_the_environment_wins(tmp_path: Path) -> None:
     write_environment(tmp_path, {"FLOWER_BASIC_AUTH": "kept:kept"})
     given = {"FLOWER_BASIC_AUTH": "given:given"}
     assert make_secrets(given, read_environment(tmp_path))["FLOWER_BASIC_AUTH"] == "given:given"
+
+
+def test_the_processes_and_who_joins_them_are_told_where_flower_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(web_port=8001, flower_port=5556, data_dir=tmp_path, demo_password="x")
+    monkeypatch.delenv("FLOWER_URL", raising=False)
+    with Servers(Supervisor(log=lambda name, line: None)) as servers:
+        servers.urls = {"DATABASE_URL": "postgres://here", "BROKER_URL": "redis://here"}
+        assert make_environment(settings, servers)["FLOWER_URL"] == "http://127.0.0.1:5556"
+        assert read_environment(tmp_path)["FLOWER_URL"] == "http://127.0.0.1:5556"
+        monkeypatch.setenv("FLOWER_URL", "https://flower.example.com")
+        assert make_environment(settings, servers)["FLOWER_URL"] == "https://flower.example.com"
