@@ -1,12 +1,22 @@
 """Maintenance of the bus: plain Celery tasks, started by beat, harmless to lose."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.conf import settings
+from django.db.models.functions import Now
 
-from events.purge import purge_done
+from events.models import UnusableMessage
+from events.purge import purge_events, purge_final, purge_rows
 
 
 @shared_task(name="events.purge")
 def purge() -> dict[str, int]:
-    """Delete deliveries that were done long ago; return how many."""
-    return {"deliveries": purge_done(older_than_days=settings.EVENTS["KEEP_DONE_DAYS"])}
+    """Delete what the bus has kept for long enough; return how many of each (docs/retention.md)."""
+    keep = settings.EVENTS
+    unusable = UnusableMessage.objects.filter(received_at__lt=Now() - timedelta(days=keep["KEEP_UNUSABLE_DAYS"]))
+    return {
+        "deliveries": purge_final(older_than_days=keep["KEEP_DONE_DAYS"]),
+        "events": purge_events(older_than_days=keep["KEEP_DAYS"]),
+        "unusable messages": purge_rows(unusable),
+    }

@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from rest_framework.exceptions import APIException, ValidationError
 
 from events.clock import transaction_time
+from events.purge import purge_rows
 from orders.models import StoredAnswer
-
-KEPT = timedelta(hours=24)
 
 
 class KeyInUse(APIException):
@@ -61,7 +62,7 @@ def answer_once(*, user_id: UUID, route: str, key: str, body: Any, make: Callabl
         raise KeyInUse
     body_hash = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     stored = StoredAnswer.objects.filter(user_id=user_id, route=route, key=key).first()
-    if stored and stored.created_at > transaction_time() - KEPT:
+    if stored and stored.created_at > transaction_time() - _kept():
         return _again(stored, body_hash)
     if stored:
         stored.delete()
@@ -80,8 +81,11 @@ def answer_once(*, user_id: UUID, route: str, key: str, body: Any, make: Callabl
 
 def purge_answers() -> int:
     """Delete the answers whose time is over; return how many."""
-    with transaction.atomic():
-        return StoredAnswer.objects.filter(created_at__lt=transaction_time() - KEPT).delete()[0]
+    return purge_rows(StoredAnswer.objects.filter(created_at__lt=Now() - _kept()))
+
+
+def _kept() -> timedelta:
+    return timedelta(hours=settings.IDEMPOTENCY_HOURS)
 
 
 def _lock(name: str) -> bool:

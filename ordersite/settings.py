@@ -167,6 +167,9 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
 }
 
+# Hours that the answer under an idempotency key is kept and given again.
+IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
+
 # --- The bus (events/) ------------------------------------------------------------------------------------------
 
 EVENTS = {
@@ -188,8 +191,11 @@ EVENTS = {
     "UNKNOWN_RETRY": env.float("EVENTS_UNKNOWN_RETRY", default=30.0),
     # Seconds for which a delivery may be due and not started before that is told: log, /health/ready, /metrics.
     "STUCK_AFTER": env.float("EVENTS_STUCK_AFTER", default=60.0),
-    # Days that done deliveries stay, for timelines and questions.
+    # Days that done and discarded deliveries stay, for timelines and questions.
     "KEEP_DONE_DAYS": env.int("EVENTS_KEEP_DONE_DAYS", default=90),
+    # Days that events stay; 0: as long as their order, for timelines, backfills and rebuilt projections.
+    "KEEP_DAYS": env.int("EVENTS_KEEP_DAYS", default=0),
+    "KEEP_UNUSABLE_DAYS": env.int("EVENTS_KEEP_UNUSABLE_DAYS", default=30),
 }
 
 # --- Celery -----------------------------------------------------------------------------------------------------
@@ -201,7 +207,8 @@ CELERY_BROKER_USE_SSL: dict[str, Any] = (
 )
 CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True
-CELERY_RESULT_EXPIRES = timedelta(days=30)
+CELERY_RESULT_EXPIRES = None  # ordersite.purge deletes them in chunks; Celery's clean-up would in one transaction
+KEEP_RESULTS_DAYS = env.int("RESULTS_KEEP_DAYS", default=30)
 CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -236,7 +243,7 @@ CELERY_BEAT_SCHEDULE = {
             "schedule": crontab(minute="17", hour="3"),
             "options": {"headers": {"periodic_task_name": f"purge-{app}"}},
         }
-        for app in ("events", "orders", "users")
+        for app in ("events", "orders", "users", "ordersite")
     },
 }
 

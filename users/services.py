@@ -11,6 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed, ValidationError
 
 from events.catalogue import UserCreatedV1
 from events.publishing import publish
+from events.purge import purge_rows
 from users.models import User
 
 
@@ -60,5 +61,4 @@ def sign_out_everywhere(user: User) -> None:
 
 def purge_expired_tokens() -> int:
     """Delete tokens that have expired; return how many."""
-    deleted: int = AuthToken.objects.filter(expiry__lt=timezone.now()).delete()[0]
-    return deleted
+    return purge_rows(AuthToken.objects.filter(expiry__lt=timezone.now()))
