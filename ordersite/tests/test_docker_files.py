@@ -2,7 +2,9 @@
 
 import importlib.util
 import re
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +20,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONCE = {"secrets", "migrate"}  # services that do one thing and end
 OURS = {name for name, service in SERVICES.items() if service["image"] == "ordersite"}
+NEWER = {"annotations", "attach", "develop", "gpus", "models", "post_start", "pre_stop", "provider"}  # than 1.29
 OF_MAKE_RUN = {"DEBUG", "DATA_DIR", "DEMO_PASSWORD", "STATIC_ROOT"}  # settings with no meaning in a container
 
 
@@ -29,6 +32,31 @@ def load(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("command", [["docker", "compose"], ["docker-compose"]], ids=" ".join)
+def test_the_compose_that_is_here_takes_the_file_without_a_word(command: list[str], tmp_path: Path) -> None:
+    def compose(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    if not shutil.which(command[0]) or compose("version").returncode:
+        pytest.skip(f"there is no {' '.join(command)}")
+    (tmp_path / "none").touch()  # in place of an .env that happens to be here
+    done = compose("-f", "docker-compose.yml", "--env-file", str(tmp_path / "none"), "config", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_nothing_is_used_that_one_of_compose_1_29_and_2_does_not_know() -> None:
+    assert {key for key in COMPOSE if not key.startswith("x-")} == {"services", "volumes"}  # `version` is obsolete
+    for service in SERVICES.values():
+        assert not NEWER & service.keys()
+        assert service.get("healthcheck", {}).keys() <= {"test", "interval", "timeout", "retries", "start_period"}
+        assert all(wait.keys() == {"condition"} for wait in service.get("depends_on", {}).values())
+
+
+def test_the_image_of_ours_is_built_once_and_asked_of_no_registry() -> None:
+    assert {name for name, service in SERVICES.items() if "build" in service} == {"secrets"}
+    assert {SERVICES[name].get("pull_policy") for name in OURS} == {"never"}
 
 
 @pytest.mark.parametrize("queue", [*CONSUMERS, "maintenance"])
