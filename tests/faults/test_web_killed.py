@@ -20,14 +20,15 @@ def post(api: Api, sku: str, key: str) -> Answer:
 def repeat(api: Api, sku: str, key: str) -> Answer:
     """Send the request until it is answered: the first one's lock may live for a moment longer than its process."""
 
-    def attempt() -> Answer | None:
+    def attempt() -> Any:
         try:
             answer = post(api, sku, key)
         except OSError:
             return None
         return answer if answer.status != 409 else None
 
-    return until("the order is answered", attempt, seconds=30)
+    answer: Answer = until("the order is answered", attempt, seconds=30)
+    return answer
 
 
 def test_an_order_cut_off_before_its_commit_left_nothing_and_its_key_makes_one(system: FaultySystem, ada: Api) -> None:
