@@ -63,7 +63,7 @@ class Listener:
         self._thread.join()
 
     def _listen(self) -> None:
-        with self._broker.monitor() as monitor:
+        with self._broker.monitor() as monitor:  # type: ignore[no-untyped-call]
             self._ready.set()
             for seen in monitor.listen():
                 if seen["command"] == "ECHO the end":
