@@ -118,9 +118,12 @@ class Relay:
         if due.leased + due.running + size > bound:
             return 0
         length = self._sender.length(queue)
-        # More messages than leases: some wait for so long that their leases ran out. What is sent behind them would
-        # come too late as well, and workers that are slow for a while would then do nothing but drop stale messages.
-        if length + size > bound or length > due.leased:
+        if length > due.leased:
+            # Messages whose leases ran out while they waited, most likely. What is sent behind them comes too late as
+            # well, and workers that were slow for a while would do nothing but drop stale messages, for ever. So only
+            # one goes out at a time, lest deliveries wait for ever behind a plain task's messages, should it be those.
+            size = 0 if due.leased else 1
+        if not size or length + size > bound:
             return 0
         claim = claims.claim(queue, size, newest=next(self._claims[queue]) % NEWEST_EVERY == NEWEST_EVERY - 1)
         if claim is None:

@@ -17,10 +17,10 @@ from tests.faults.system import FaultySystem
 from tests.faults.watching import all_confirmed, catch_up, no_process_ends, relays_turns, tries
 from tests.journeys.client import Api
 
-RATE = 5  # orders a second
-BEFORE = 75  # orders whose times are compared with those of the outage
-# How long an answer may take in an outage: a request that touched the broker would wait for its time-outs instead.
-SLACK, FLOOR = 2, 0.1  # times the p99 of before; or, on a busy machine, seconds more than it
+RATE = 4  # orders a second
+BEFORE = 40  # orders whose times are compared with those of the outage
+# How long an answer may take in an outage. A request that touched the broker would wait for seconds.
+SLACK, FLOOR = 2, 0.3  # times the p99 of before; or, on a busy machine, seconds more than it
 RECEIVED = "notifications.send_order_received"
 QUEUES = ["inventory", "orders", "notifications", "analytics"]
 LENGTHS = [pytest.param(5, id="5s"), pytest.param(60, id="60s", marks=pytest.mark.chaos)]
@@ -90,7 +90,7 @@ def test_workers_are_back_within_ten_seconds_of_a_broker_restarted_under_their_t
     assert len(system.mailbox.about(order["number"])) == 2
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(1_000, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("count", [40, pytest.param(1_000, marks=pytest.mark.chaos)])
 def test_what_a_wiped_broker_held_is_sent_again_and_no_attempt_counted(system: FaultySystem, count: int) -> None:
     sku = system.product(pieces=5_000)
     workers = [system.supervisor.processes[f"worker-{queue}"] for queue in QUEUES]
@@ -99,14 +99,14 @@ def test_what_a_wiped_broker_held_is_sent_again_and_no_attempt_counted(system: F
     def each_list_holds_messages() -> bool:
         return all(broker.llen(queue) for queue in QUEUES)
 
-    with Load(system, 50, [sku]) as load:
-        system.supervisor.processes["worker-orders"].stop(5)
-        load.more(count // 2)
-        until("there is something to confirm", lambda: broker.llen("orders"))
-        for worker in workers:
-            worker.stop(5)
-        load.more(count // 2)
     try:
+        with Load(system, 20, [sku]) as load:
+            system.supervisor.processes["worker-orders"].stop(5)
+            load.more(count // 2)
+            until("there is something to confirm", lambda: broker.llen("orders"))
+            for worker in workers:
+                worker.stop(5)
+            load.more(count // 2)
         until("each list holds messages", each_list_holds_messages)
         broker.flushall()
     finally:

@@ -63,9 +63,9 @@ def test_a_database_that_fails_under_load_costs_nothing_but_503s(
     sku = system.product(pieces=5_000)
     with no_process_ends(system):
         with Load(system, RATE, [sku]) as load:
-            load.more(20)
+            load.more(15)
             fault(system, load)
-            load.more(20)
+            load.more(15)
         catch_up(system)
     check_refused(load)
     assert count_orders(system, sku) == len(load.orders)
@@ -102,12 +102,12 @@ def test_without_a_free_connection_requests_are_turned_away_and_nothing_is_half_
     sku = system.product(pieces=5_000)
     with no_process_ends(system):
         with Load(system, RATE, [sku]) as load:
-            load.more(20)
+            load.more(15)
             with all_connections_taken(system, load):
                 check_no_page(call("GET", f"{system.web}/admin/", Cookie=SESSION))
                 before = len(load.answers)
                 until("more requests are refused", lambda: len(load.answers) > before + 20)
-            load.more(20)
+            load.more(15)
         catch_up(system)
     check_refused(load)
     assert count_orders(system, sku) == len(load.orders)

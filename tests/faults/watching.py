@@ -12,7 +12,7 @@ from tests.faults.load import Load
 from tests.faults.system import FaultySystem
 from tests.journeys import books
 
-SLOWEST = 5  # deliveries a second that any machine does, however busy
+SLOWEST = 2  # deliveries a second that any machine does, however busy
 WAITING = re.compile(r"relay +\| (\S+ \S+) WARNING .*; trying again in ([\d.]+) s")
 
 
