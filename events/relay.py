@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 POLL = 0.01  # seconds between polls at rest: 0.1 ms of PostgreSQL each, and a median of 5 ms until an event is seen
 CLAIM = 25  # deliveries a claim
 NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does not starve the new
+# Messages in a list beyond what is out: their leases ran out before a worker came to them, so they do nothing but take
+# its time. What is sent behind many of them is late in its turn, and so for ever, on a machine that is slow enough.
+STALE = 5
 SWEEP_EVERY = 1.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds without the broker or the database: doubled at each failure
 UNMAPPED = Consumer(dead_holds=True)  # bounds of a queue that this relay's code does not know
@@ -97,7 +100,10 @@ class Relay:
         # Only whole claims: into any smaller room they would shrink to two or three deliveries each. And at most a
         # quarter of the bound, so that one slow delivery does not keep the next claim waiting.
         size = max(1, min(CLAIM, bound // 4))
-        if out + size > bound or self._sender.length(queue) + size > bound:
+        if out + size > bound:
+            return 0
+        waiting = self._sender.length(queue)
+        if waiting + size > bound or waiting > out + STALE:
             return 0
         claim = claims.claim(queue, size, newest=next(self._claims[queue]) % NEWEST_EVERY == NEWEST_EVERY - 1)
         if claim is None:

@@ -88,6 +88,23 @@ def test_it_sends_no_more_than_the_bound_of_what_is_out(
     assert Delivery.objects.filter(queue="inventory", state="leased").count() == 8
 
 
+def test_it_sends_nothing_behind_messages_whose_leases_ran_out(
+    relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded(monkeypatch, in_flight=40)
+    for _ in range(30):
+        published(order_created())
+    relay.turn()
+    assert len(messages(broker)) == 10
+    expired = {"state": "pending", "token": None, "lease_until": None}
+    Delivery.objects.filter(queue="inventory", state="leased").update(**expired)
+    relay.turn()
+    assert len(messages(broker)) == 10  # all of them are stale
+    broker.ltrim("inventory", 0, module.STALE - 1)  # a worker has been through most of them
+    relay.turn()
+    assert len(messages(broker)) == module.STALE + 10
+
+
 def test_one_delivery_that_is_out_does_not_keep_the_next_waiting(relay: Relay, broker: redis.Redis) -> None:
     for _ in range(30):
         published(order_created())
