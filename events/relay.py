@@ -119,9 +119,9 @@ class Relay:
             return 0
         length = self._sender.length(queue)
         if length > due.leased:
-            # Messages whose leases ran out while they waited, most likely. What is sent behind them comes too late as
-            # well, and workers that were slow for a while would do nothing but drop stale messages, for ever. So only
-            # one goes out at a time, lest deliveries wait for ever behind a plain task's messages, should it be those.
+            # Messages that waited for so long that their leases ran out, most likely. They start what they tell of all
+            # the same, so what could be sent now are copies of them. But one goes out at a time, lest deliveries wait
+            # for ever behind a plain task's messages, should it be those.
             size = 0 if due.leased else 1
         if not size or length + size > bound:
             return 0
