@@ -8,7 +8,7 @@ from events.dead_letters import replay
 from events.error_text import describe
 from events.errors import DependencyAway, PermanentError
 from events.models import Delivery, FailedAttempt
-from events.purge import purge_done
+from events.purge import purge_final
 from events.tests.helpers import break_down, claimed, handler, make_due, nothing, only, order_created, published, run
 from events.tests.test_sweep import let_the_lease_run_out
 
@@ -114,5 +114,5 @@ def test_they_are_deleted_with_their_delivery() -> None:
     published(order_created())
     fail_once(stumble)
     Delivery.objects.filter(handler=NAME).update(state="done", due_at=None, handled_at="2020-01-01T00:00:00Z")
-    assert purge_done(older_than_days=90) == 1
+    assert purge_final(older_than_days=90) == 1
     assert noted() == []
