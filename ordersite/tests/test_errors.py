@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -17,13 +18,9 @@ from users.tests.api import admin_client, check_problem, client_of, make_user, p
 pytestmark = pytest.mark.django_db
 ORDERS = "/api/v1/orders"
 INSIDES = ("Traceback", "psycopg", "SELECT", "INSERT", "events_event", "django", "File ", "<html", "<!DOCTYPE")
+NOBODY = UUID(int=0)
 WRONG = [
-    (
-        method,
-        path.format(
-            user_id="0" * 8 + "-0000-0000-0000-" + "0" * 12, order_id="0" * 8 + "-0000-0000-0000-" + "0" * 12, sku="CUP"
-        ),
-    )
+    (method, path.format(user_id=NOBODY, order_id=NOBODY, letter_id=NOBODY, sku="CUP"))
     for path, view in api_routes()
     for method in METHODS
     if method not in view().allowed_methods
