@@ -15,7 +15,7 @@ def test_a_cancellation_that_overtakes_a_failing_reservation_waits_for_it(system
     sku = system.product(pieces=10)
     with system.locked(sku):
         order = ada.order(sku, 3)
-        until("it was tried several times", lambda: system.delivery(order, RESERVE)[2] >= 3)
+        until("it was tried several times", lambda: system.delivery(order, RESERVE)[2] >= 3, seconds=30)
         assert ada.post(f"/orders/{order['id']}/cancel").status == 200
         tried = system.delivery(order, RESERVE)[2]
         until("it was tried again after that", lambda: system.delivery(order, RESERVE)[2] > tried)
