@@ -100,21 +100,22 @@ def test_what_a_wiped_broker_held_is_sent_again_and_no_attempt_counted(system: F
         return all(broker.llen(queue) for queue in QUEUES)
 
     try:
-        with Load(system, 20, [sku]) as load:
-            system.supervisor.processes["worker-orders"].stop(5)
-            load.more(count // 2)
-            until("there is something to confirm", lambda: broker.llen("orders"))
-            for worker in workers:
-                worker.stop(5)
-            load.more(count // 2)
+        system.supervisor.processes["worker-orders"].stop(5)
+        with Load(system, 20, [sku]) as first:
+            first.more(count // 2, seconds=count)
+        until("there is something to confirm", lambda: broker.llen("orders"))
+        for worker in workers:
+            worker.stop(5)
+        with Load(system, 20, [sku]) as second:
+            second.more(count // 2, seconds=count)
         until("each list holds messages", each_list_holds_messages)
         broker.flushall()
     finally:
         for worker in workers:
             worker.start()
     catch_up(system)
-    guarantees.hold(system, load.orders)
-    assert len(load.orders) >= count
+    guarantees.hold(system, [*first.orders, *second.orders])
+    assert len(first.orders + second.orders) >= count
     assert tries(system, sku) == {(1, 0)}
 
 
