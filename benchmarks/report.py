@@ -100,7 +100,7 @@ STYLE = """
 PANELS: dict[str, tuple[str, Callable[[Figures], int]]] = {
     "broker": ("Broker away for 20 s: of 1,000 orders, how many were never handled", lambda f: f.lost),
     "worker": (
-        "Workers killed once: of 500 orders, how many are lost or wait for an hour",
+        "Workers killed five times: of 2,500 orders, how many are lost or wait for an hour",
         lambda f: f.lost + f.parked,
     ),
     "rush": ("100 buyers, 20 pieces: how many were sold", lambda f: f.sold),
@@ -108,7 +108,7 @@ PANELS: dict[str, tuple[str, Callable[[Figures], int]]] = {
 WIDTH, LABEL, BAR, ROW = 800, 250, 470, 26  # pixels
 
 LEAST = 20
-"""What a whole bar stands for at least: one order of 500 is not to look like all of them."""
+"""What a whole bar stands for at least: one order of 2,500 is not to look like all of them."""
 
 
 def chart(results: Results) -> str:

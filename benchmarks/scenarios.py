@@ -22,6 +22,10 @@ STANDSTILL = 40.0
 LONGEST = 240.0
 """Seconds after the load at most."""
 
+KILLS, BETWEEN_KILLS = 5, 12.5
+"""How often all workers are killed, and how many seconds apart: longer than the supervisor's CALM, so that each time
+they are started again at once. What a worker holds when it is killed is chance; of five kills something can be read."""
+
 LOOK = 0.5
 """Seconds between two looks at the books."""
 
@@ -47,6 +51,13 @@ def broker_away(system: System) -> None:
     system.servers.valkey.start()
 
 
+def workers_killed(system: System) -> None:
+    """Kill all workers, again and again."""
+    for kill in range(KILLS):
+        time.sleep(BETWEEN_KILLS if kill else 0)
+        system.kill_workers()
+
+
 def shelf(products: int) -> dict[str, int]:
     """Return products with enough of each."""
     return {f"TEA-{number}": 1_000 for number in range(products)}
@@ -61,7 +72,7 @@ SCENARIOS = {
     scenario.name: scenario
     for scenario in (
         Scenario("broker", "broker away for 20 s", 1_000, 40, shelf(20), 2.5, broker_away),
-        Scenario("worker", "workers killed once", 500, 40, shelf(20), 6.25, System.kill_workers),
+        Scenario("worker", "workers killed five times", 2_500, 40, shelf(20), 6.25, workers_killed),
         rush(100, 20),
     )
 }
