@@ -209,32 +209,6 @@ def test_one_web_restarted_under_load_fails_no_request_that_it_took(system: Faul
     settled(system, shoppers)
 
 
-@pytest.mark.chaos
-def test_of_two_webs_on_one_port_one_can_go_and_no_request_is_refused(system: FaultySystem, ada: Api) -> None:
-    first = system.supervisor.processes["web"]
-    with Shoppers(ada, [system.product() for _ in range(5)]) as shoppers:
-        second = system.supervisor.add("web-next", first.command.argv, system.environment)
-        second.start()
-        until("the next web has started", lambda: starts(system, "web-next") == 1, seconds=90)
-        before = starts(system, "web")
-        with stopping(system, "web"):
-            ended(first, seconds=WEB_DRAIN + SLACK)
-            shoppers.wait_for(10)
-        until("the first web has started again", lambda: starts(system, "web") > before, seconds=90)
-        second.ask_to_stop()
-        ended(second, seconds=WEB_DRAIN + SLACK)
-        shoppers.wait_for(10)
-    del system.supervisor.processes["web-next"]
-    assert not shoppers.failed
-    assert shoppers.refused == 0
-    settled(system, shoppers)
-
-
-def starts(system: FaultySystem, name: str) -> int:
-    """Return how often this web came to listen with both of its processes."""
-    return min(len(system.lines(name, f"Started worker-{number}")) for number in (1, 2))
-
-
 def settled(system: FaultySystem, shoppers: Shoppers) -> None:
     """Hold the guarantees, once what the shoppers ordered is worked off."""
     books.settle(system, seconds=240)
