@@ -62,11 +62,11 @@ WHERE state = 'leased' GROUP BY queue
 
 _OLDEST = f"""
 WITH oldest AS (
-    SELECT id FROM events_delivery
+    SELECT subject, consumer, sequence, handler, due_at FROM events_delivery
     WHERE queue = %(queue)s AND state = 'pending' AND due_at <= now() ORDER BY due_at LIMIT %(rows)s
 )
 SELECT extract(epoch FROM clock_timestamp() - min(d.due_at))::float8
-FROM events_delivery d JOIN oldest USING (id) WHERE NOT {earlier_undone("d")}
+FROM oldest d WHERE NOT {earlier_undone("d")}
 """
 
 _BACKLOG = """

@@ -77,7 +77,7 @@ def test_it_is_cheap_with_twenty_thousand_waiting(due_at: str) -> None:
             SELECT gen_random_uuid(), '{event_id}', 't', gen_random_uuid(), 1, 'h' || n, 'inventory', 'inventory', 30,
                 10, true, 'pending', {due_at} FROM generate_series(1, 20000) n"""
         )
-        cursor.execute("ANALYZE events_delivery")
+        cursor.execute("VACUUM ANALYZE events_delivery")
         cursor.execute(
             f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {progress._OLDEST}",
             {"queue": "inventory", "rows": progress.OLDEST},
