@@ -2,12 +2,15 @@
 
 import re
 
+import pytest
+
 from events.tests.waiting import until
 from tests.faults import guarantees
 from tests.faults.system import STUCK_AFTER, FaultySystem
 from tests.journeys.client import Api, call
 
 
+@pytest.mark.chaos
 def test_deliveries_that_do_not_move_are_told_until_they_move(system: FaultySystem, ada: Api) -> None:
     sku = system.product()
 

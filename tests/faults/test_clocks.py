@@ -49,6 +49,7 @@ def clock_off(system: FaultySystem, name: str, offset: str) -> Iterator[None]:
         process.start()
 
 
+@pytest.mark.chaos
 @pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (apt-get install libfaketime)")
 @pytest.mark.parametrize("offset", ["+1h", "-1h"])
 def test_a_relay_and_a_worker_whose_clocks_are_an_hour_off_change_neither_lease_nor_back_off(

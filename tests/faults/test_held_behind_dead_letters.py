@@ -36,8 +36,8 @@ WITH subject AS (
 )
 INSERT INTO events_delivery (
     id, event_id, event_type, subject, sequence, handler, consumer, queue, lease_seconds, max_attempts, dead_holds,
-    state, due_at, reason, handled_at)
-SELECT gen_random_uuid(), id, type, subject, sequence, 'faults.obey', 'faults', 'faults', 5, 3, true,
+    batch, state, due_at, reason, handled_at)
+SELECT gen_random_uuid(), id, type, subject, sequence, 'faults.obey', 'faults', 'faults', 5, 3, true, 25,
        CASE sequence WHEN 1 THEN 'dead' ELSE 'pending' END, CASE sequence WHEN 1 THEN now() END,
        CASE sequence WHEN 1 THEN 'permanent_error' ELSE '' END, CASE sequence WHEN 1 THEN now() END
 FROM event

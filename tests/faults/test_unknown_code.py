@@ -54,6 +54,7 @@ def test_a_delivery_that_no_code_knows_waits_uncounted_and_is_dead_after_its_gra
     system.run("manage.py", "deadletters", "discard", delivery, "--reason", "the test is over")
 
 
+@pytest.mark.chaos
 def test_its_replay_works_once_code_knows_it(system: FaultySystem) -> None:
     version, handler = (publish(system, *CASES[unknown][:2]) for unknown in ("version", "handler"))
     for delivery in (version, handler):

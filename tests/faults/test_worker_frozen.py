@@ -2,6 +2,8 @@
 
 from signal import SIGCONT, SIGSTOP
 
+import pytest
+
 from events.tests.waiting import until
 from tests.faults import guarantees
 from tests.faults.system import FaultySystem
@@ -20,6 +22,7 @@ START = 60  # seconds until a worker that is started by hand is up on a machine 
 BOUND = LEASE + guarantees.RESTART
 
 
+@pytest.mark.chaos
 def test_a_worker_frozen_with_a_stock_row_keeps_it_from_nobody_and_commits_nothing_when_thawed(
     system: FaultySystem, ada: Api
 ) -> None:

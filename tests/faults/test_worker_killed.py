@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from signal import SIGKILL
 
+import pytest
+
 from events.tests.waiting import until
 from tests.faults import guarantees
 from tests.faults.system import FaultySystem
@@ -57,6 +59,7 @@ def test_twenty_copies_of_a_message_at_once_make_one_attempt(system: FaultySyste
     assert (RESERVE, "done", 1) in system.of_order(order)
 
 
+@pytest.mark.chaos
 def test_a_worker_killed_with_fifty_deliveries_in_flight_costs_a_lease_at_most(system: FaultySystem, ada: Api) -> None:
     sku = system.product()
     with frozen(system, "worker-inventory"):
