@@ -14,7 +14,7 @@ from celery.exceptions import Retry, SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from events import batches, deliveries, outcomes
+from events import batches, outcomes
 from events.catalogue import UnknownType
 from events.correlation import correlated
 from events.deliveries import Started
@@ -153,15 +153,19 @@ def _one_by_one(batch: Batch, members: Sequence[Member]) -> None:
 
 
 def _outside(batch: Batch, members: Sequence[Member]) -> None:
-    """Act with no transaction open and the leases renewed; finish each by its token when its work is told done."""
+    """Act with no transaction open and the leases renewed; then finish those of which the work is told done."""
     handler, limits = batch.handler, batch.handler.policy.limits
     by_event = {event.id: (started, event) for started, event in members}
-    with LeaseKeeper([started for started, _ in members], every=limits.lease / 3, longest=limits.hard):
-        for event in (handler.many and handler.many([event for _, event in members])) or ():
-            failpoint(f"applied {handler.name}")
-            member = by_event[event.id]
-            outcomes.write_down(handler, partial(deliveries.finish, member[0]))
-            batch.done(member)
+    acted: list[Member] = []
+    try:
+        with LeaseKeeper([started for started, _ in members], every=limits.lease / 3, longest=limits.hard):
+            for event in (handler.many and handler.many([event for _, event in members])) or ():
+                failpoint(f"applied {handler.name}")
+                acted.append(by_event[event.id])
+    finally:
+        if acted:
+            outcomes.write_down(handler, partial(batches.finish_many, [started for started, _ in acted]))
+            batch.done(*acted)
 
 
 def _outside_one_by_one(batch: Batch, members: Sequence[Member]) -> None:

@@ -4,7 +4,6 @@ import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
-from uuid import UUID
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
@@ -14,7 +13,8 @@ from django.template.loader import render_to_string
 from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
 from notifications.models import Notification
-from users.selectors import find_user
+from users.models import User
+from users.selectors import find_users
 
 SUBJECTS = {
     "welcome": "Welcome",
@@ -55,8 +55,7 @@ def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator
     """
     with ExitStack() as stack:
         connection: BaseEmailBackend | None = None
-        for event in events:
-            notification = _written(event, template)
+        for event, notification in zip(events, _written(events, template), strict=True):
             if notification.state != Notification.State.SENT:
                 connection = connection or stack.enter_context(_connected())
                 send(notification, connection)
@@ -119,29 +118,37 @@ def _refuse_if_for_good(code: int, error: Exception) -> NoReturn:
     raise Interrupted(f"the mail server does not take this mail now: {error}") from error
 
 
-def _written(event: ReceivedEvent[Any], template: str) -> Notification:
-    """Return the row, written anew until it is sent: an address or data that were mended count."""
-    sent = Notification.objects.filter(event_id=event.id, template=template, state=Notification.State.SENT).first()
-    return sent or _write(event, template)
+def _written(events: Sequence[ReceivedEvent[Any]], template: str) -> list[Notification]:
+    """Return the rows, written anew until they are sent: an address or data that were mended count."""
+    rows = Notification.objects.filter(event_id__in=[event.id for event in events], template=template)
+    sent = set(rows.filter(state=Notification.State.SENT).values_list("event_id", flat=True))
+    _write([event for event in events if event.id not in sent], template)
+    by_event = {row.event_id: row for row in rows.all()}
+    return [by_event[event.id] for event in events]
 
 
-def _write(event: ReceivedEvent[Any], template: str) -> Notification:
-    user_id: UUID = event.data.user_id
-    user = find_user(user_id)
+def _write(events: Sequence[ReceivedEvent[Any]], template: str) -> None:
+    users = find_users({event.data.user_id for event in events})
+    Notification.objects.bulk_create(
+        [_draft(event, template, users.get(event.data.user_id)) for event in events],
+        update_conflicts=True,
+        unique_fields=["event_id", "template"],
+        update_fields=["user_id", "recipient", "subject", "text", "html", "correlation_id"],
+    )
+
+
+def _draft(event: ReceivedEvent[Any], template: str, user: User | None) -> Notification:
     if user is None:
-        raise NoRecipient(f"there is no account {user_id}")
+        raise NoRecipient(f"there is no account {event.data.user_id}")
     facts = event.data.model_dump()
     context = facts | {"name": user.full_name or "there"}
-    notification, _ = Notification.objects.update_or_create(
+    return Notification(
         event_id=event.id,
         template=template,
-        defaults={
-            "user_id": user_id,
-            "recipient": user.email,
-            "subject": SUBJECTS[template].format(**facts),
-            "text": render_to_string(f"notifications/{template}.txt", context),
-            "html": render_to_string(f"notifications/{template}.html", context),
-            "correlation_id": event.correlation_id,
-        },
+        user_id=user.id,
+        recipient=user.email,
+        subject=SUBJECTS[template].format(**facts),
+        text=render_to_string(f"notifications/{template}.txt", context),
+        html=render_to_string(f"notifications/{template}.html", context),
+        correlation_id=event.correlation_id,
     )
-    return notification

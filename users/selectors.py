@@ -1,5 +1,6 @@
 """Reads of accounts."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -12,6 +13,6 @@ def users_visible_to(user: User) -> QuerySet[User]:
     return User.objects.all() if user.is_staff else User.objects.filter(pk=user.pk)
 
 
-def find_user(user_id: UUID) -> User | None:
-    """Return an account, None where it is gone."""
-    return User.objects.filter(pk=user_id).first()
+def find_users(user_ids: Collection[UUID]) -> dict[UUID, User]:
+    """Return these accounts by their ids, without those that are gone."""
+    return {user.pk: user for user in User.objects.filter(pk__in=user_ids)}
