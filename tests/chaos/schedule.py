@@ -12,8 +12,8 @@ QUIET_START = 5.0
 QUIET_END = 15.0
 """Seconds without a new blow at the end."""
 
-BETWEEN = (2.0, 10.0)
-"""Seconds from one blow to the next: several are on at once, most of the time."""
+BETWEEN = (5.0, 15.0)
+"""Seconds from one blow to the next. Each process that is killed costs seconds of the processor to start again."""
 
 APART = 3.0
 """Seconds between two blows on one target: it must be there to be hit."""
