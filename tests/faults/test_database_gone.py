@@ -32,9 +32,12 @@ def crash(system: FaultySystem, load: Load) -> None:
 
 
 def restart(system: FaultySystem, load: Load) -> None:
-    """Stop PostgreSQL as for an update, and start it."""
+    """Stop PostgreSQL as for an update, and start it when somebody has noticed."""
     system.servers.postgres.stop()
-    system.servers.postgres.start()
+    try:
+        until("a request is turned away", lambda: load.answers[-1].status != 201)
+    finally:
+        system.servers.postgres.start()
 
 
 def be_away(system: FaultySystem, load: Load) -> None:
