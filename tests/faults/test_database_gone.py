@@ -70,7 +70,7 @@ def test_a_database_that_fails_under_load_costs_nothing_but_503s(
             fault(system, load)
             load.more(15)
         catch_up(system)
-    check_refused(load)
+    check_refused(load, some=fault is not crash)  # which may be over before anybody has noticed
     assert count_orders(system, sku) == len(load.orders)
     guarantees.hold(system, load.orders)
     assert all_confirmed(system, sku)
