@@ -84,8 +84,10 @@ def run_batch(handler: Handler, sent: Mapping[UUID, UUID], *, worker: str) -> st
     if not started:
         return f"stale: none of these {len(sent)} deliveries is this message's any more"
     batch = Batch(handler, started)
+    members = batch.readable()
     try:
-        _SHAPES[handler.shape, handler.many is not None](batch, batch.readable())
+        if members:
+            _SHAPES[handler.shape, handler.many is not None](batch, members)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told of where the delivery runs alone
         logger.warning("%s: a batch of %d failed, and goes on one by one: %r", handler.name, len(started), error)
         if is_database_away(error):

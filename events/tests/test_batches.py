@@ -180,6 +180,14 @@ def test_an_event_that_this_code_cannot_read_is_left_to_run_alone() -> None:
     assert only(pk=ids[0]).reason == "permanent_error"
 
 
+def test_a_batch_of_which_nothing_can_be_read_is_left_to_run_alone(caplog: pytest.LogCaptureFixture) -> None:
+    sent = waiting()
+    Event.objects.update(data={"nothing": "fits"})
+    assert run_batch(batching(mark_many), sent, worker="test") == "0 of 5 done, 5 go on one by one"
+    assert states() == {("pending", 0, 1)}
+    assert not [record for record in caplog.records if "a batch of" in record.message]
+
+
 def test_work_outside_is_finished_one_by_one_until_it_fails() -> None:
     seen: list[ReceivedEvent[Any]] = []
 

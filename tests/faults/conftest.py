@@ -1,30 +1,20 @@
 """The system that the faults befall, started once for all of them."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.faults import guarantees
 from tests.faults.system import FaultySystem
-from tests.journeys import books
 from tests.journeys.client import Api
+from tests.journeys.running import run_started
 
 
 @pytest.fixture(scope="session")
 def faulty() -> Iterator[FaultySystem]:
-    """The system, running. (Not in pytest's own folder: it is closed to PostgreSQL's user.)"""
-    folder = Path(tempfile.mkdtemp(prefix="ordersite-faults-"))
-    system = FaultySystem(folder)
-    try:
-        system.start()
-        books.settle(system, seconds=60)  # the demo orders
+    """The system, running."""
+    with run_started(FaultySystem) as system:
         yield system
-    finally:
-        system.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

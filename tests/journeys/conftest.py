@@ -1,14 +1,12 @@
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from tests.journeys import books
 from tests.journeys.client import Api
 from tests.journeys.redis_server import RedisServer
+from tests.journeys.running import run_started
 from tests.journeys.system import System
 
 
@@ -21,16 +19,9 @@ def running() -> Iterator[System]:
 
 @contextmanager
 def run_system(redis: RedisServer | None = None) -> Iterator[System]:
-    """Run a system until the block ends. (Not in pytest's own folder: it is closed to PostgreSQL's user.)"""
-    folder = Path(tempfile.mkdtemp(prefix="ordersite-journeys-"))
-    system = System(folder, redis)
-    try:
-        system.start()
-        books.settle(system, seconds=60)  # the demo orders
+    """Run a system until the block ends."""
+    with run_started(lambda folder: System(folder, redis)) as system:
         yield system
-    finally:
-        system.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
