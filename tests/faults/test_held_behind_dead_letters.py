@@ -9,9 +9,9 @@ import time
 
 import pytest
 
+from events.tests.waiting import until
 from tests.faults import guarantees
 from tests.faults.system import FaultySystem
-from tests.journeys import books
 from tests.journeys.client import Api
 
 HELD = int(os.environ.get("HELD_DELIVERIES", "100000"))
@@ -50,14 +50,20 @@ WHERE handled_at < before
 """
 
 
+# By an index: what is held must not make the look itself slower, and so what is measured.
+UNFINISHED = """
+SELECT 1 FROM events_delivery
+WHERE subject = ANY(%s::uuid[]) AND state IN ('pending', 'leased', 'running') LIMIT 1
+"""
+
+
 def seconds_for_orders(system: FaultySystem, ada: Api, sku: str) -> float:
     """Return how long it takes until so many orders are through with everything: the best of several rounds."""
     times = []
     for _ in range(ROUNDS):
         start = time.monotonic()
-        for _ in range(ORDERS):
-            ada.order(sku)
-        books.settle(system, seconds=120)
+        orders = [ada.order(sku)["id"] for _ in range(ORDERS)]
+        until("they are through", lambda orders=orders: not system.sql(UNFINISHED, orders), seconds=120)  # type: ignore[misc]
         times.append(time.monotonic() - start)
     return min(times)
 

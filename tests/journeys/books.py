@@ -9,6 +9,7 @@ WHERE d.state IN ('leased', 'running') OR (d.state = 'pending' AND NOT EXISTS (
     SELECT 1 FROM events_delivery e WHERE e.subject = d.subject AND e.consumer = d.consumer
     AND e.sequence < d.sequence AND e.state = 'dead' AND e.dead_holds))
 """
+SOME = 5  # rows are enough to see that there are some
 STOCK = """
 SELECT p.sku, s.on_hand, s.reserved FROM inventory_stockitem s JOIN inventory_product p ON p.id = s.product_id
 WHERE s.on_hand <> (SELECT coalesce(sum(quantity), 0) FROM inventory_movement m WHERE m.product_id = p.id)
@@ -43,16 +44,11 @@ AND (SELECT count(*) FROM notifications_notification n WHERE n.event_id = d.even
 
 def settle(system: System, *, seconds: float = 4 * LEASE + 20) -> None:
     """Wait until every delivery is final, or waits behind a dead letter."""
-    unfinished: list[object] = []
-
-    def final() -> bool:
-        unfinished[:] = system.sql(UNFINISHED)
-        return not unfinished
-
     try:
-        until("all deliveries are final", final, seconds=seconds)
+        until("all deliveries are final", lambda: not system.sql(f"{UNFINISHED} LIMIT {SOME}"), seconds=seconds)
     except AssertionError as error:
-        raise AssertionError(f"{error}; unfinished: {len(unfinished)}, such as {unfinished[:5]}") from None
+        unfinished = system.sql(UNFINISHED)
+        raise AssertionError(f"{error}; unfinished: {len(unfinished)}, such as {unfinished[:SOME]}") from None
 
 
 def check(system: System) -> None:
