@@ -5,8 +5,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_prerun
 from django.conf import settings
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
 
@@ -20,3 +21,9 @@ app.steps["consumer"].add("events.worker:MessageGuard")  # by name: its module n
 def use_django_logging(**_: Any) -> None:
     """Give workers and beat the log format of every other process (Celery's documented hook for this)."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@task_prerun.connect
+def have_a_connection_that_lives(**_: Any) -> None:
+    """Have a database connection looked at before it is used, as Django does at the start of every request."""
+    close_old_connections()

@@ -219,6 +219,9 @@ CELERY_TASK_SEND_SENT_EVENT = False  # one more message a delivery, for a state 
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # what one worker hoards, an idle one beside it cannot do
 CELERY_WORKER_POOL = "prefork"  # the other pools enforce no time limit
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Tasks between two connections of a pool process to PostgreSQL. By default Celery makes a new one for each task, which
+# is more than half of what an order costs (docs/decisions/0008-servers.md).
+CELERY_DB_REUSE_MAX = 10_000
 CELERY_TIMEZONE = "UTC"
 # A worker waits for its broker for ever: it must come back by itself, however long the outage.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -125,3 +125,16 @@ def test_an_order_at_rest_is_confirmed_within_300_ms(system: System, ada: Api) -
     started = time.monotonic()
     taken = [seconds() for _ in range(20)]
     assert statistics.median(taken) < 0.3, (taken, time.monotonic() - started)
+
+
+WORKERS_BACKENDS = """
+SELECT pid FROM pg_stat_activity WHERE application_name = 'ordersite' AND datname = current_database()
+"""
+
+
+def test_workers_keep_their_connections_from_one_order_to_the_next(system: System, ada: Api) -> None:
+    final(ada, ada.order(SKU), "confirmed")
+    before = set(system.sql(WORKERS_BACKENDS))
+    assert len(before) >= 3  # the relay's, and those of two workers
+    final(ada, ada.order(SKU), "confirmed")
+    assert before <= set(system.sql(WORKERS_BACKENDS))

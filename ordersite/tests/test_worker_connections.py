@@ -1,0 +1,44 @@
+"""Workers keep their connection to PostgreSQL from task to task, and never use one that died."""
+
+import contextlib
+
+import pytest
+from celery.signals import task_prerun
+from django.db import connection, connections
+from django.db.utils import OperationalError
+
+from inventory.tasks import check_stock
+from ordersite.celery import app
+
+
+def backend() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def end_it() -> None:
+    """Have PostgreSQL end this thread's connection, as its restart does."""
+    with contextlib.suppress(OperationalError), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_after_a_restart_of_postgresql_finds_a_connection_that_lives() -> None:
+    before = backend()
+    connections["default"].health_check_done = True  # as it is in the middle of a worker's life
+    end_it()
+    task_prerun.send(sender=check_stock)
+    assert check_stock() == "the books agree"
+    assert backend() != before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_lives_is_kept_for_the_next_task() -> None:
+    before = backend()
+    task_prerun.send(sender=check_stock)
+    assert backend() == before
+
+
+def test_celery_does_not_end_the_connection_after_each_task() -> None:
+    assert app.conf.get("CELERY_DB_REUSE_MAX") == 10_000  # the name that its fixup asks for
