@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from events.dead_letters import data_of, in_place_of, is_known_handler, is_known_type
 from events.models import DeadLetter, Decision, Delivery, FailedAttempt, State
+from events.strict import Strict
 
 # States as the API tells them: how the bus hands deliveries out is no concern of a reader.
 PUBLIC_STATUS: Mapping[State, str] = {
@@ -47,6 +48,10 @@ class ChoiceOfLettersSerializer(serializers.Serializer[Any]):
         return value
 
 
+class ReplaySerializer(Strict, ChoiceOfLettersSerializer):
+    """Which dead letters to replay. A misspelt `handler` must not replay them all."""
+
+
 class LetterQuerySerializer(ChoiceOfLettersSerializer):
     """The filters of the list.
 
@@ -57,7 +62,7 @@ class LetterQuerySerializer(ChoiceOfLettersSerializer):
     status = serializers.ChoiceField(choices=sorted(set(PUBLIC_STATUS.values())), default="dead")
 
 
-class DiscardSerializer(serializers.Serializer[Any]):
+class DiscardSerializer(Strict):
     """Why a dead letter is given up."""
 
     reason = serializers.CharField(max_length=500)

@@ -15,12 +15,13 @@ from events import dead_letters
 from events.models import DeadLetter, Delivery, State
 from events.serializers import (
     PUBLIC_STATUS,
-    ChoiceOfLettersSerializer,
     DiscardSerializer,
     LetterQuerySerializer,
     LetterSerializer,
+    ReplaySerializer,
     WholeLetterSerializer,
 )
+from events.strict import expect_no_fields
 
 
 class LetterListView(GenericAPIView[DeadLetter]):
@@ -55,6 +56,7 @@ class ReplayView(APIView):
 
     def post(self, request: Request, letter_id: UUID) -> Response:
         """Send a dead letter again from its first attempt."""
+        expect_no_fields(request)
         get_object_or_404(Delivery, pk=letter_id)
         dead_letters.replay(letter_id, by=str(request.user))
         return Response(_whole(letter_id), status=202)
@@ -81,7 +83,7 @@ class ReplayManyView(APIView):
 
     def post(self, request: Request) -> Response:
         """Replay those of a handler, of an event type, of both, or all, and say how many."""
-        choice = ChoiceOfLettersSerializer(data=request.data)
+        choice = ReplaySerializer(data=request.data)
         choice.is_valid(raise_exception=True)
         ids = dead_letters.dead_letters().filter(**choice.validated_data).values_list("id", flat=True)
         return Response({"count": dead_letters.replay_all(list(ids), by=str(request.user))}, status=202)

@@ -5,6 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from events.strict import Strict
 from inventory.models import Product
 from inventory.stock import MAX_ADJUSTMENT
 
@@ -31,7 +32,7 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
         fields = ["sku", "name", "description", "price", "currency", "available"]
 
 
-class NewProductSerializer(serializers.ModelSerializer[Product]):
+class NewProductSerializer(Strict, serializers.ModelSerializer[Product]):
     """A product to add."""
 
     sku = serializers.RegexField(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=64)
@@ -42,7 +43,7 @@ class NewProductSerializer(serializers.ModelSerializer[Product]):
         fields = ["sku", "name", "description", "price", "currency", "is_active"]
 
 
-class ProductChangeSerializer(serializers.ModelSerializer[Product]):
+class ProductChangeSerializer(Strict, serializers.ModelSerializer[Product]):
     """What may change of a product."""
 
     price = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
@@ -59,7 +60,7 @@ class ProductQuerySerializer(serializers.Serializer[Any]):
     ordering = serializers.ChoiceField(choices=ORDERINGS, default="sku")
 
 
-class StockAdjustmentSerializer(serializers.Serializer[Any]):
+class StockAdjustmentSerializer(Strict):
     """Pieces that came or went."""
 
     quantity = WholeNumberField(min_value=-MAX_ADJUSTMENT, max_value=MAX_ADJUSTMENT)

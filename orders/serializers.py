@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from events.models import Delivery, Event
 from events.serializers import StatusField
+from events.strict import Strict
 from inventory.serializers import WholeNumberField
 from orders.models import Order, OrderLine
 from orders.states import Status
@@ -14,14 +15,14 @@ MAX_LINES = 100
 MAX_QUANTITY = 1_000
 
 
-class ItemSerializer(serializers.Serializer[Any]):
+class ItemSerializer(Strict):
     """A line to order."""
 
     sku = serializers.CharField(max_length=64)
     quantity = WholeNumberField(min_value=1, max_value=MAX_QUANTITY)
 
 
-class NewOrderSerializer(serializers.Serializer[Any]):
+class NewOrderSerializer(Strict):
     """An order to place."""
 
     items: "serializers.ListSerializer[Any]" = serializers.ListSerializer(

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from events.failpoints import failpoint
 from events.selectors import history_of
+from events.strict import expect_no_fields
 from orders import services
 from orders.idempotency import Answer, answer_once, check_key
 from orders.models import Order
@@ -97,6 +98,7 @@ class CancelView(APIView):
 
     def post(self, request: Request, order_id: UUID) -> Response:
         """Cancel an order that has not left yet."""
+        expect_no_fields(request)
         order = _order(request, order_id)
         by_customer = order.user_id == _user(request).id
         cancelled = services.cancel_order(order, by="customer" if by_customer else "staff")
@@ -110,6 +112,7 @@ class FulfilView(APIView):
 
     def post(self, request: Request, order_id: UUID) -> Response:
         """Mark an order as sent."""
+        expect_no_fields(request)
         return Response(OrderSerializer(services.fulfil_order(_order(request, order_id))).data)
 
 

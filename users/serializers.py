@@ -6,10 +6,11 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
+from events.strict import Strict
 from users.models import User
 
 
-class UserSerializer(serializers.ModelSerializer[User]):
+class UserSerializer(Strict, serializers.ModelSerializer[User]):
     """An account as its owner sees it."""
 
     class Meta:
@@ -26,7 +27,7 @@ class LowerCaseEmailField(serializers.EmailField):
         return super().to_internal_value(data).lower()
 
 
-class RegistrationSerializer(serializers.Serializer[Any]):
+class RegistrationSerializer(Strict):
     """A new account."""
 
     email = LowerCaseEmailField(max_length=254)
@@ -42,7 +43,7 @@ class RegistrationSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class CredentialsSerializer(serializers.Serializer[Any]):
+class CredentialsSerializer(Strict):
     """What a person signs in with."""
 
     email = serializers.CharField(max_length=254)

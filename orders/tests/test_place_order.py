@@ -214,10 +214,11 @@ def test_a_body_that_is_no_json_is_refused(ada: User) -> None:
     assert nothing_is_written()
 
 
-def test_prices_that_the_customer_gives_are_ignored(ada: User) -> None:
-    line = {"sku": "CUP", "quantity": 1, "unit_price": "0.01", "line_total": "0.01"}
-    assert body(post(ada, {"items": [line], "total": "0.01", "status": "fulfilled"}))["total"] == "2.50"
-    assert Order.objects.get().status == "pending"
+def test_prices_and_states_that_the_customer_gives_are_refused_by_name(ada: User) -> None:
+    line = {"sku": "CUP", "quantity": 1, "unit_price": "0.01"}
+    given = {"items": [line], "total": "0.01", "status": "fulfilled"}
+    assert pointers(post(ada, given)) == ["/total", "/status", "/items/0/unit_price"]
+    assert nothing_is_written()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,7 +12,7 @@ from orders.models import Order
 from orders.tests.placing import place, place_confirmed
 from ordersite.tests.routes import api_operations
 from users.models import User
-from users.tests.api import client_of, make_user
+from users.tests.api import client_of, make_user, pointers
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +120,18 @@ def test_whoever_may_not_changes_nothing(people: list[User | None], operation: s
     for person in people[:2]:
         getattr(client_of(person), method.lower())(f"/api/v1/{path}", BODIES.get(operation))
     assert seen() == before
+
+
+@pytest.mark.parametrize("operation", sorted(name for name in TABLE if name.split()[0] in ("POST", "PATCH")))
+def test_a_field_that_nobody_knows_is_refused_by_its_name(people: list[User | None], operation: str) -> None:
+    make_product("CUP")
+    ada, staff = people[2:]
+    assert ada is not None
+    order = place_confirmed(ada, CUP=1)
+    method, path = operation.split(" ")
+    path = path.format(user_id=ada.id, order_id=order.id, sku="CUP", letter_id=dead_letter(order))
+    given = {"surprise": 1, **BODIES.get(operation, {})}
+    assert pointers(getattr(client_of(staff), method.lower())(f"/api/v1/{path}", given)) == ["/surprise"]
 
 
 @pytest.mark.parametrize("path", ["users/{}", "orders/{}", "orders/{}/timeline", "orders/{}/cancel"])

@@ -191,6 +191,7 @@ def test_many_are_replayed_by_handler_by_type_or_all(staff: Any, given: Any, cou
     [
         ({"handler": "inventory.resreve"}, "/handler"),
         ({"handler": None}, "/handler"),
+        ({"handlr": RESERVE}, "/handlr"),
         ({"event_type": ["order.created.v1"]}, "/event_type"),
         (["all"], ""),
     ],
