@@ -20,6 +20,8 @@ from events.models import LETTER, DeadLetter, Decision, Delivery, State
 from events.sql import fetch
 from events.subscriptions import the_map
 
+_DECIDED = Exists(Decision.objects.filter(delivery=OuterRef("pk")))
+
 CHUNK = 500  # letters replayed in one transaction
 BY_LIMIT = 200  # characters of a person's name, as the column has it
 Progress = Callable[[int], object]  # is told how many more were looked at
@@ -44,8 +46,12 @@ def dead_letters() -> QuerySet[DeadLetter]:
 
 def letters() -> QuerySet[DeadLetter]:
     """Return what is a dead letter or was one: the dead, the discarded, and the replayed, whatever became of them."""
-    replayed = Exists(Decision.objects.filter(delivery=OuterRef("pk")))
-    return DeadLetter.objects.filter(LETTER | replayed).select_related("event").order_by("id")
+    return DeadLetter.objects.filter(LETTER | _DECIDED).select_related("event").order_by("id")
+
+
+def replayed_letters() -> QuerySet[DeadLetter]:
+    """Return the deliveries about which somebody decided: found from the decisions, which are few."""
+    return DeadLetter.objects.filter(_DECIDED).order_by("id")
 
 
 def is_known_handler(name: str) -> bool:

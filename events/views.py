@@ -94,7 +94,7 @@ def _with_status(status: str) -> QuerySet[DeadLetter]:
     states = [state for state, public in PUBLIC_STATUS.items() if public == status]
     if set(states) <= {State.DEAD, State.DISCARDED}:
         return DeadLetter.objects.filter(state__in=states).order_by("id")
-    return dead_letters.letters().filter(state__in=states)
+    return dead_letters.replayed_letters().filter(state__in=states)
 
 
 def _whole(letter_id: UUID) -> dict[str, Any]:

@@ -25,6 +25,10 @@ class Product(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative")]
+        indexes = [
+            models.Index(fields=["name", "id"], name="product_by_name"),
+            models.Index(fields=["price", "id"], name="product_by_price"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sku} {self.name}"

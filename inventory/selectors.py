@@ -16,6 +16,12 @@ def catalogue(*, include_inactive: bool = False) -> QuerySet[Product]:
     return products if include_inactive else products.filter(is_active=True)
 
 
+def version_of(products: QuerySet[Product], sku: str) -> tuple[object, ...] | None:
+    """Return all that is shown of a product, by one look-up; None where it is not there."""
+    shown = ("sku", "name", "description", "price", "currency", "stock__on_hand", "stock__reserved")
+    return products.filter(sku=sku).values_list(*shown).first()
+
+
 def search(products: QuerySet[Product], text: str) -> QuerySet[Product]:
     """Return those whose sku, name or description contains the text, whatever its case."""
     return products.filter(Q(sku__icontains=text) | Q(name__icontains=text) | Q(description__icontains=text))

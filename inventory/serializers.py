@@ -9,7 +9,15 @@ from events.strict import Strict
 from inventory.models import Product
 from inventory.stock import MAX_ADJUSTMENT
 
-ORDERINGS = ["sku", "-sku", "name", "-name", "price", "-price"]
+# Each with the columns that it goes by: the last one is unique, and behind all of them is one index.
+ORDERINGS = {
+    "sku": ["sku"],
+    "-sku": ["-sku"],
+    "name": ["name", "id"],
+    "-name": ["-name", "-id"],
+    "price": ["price", "id"],
+    "-price": ["-price", "-id"],
+}
 
 
 class WholeNumberField(serializers.IntegerField):
@@ -57,7 +65,7 @@ class ProductQuerySerializer(serializers.Serializer[Any]):
     """The filters of the product list."""
 
     search = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    ordering = serializers.ChoiceField(choices=ORDERINGS, default="sku")
+    ordering = serializers.ChoiceField(choices=list(ORDERINGS), default="sku")
 
 
 class StockAdjustmentSerializer(Strict):

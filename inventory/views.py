@@ -1,17 +1,22 @@
 """The catalogue over REST."""
 
 from django.shortcuts import get_object_or_404
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import condition
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from events.versions import etag
 from inventory import catalogue, stock
 from inventory.models import Product
 from inventory.selectors import catalogue as products_of
-from inventory.selectors import search
+from inventory.selectors import search, version_of
 from inventory.serializers import (
+    ORDERINGS,
     NewProductSerializer,
     ProductChangeSerializer,
     ProductQuerySerializer,
@@ -37,7 +42,7 @@ class ProductListView(_CatalogueView):
         query = ProductQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         products = search(products_of(), query.validated_data.get("search", ""))
-        page = self.paginate_queryset(products.order_by(query.validated_data["ordering"], "id"))
+        page = self.paginate_queryset(products.order_by(*ORDERINGS[query.validated_data["ordering"]]))
         return self.get_paginated_response(ProductSerializer(page, many=True).data)
 
     def post(self, request: Request) -> Response:
@@ -49,9 +54,16 @@ class ProductListView(_CatalogueView):
         return Response(ProductSerializer(product).data, status=201, headers=location)
 
 
+def _etag(request: Request, sku: str) -> str | None:
+    version = version_of(products_of(), sku)
+    return etag(ProductSerializer, *version) if version else None
+
+
 class ProductView(_CatalogueView):
     """GET and PATCH /products/{sku}."""
 
+    @method_decorator(cache_control(no_cache=True))
+    @method_decorator(condition(_etag))
     def get(self, request: Request, sku: str) -> Response:
         """Show a product."""
         return Response(ProductSerializer(get_object_or_404(products_of(), sku=sku)).data)

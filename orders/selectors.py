@@ -1,6 +1,7 @@
 """Reads of orders."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -12,6 +13,11 @@ def orders_visible_to(user: User) -> QuerySet[Order]:
     """Return the orders that this person may see, with their lines: their own, or all for staff."""
     orders = Order.objects.prefetch_related("lines")
     return orders if user.is_staff else orders.filter(user=user)
+
+
+def version_of(orders: QuerySet[Order], order_id: UUID) -> tuple[object, ...] | None:
+    """Return what changes whenever an order does, by one look-up without its lines; None where it is not there."""
+    return orders.filter(pk=order_id).values_list("id", "status", "updated_at").first()
 
 
 def matching(

@@ -5,6 +5,9 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import condition
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import IsAdminUser
 from rest_framework.renderers import JSONRenderer
@@ -15,10 +18,11 @@ from rest_framework.views import APIView
 from events.failpoints import failpoint
 from events.selectors import history_of
 from events.strict import expect_no_fields
+from events.versions import etag
 from orders import services
 from orders.idempotency import Answer, answer_once, check_key
 from orders.models import Order
-from orders.selectors import matching, orders_visible_to
+from orders.selectors import matching, orders_visible_to, version_of
 from orders.serializers import (
     NewOrderSerializer,
     OrderQuerySerializer,
@@ -85,9 +89,16 @@ def _respond(answer: Answer) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status_code, content_type="application/json", headers=headers)
 
 
+def _etag(request: Request, order_id: UUID) -> str | None:
+    version = version_of(orders_visible_to(_user(request)), order_id)
+    return etag(OrderSerializer, *version) if version else None
+
+
 class OrderView(APIView):
     """GET /orders/{id}."""
 
+    @method_decorator(cache_control(private=True, no_cache=True))
+    @method_decorator(condition(_etag))
     def get(self, request: Request, order_id: UUID) -> Response:
         """Show an order."""
         return Response(OrderSerializer(_order(request, order_id)).data)

@@ -1,0 +1,83 @@
+"""Who polls and has the present version is told so, and not sent it again."""
+
+from typing import Any
+
+import pytest
+
+from inventory.catalogue import change_product
+from inventory.models import Product
+from inventory.stock import adjust
+from inventory.tests.shop import make_product
+from orders.services import cancel_order, confirm_order
+from orders.tests.placing import place
+from users.tests.api import body, check_problem, client_of, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def again(client: Any, path: str, tag: str) -> Any:
+    return client.get(path, HTTP_IF_NONE_MATCH=tag)
+
+
+def check_unchanged(client: Any, path: str, tag: str) -> None:
+    answer = again(client, path, tag)
+    assert (answer.status_code, answer.content, answer["ETag"]) == (304, b"", tag)
+    assert answer["X-Request-ID"]
+
+
+def test_an_order_is_sent_again_only_when_it_has_changed() -> None:
+    make_product("CUP")
+    ada = make_user()
+    order, client = place(ada, CUP=1), client_of(ada)
+    path = f"/api/v1/orders/{order.id}"
+    seen = set()
+    for step in (lambda: None, lambda: confirm_order(order.id), lambda: cancel_order(order, by="customer")):
+        step()
+        answer = client.get(path)
+        assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-cache")
+        seen.add(answer["ETag"])
+        check_unchanged(client, path, answer["ETag"])
+        assert again(client, path, f'"another", W/{answer["ETag"]}').status_code == 304
+    assert len(seen) == 3
+    assert again(client, path, '"another"').status_code == 200
+
+
+def test_a_product_is_sent_again_when_its_price_or_its_stock_has_changed() -> None:
+    make_product("CUP", pieces=4)
+    product = Product.objects.get()
+    client, path = client_of(), "/api/v1/products/CUP"
+    tag = client.get(path)["ETag"]
+    check_unchanged(client, path, tag)
+    for change in (
+        lambda: change_product(product, price="9.90"),
+        lambda: change_product(product, description="Blue"),
+        lambda: adjust(product, quantity=1, reason="found"),
+    ):
+        change()
+        answer = again(client, path, tag)
+        assert answer.status_code == 200
+        assert answer["ETag"] != tag
+        tag = answer["ETag"]
+    assert body(answer)["available"] == 5
+
+
+def test_the_version_of_another_s_order_is_not_told() -> None:
+    make_product("CUP")
+    ada = make_user()
+    order = place(ada, CUP=1)
+    path = f"/api/v1/orders/{order.id}"
+    tag = client_of(ada).get(path)["ETag"]
+    foreign = again(client_of(make_user("grace")), path, tag)
+    check_problem(foreign, 404, "not_found")
+    assert "ETag" not in foreign
+    check_problem(again(client_of(), path, tag), 401, "not_authenticated")
+
+
+def test_an_order_that_has_not_changed_costs_fewer_statements(django_assert_num_queries: Any) -> None:
+    make_product("CUP")
+    ada = make_user()
+    client, path = client_of(ada), f"/api/v1/orders/{place(ada, CUP=1).id}"
+    tag = client.get(path)["ETag"]
+    with django_assert_num_queries(2):  # the token, the version
+        check_unchanged_once = again(client, path, tag)
+    assert check_unchanged_once.status_code == 304
