@@ -46,8 +46,14 @@ def is_deadlock(error: BaseException) -> bool:
 
 
 def is_database_away(error: BaseException) -> bool:
-    """Tell whether the database could not be reached, or turned us away."""
-    if not isinstance(error, OperationalError | InterfaceError):
+    """Tell whether the database could not be reached, or turned us away.
+
+    An InterfaceError of Django's own says that the connection was lost within a transaction. psycopg's says that
+    somebody used a closed cursor or the like, which is a bug of theirs.
+    """
+    if isinstance(error, InterfaceError):
+        return error.__cause__ is None
+    if not isinstance(error, OperationalError):
         return False
     state = sqlstate(error)
     return state is None or state.startswith(_AWAY_SQLSTATES)

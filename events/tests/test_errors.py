@@ -2,7 +2,7 @@ import errno
 import socket
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from events.errors import Failure, classify, is_deadlock
 
@@ -40,6 +40,23 @@ def test_postgresqls_own_errors_are_told_apart_by_their_sqlstate(state: str, fai
     error = raised(state)
     assert classify(error) is failure
     assert not is_deadlock(error)
+
+
+@pytest.mark.django_db
+def test_a_cursor_that_was_closed_is_a_bug_and_not_a_database_that_is_away() -> None:
+    cursor = connection.cursor()
+    cursor.close()
+    with pytest.raises(InterfaceError) as caught:
+        cursor.execute("SELECT 1")
+    assert classify(caught.value) is Failure.TRANSIENT
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_lost_in_a_transaction_is_a_database_that_is_away() -> None:
+    with pytest.raises((InterfaceError, OperationalError)) as caught, transaction.atomic():
+        connection.close()
+        connection.cursor()
+    assert classify(caught.value) is Failure.AWAY
 
 
 @pytest.mark.django_db
