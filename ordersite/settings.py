@@ -76,6 +76,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ordersite.api.middleware.RequestIdMiddleware",
+    "ordersite.api.middleware.BodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ordersite.api.middleware.ApiPathMiddleware",

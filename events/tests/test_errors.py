@@ -53,9 +53,8 @@ def test_a_cursor_that_was_closed_is_a_bug_and_not_a_database_that_is_away() -> 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_was_lost_in_a_transaction_is_a_database_that_is_away() -> None:
-    with pytest.raises((InterfaceError, OperationalError)) as caught, transaction.atomic():
-        connection.close()
-        connection.cursor()
+    with pytest.raises((InterfaceError, OperationalError)) as caught:
+        lose_it_in_a_transaction()
     assert classify(caught.value) is Failure.AWAY
 
 
@@ -63,6 +62,12 @@ def test_a_connection_that_was_lost_in_a_transaction_is_a_database_that_is_away(
 @pytest.mark.parametrize("state", ["40P01", "40001"])
 def test_a_deadlock_and_a_serialization_failure_may_be_run_again(state: str) -> None:
     assert is_deadlock(raised(state))
+
+
+def lose_it_in_a_transaction() -> None:
+    with transaction.atomic():
+        connection.close()
+        connection.cursor()
 
 
 def raised(state: str) -> Exception:

@@ -78,8 +78,9 @@ class Listener:
 
 
 def carried(body: str) -> list[str]:
-    """The ids of the deliveries that a message carries, given its body."""
-    (ids, _), *_ = json.loads(base64.b64decode(body))
+    """The ids of the deliveries that a message carries, given its body; none in that of a plain task."""
+    arguments, *_ = json.loads(base64.b64decode(body))
+    ids = arguments[0] if arguments else []
     return ids if isinstance(ids, list) else [ids]
 
 
