@@ -29,7 +29,7 @@ from events.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-POLL = 0.01  # seconds between polls at rest: 0.1 ms of PostgreSQL each, and a median of 5 ms until an event is seen
+POLL = 0.01  # seconds between polls without a backlog: a median of 5 ms until an event is seen
 CLAIM = 25  # deliveries a claim
 MANY = 4  # deliveries of one handler in a claim, from which on they share messages
 NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does not starve the new
@@ -92,7 +92,7 @@ class Relay:
             except (DatabaseError, BrokerError, OSError) as error:
                 self._wait_out(error)
                 continue
-            if not sent:
+            if sent < CLAIM:  # there is no backlog: what comes in the meantime goes in one turn
                 self._stopping.wait(POLL)
         self._sender.close()
 

@@ -32,7 +32,7 @@ SUBSCRIPTIONS = {
 CONSUMERS = {
     "inventory": Consumer(dead_holds=True),
     "orders": Consumer(dead_holds=True),
-    "notifications": Consumer(dead_holds=False, in_flight=40),  # a mail may take seconds
+    "notifications": Consumer(dead_holds=False),
     "analytics": Consumer(dead_holds=False),
 }
 

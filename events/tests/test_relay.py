@@ -112,7 +112,7 @@ def test_one_delivery_that_is_out_does_not_keep_the_next_waiting(relay: Relay, b
         published(order_created())
     assert claim("notifications", 1)
     relay.turn()
-    assert carried(broker, "notifications") == 10  # a quarter of the bound of 40
+    assert carried(broker, "notifications") == 25  # a quarter of the bound of 100
 
 
 def test_every_queue_has_its_share_of_newest_first(
