@@ -1,6 +1,7 @@
 """All settings, from the environment. Every variable is explained in .env.example; NAME_FILE names a file with it."""
 
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,14 @@ def _required(name: str, example: str) -> str:
     return value
 
 
+def _networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Read addresses and networks, comma-separated."""
+    try:
+        return [ip_network(text.strip(), strict=False) for text in env.list(name, default=[]) if text.strip()]
+    except ValueError as error:
+        raise SystemExit(f"ordersite: {name} is to be addresses or networks, such as 10.0.0.0/8: {error}.") from None
+
+
 DATABASE_URL = _required("DATABASE_URL", "postgres://user:password@host:5432/ordersite")
 BROKER_URL = _required("BROKER_URL", "redis://:password@host:6379/0")
 SECRET_KEY = _required("SECRET_KEY", "<50 random characters>")
@@ -50,6 +59,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+TRUSTED_PROXIES = _networks("TRUSTED_PROXIES")
 # Cookies go over HTTPS only, except where people reach the site by http on loopback.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY or not (
     EMBEDDED or DEBUG or env.bool("INSECURE_COOKIES", default=False)
@@ -76,6 +86,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ordersite.api.middleware.RequestIdMiddleware",
+    "ordersite.limits.middleware.RateLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ordersite.api.middleware.ApiPathMiddleware",
@@ -162,9 +173,28 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["ordersite.api.parsers.BoundedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "ordersite.api.pagination.KeysetPagination",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "ordersite.limits.throttles.RequestThrottle",
+        "ordersite.limits.throttles.BrakeThrottle",
+    ],
     "EXCEPTION_HANDLER": "ordersite.api.problems.problem_from_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,
+}
+
+# Name: how many, in how many seconds; 0 is no limit. Why these: docs/decisions/0012-rate-limits.md.
+RATE_LIMITS = {
+    "user": (env.int("RATE_LIMIT_USER", default=600), 60),
+    "address": (env.int("RATE_LIMIT_ADDRESS", default=120), 60),
+    # Sign-ins that failed: of one account from one address, of one address, of one account from all addresses; and what
+    # each address has left for an account that is over the last.
+    "sign-in-pair": (env.int("SIGN_IN_LIMIT_PAIR", default=10), 900),
+    "sign-in-address": (env.int("SIGN_IN_LIMIT_ADDRESS", default=100), 900),
+    "sign-in-account": (env.int("SIGN_IN_LIMIT_ACCOUNT", default=100), 900),
+    "sign-in-slow": (1, 60),
+    # Attempts to register: of one address, and with one e-mail address from one address.
+    "registration-address": (env.int("REGISTRATION_LIMIT_ADDRESS", default=30), 3_600),
+    "registration-account": (env.int("REGISTRATION_LIMIT_ACCOUNT", default=10), 3_600),
 }
 
 # Hours that the answer under an idempotency key is kept and given again.
