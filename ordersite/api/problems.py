@@ -109,7 +109,7 @@ def _from_api_exception(error: exceptions.APIException) -> HttpResponse:
     if auth_header := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     if wait := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(wait) + 1)
+        headers["Retry-After"] = str(wait)
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else str(error.default_code)
     return problem(error.status_code, code, str(error.detail), headers=headers)

@@ -37,4 +37,4 @@ def tell(response: HttpResponse, standings: Sequence[Standing]) -> None:
 
 def too_many(standing: Standing) -> HttpResponse:
     """Return the 429 of a view outside DRF; it is the one that DRF's throttles lead to."""
-    return problem_from_exception(Throttled(wait=standing.reset), {})
+    return problem_from_exception(Throttled(wait=standing.seconds), {})

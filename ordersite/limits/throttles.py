@@ -25,7 +25,7 @@ class RequestThrottle(BaseThrottle):
 
     def wait(self) -> float:
         """Return the seconds until the next window."""
-        return self._standing.reset
+        return self._standing.seconds
 
 
 class BrakeThrottle(BaseThrottle):
@@ -46,7 +46,7 @@ class BrakeThrottle(BaseThrottle):
 
     def wait(self) -> float | None:
         """Return the seconds until the next window."""
-        return self._refused.reset if self._refused else None
+        return self._refused.seconds if self._refused else None
 
 
 REFUSALS = {"sign-in": brake.refuse_sign_in, "registration": brake.refuse_registration}
