@@ -19,8 +19,9 @@ from events.errors import is_database_away, sqlstate
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 5  # seconds: a restart of PostgreSQL takes about as long
-# lock_timeout, statement_timeout, transaction_timeout, deadlock detected, serialization failure
-_CANCELLED = ("55P03", "57014", "25P04", "40P01", "40001")
+# lock_timeout, statement_timeout, idle_in_transaction_session_timeout, transaction_timeout, deadlock detected,
+# serialization failure
+_CANCELLED = ("55P03", "57014", "25P03", "25P04", "40P01", "40001")
 
 
 def problem(
