@@ -40,6 +40,15 @@ def _required(name: str, example: str) -> str:
     return value
 
 
+def _refuse_weak(key: str) -> None:
+    """End the process where the key can be guessed: whoever has it signs cookies as anybody (as security.W009)."""
+    if len(key) < 50 or len(set(key)) < 5 or key.startswith("django-insecure-"):
+        raise SystemExit(
+            "ordersite: SECRET_KEY is too weak: it needs 50 random characters or more. Make one with"
+            " `python3 -c 'import secrets; print(secrets.token_urlsafe(50))'`."
+        )
+
+
 def _networks(name: str) -> list[IPv4Network | IPv6Network]:
     """Read addresses and networks, comma-separated."""
     try:
@@ -50,15 +59,26 @@ def _networks(name: str) -> list[IPv4Network | IPv6Network]:
 
 DATABASE_URL = _required("DATABASE_URL", "postgres://user:password@host:5432/ordersite")
 BROKER_URL = _required("BROKER_URL", "redis://:password@host:6379/0")
-SECRET_KEY = _required("SECRET_KEY", "<50 random characters>")
 # The servers that `make run` brings, and so data that may be filled with examples.
 EMBEDDED = env.bool("EMBEDDED", default=False)
+SECRET_KEY = _required("SECRET_KEY", "<50 random characters>")
+if not (EMBEDDED or DEBUG):
+    _refuse_weak(SECRET_KEY)
 PROCESS_KIND = env.str("PROCESS_KIND", default="")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+# Seconds for which browsers come by HTTPS only, once they have; told over HTTPS alone. 0: not told.
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=2_592_000)
+SECURE_REFERRER_POLICY = "same-origin"  # Django's protection of forms needs the referrer within the site
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains, and
+    "security.W021",  # its preload list: the domain's other names are not ours to decide about
+    "security.W008",  # the proxy in front redirects to HTTPS; inside, health checks speak plain http to the process
+]
 TRUSTED_PROXIES = _networks("TRUSTED_PROXIES")
 # Cookies go over HTTPS only, except where people reach the site by http on loopback.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY or not (
@@ -86,9 +106,10 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ordersite.api.middleware.RequestIdMiddleware",
-    "ordersite.limits.middleware.RateLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "ordersite.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ordersite.limits.middleware.RateLimitMiddleware",
     "ordersite.api.middleware.ApiPathMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
