@@ -36,19 +36,21 @@ def test_an_index_without_advisories_is_no_clean_bill(audit: ModuleType) -> None
     assert audit.read([UNKNOWN]) == (["audit: skipped, since this package index knows of no advisories"], False)
 
 
-def test_a_vulnerability_fails_the_audit_and_only_is_told_by_lint(audit: ModuleType, capsys: Any) -> None:
-    audit.audit = lambda _: ([BAD], "")
+def test_a_vulnerability_fails_the_audit_and_only_is_told_by_lint(
+    audit: ModuleType, capsys: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(audit, "audit", lambda _: ([BAD], ""))
     assert (audit.main([]), audit.main(["--tell"])) == (1, 0)
     assert capsys.readouterr().out.count("PYSEC-1") == 2
 
 
-def test_without_a_network_it_is_skipped_with_a_clear_line(audit: ModuleType, capsys: Any) -> None:
+def test_without_a_network_it_is_skipped_with_a_clear_line(audit: ModuleType, capsys: Any, monkeypatch: Any) -> None:
     assert audit.audit([sys.executable, "-c", "raise SystemExit('no route to host')"]) == (
         None, "the package index cannot be asked: no route to host",
     )  # fmt: skip
     assert audit.audit(prints('{"dependencies": []}')) == ([], "")
-    audit.SECONDS = 0.05
+    monkeypatch.setattr(audit, "SECONDS", 0.05)
     assert audit.audit([sys.executable, "-c", "import time; time.sleep(60)"])[1].endswith("within 0.05 s")
-    audit.audit = lambda _: (None, "so it is")
+    monkeypatch.setattr(audit, "audit", lambda _: (None, "so it is"))
     assert audit.main([]) == 0
     assert capsys.readouterr().out == "audit: skipped, since so it is\n"
