@@ -57,6 +57,7 @@ class MetricsView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    throttle_classes = ()
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """Answer whatever the scraper accepts: there is one format."""

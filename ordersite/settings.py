@@ -1,6 +1,7 @@
 """All settings, from the environment. Every variable is explained in .env.example; NAME_FILE names a file with it."""
 
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +40,46 @@ def _required(name: str, example: str) -> str:
     return value
 
 
+def _refuse_weak(key: str) -> None:
+    """End the process where the key can be guessed: whoever has it signs cookies as anybody (as security.W009)."""
+    if len(key) < 50 or len(set(key)) < 5 or key.startswith("django-insecure-"):
+        raise SystemExit(
+            "ordersite: SECRET_KEY is too weak: it needs 50 random characters or more. Make one with"
+            " `python3 -c 'import secrets; print(secrets.token_urlsafe(50))'`."
+        )
+
+
+def _networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Read addresses and networks, comma-separated."""
+    try:
+        return [ip_network(text.strip(), strict=False) for text in env.list(name, default=[]) if text.strip()]
+    except ValueError as error:
+        raise SystemExit(f"ordersite: {name} is to be addresses or networks, such as 10.0.0.0/8: {error}.") from None
+
+
 DATABASE_URL = _required("DATABASE_URL", "postgres://user:password@host:5432/ordersite")
 BROKER_URL = _required("BROKER_URL", "redis://:password@host:6379/0")
-SECRET_KEY = _required("SECRET_KEY", "<50 random characters>")
 # The servers that `make run` brings, and so data that may be filled with examples.
 EMBEDDED = env.bool("EMBEDDED", default=False)
+SECRET_KEY = _required("SECRET_KEY", "<50 random characters>")
+if not (EMBEDDED or DEBUG):
+    _refuse_weak(SECRET_KEY)
 PROCESS_KIND = env.str("PROCESS_KIND", default="")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+# Seconds for which browsers come by HTTPS only, once they have; told over HTTPS alone. 0: not told.
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=2_592_000)
+SECURE_REFERRER_POLICY = "same-origin"  # Django's protection of forms needs the referrer within the site
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains, and
+    "security.W021",  # its preload list: the domain's other names are not ours to decide about
+    "security.W008",  # the proxy in front redirects to HTTPS; inside, health checks speak plain http to the process
+]
+TRUSTED_PROXIES = _networks("TRUSTED_PROXIES")
 # Cookies go over HTTPS only, except where people reach the site by http on loopback.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY or not (
     EMBEDDED or DEBUG or env.bool("INSECURE_COOKIES", default=False)
@@ -78,7 +108,9 @@ MIDDLEWARE = [
     "ordersite.api.middleware.RequestIdMiddleware",
     "ordersite.api.middleware.BodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "ordersite.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ordersite.limits.middleware.RateLimitMiddleware",
     "ordersite.api.middleware.ApiPathMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -163,9 +195,28 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["ordersite.api.parsers.BoundedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "ordersite.api.pagination.KeysetPagination",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "ordersite.limits.throttles.RequestThrottle",
+        "ordersite.limits.throttles.BrakeThrottle",
+    ],
     "EXCEPTION_HANDLER": "ordersite.api.problems.problem_from_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,
+}
+
+# Name: how many, in how many seconds; 0 is no limit. Why these: docs/decisions/0012-rate-limits.md.
+RATE_LIMITS = {
+    "user": (env.int("RATE_LIMIT_USER", default=600), 60),
+    "address": (env.int("RATE_LIMIT_ADDRESS", default=120), 60),
+    # Sign-ins that failed: of one account from one address, of one address, of one account from all addresses; and what
+    # each address has left for an account that is over the last.
+    "sign-in-pair": (env.int("SIGN_IN_LIMIT_PAIR", default=10), 900),
+    "sign-in-address": (env.int("SIGN_IN_LIMIT_ADDRESS", default=100), 900),
+    "sign-in-account": (env.int("SIGN_IN_LIMIT_ACCOUNT", default=100), 900),
+    "sign-in-slow": (1, 60),
+    # Attempts to register: of one address, and with one e-mail address from one address.
+    "registration-address": (env.int("REGISTRATION_LIMIT_ADDRESS", default=30), 3_600),
+    "registration-account": (env.int("REGISTRATION_LIMIT_ACCOUNT", default=10), 3_600),
 }
 
 # Hours that the answer under an idempotency key is kept and given again.

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from ordersite.api import problems
 from ordersite.health import LiveView, ReadyView
+from ordersite.limits.admin import sign_in_page
 from ordersite.metrics import MetricsView
 
 v1 = [
@@ -22,6 +23,7 @@ urlpatterns = [
     path("health/ready", ReadyView.as_view()),
     path("metrics", MetricsView.as_view()),
     path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/login/", sign_in_page),
     path("admin/", admin.site.urls),
     re_path("", problems.not_found),
 ]

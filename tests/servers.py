@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from ordersite.local.servers import VARIABLES, Servers, start_servers
+from tests import limits
 
 SECRET_KEY = "only-for-tests-" + "x" * 40
 
@@ -37,5 +38,6 @@ def _start() -> Servers | None:
 FOLDER = Path(tempfile.mkdtemp(prefix="ordersite-test-"))
 LOG = (FOLDER / "servers.log").open("w", buffering=1)
 os.environ.setdefault("SECRET_KEY", SECRET_KEY)
+os.environ.update(limits.HIGH | os.environ)
 os.environ.setdefault("STATIC_ROOT", str(FOLDER / "static"))  # WhiteNoise reads all of it: no sockets
 SERVERS = _start()

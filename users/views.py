@@ -22,6 +22,7 @@ class RegistrationView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    throttle_scope = "registration"
 
     def post(self, request: Request) -> Response:
         """Register an account."""
@@ -58,6 +59,8 @@ class UserView(APIView):
 
 class TokenView(APIView):
     """POST and DELETE /auth/token."""
+
+    throttle_scope = "sign-in"
 
     def get_authenticators(self) -> list[object]:  # type: ignore[override]
         """Look at no token when signing in: an old, dead one must not stand in the way."""

@@ -19,8 +19,9 @@ from events.errors import is_database_away, sqlstate
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 5  # seconds: a restart of PostgreSQL takes about as long
-# lock_timeout, statement_timeout, transaction_timeout, deadlock detected, serialization failure
-_CANCELLED = ("55P03", "57014", "25P04", "40P01", "40001")
+# lock_timeout, statement_timeout, idle_in_transaction_session_timeout, transaction_timeout, deadlock detected,
+# serialization failure
+_CANCELLED = ("55P03", "57014", "25P03", "25P04", "40P01", "40001")
 
 
 def problem(
@@ -109,7 +110,7 @@ def _from_api_exception(error: exceptions.APIException) -> HttpResponse:
     if auth_header := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     if wait := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(wait) + 1)
+        headers["Retry-After"] = str(wait)
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else str(error.default_code)
     return problem(error.status_code, code, str(error.detail), headers=headers)

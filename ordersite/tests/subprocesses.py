@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPLETE = {
     "DATABASE_URL": "postgres://nobody:secret@127.0.0.1:1/nothing",  # nobody listens on port 1
     "BROKER_URL": "redis://:secret@127.0.0.1:1/0",
-    "SECRET_KEY": "s" * 60,
+    "SECRET_KEY": "only-for-tests-" + "s" * 40,
 }
 
 

@@ -28,7 +28,7 @@ def test_without_what_it_needs_the_process_ends_with_one_clear_line(missing: str
 
 @pytest.mark.parametrize("command", ["manage.py check", "manage.py relay", "-m celery -A ordersite report"])
 def test_every_program_says_so_without_a_stack_trace(command: str) -> None:
-    done = run_python(*command.split(), SECRET_KEY="s" * 60)
+    done = run_python(*command.split(), SECRET_KEY=COMPLETE["SECRET_KEY"])
     assert done.returncode == 1
     assert done.stderr.splitlines() == [line for line in done.stderr.splitlines() if "DATABASE_URL is not set" in line]
     assert len(done.stderr.splitlines()) == 1

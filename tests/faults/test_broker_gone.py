@@ -19,7 +19,7 @@ from tests.journeys.client import Api
 
 RATE = 4  # orders a second
 BEFORE = 40  # orders whose times are compared with those of the outage
-# How long an answer may take in an outage. A request that touched the broker would wait for seconds.
+# How long an answer may take in an outage. A request that waited for the broker would wait for seconds.
 SLACK, FLOOR = 2, 0.3  # times the p99 of before; or, on a busy machine, seconds more than it
 RECEIVED = "notifications.send_order_received"
 QUEUES = ["inventory", "orders", "notifications", "analytics"]

@@ -21,6 +21,7 @@ from ordersite.local.processes import commands
 from ordersite.local.servers import VARIABLES, Server, Servers, start_servers
 from ordersite.local.settings import CHECKOUT, Settings
 from ordersite.local.supervisor import Supervisor
+from tests import limits
 from tests.journeys.client import Answer, Api, basic, call
 from tests.journeys.redis_server import RedisServer
 
@@ -193,6 +194,7 @@ class System:
     def _make_environment(self, folder: Path) -> dict[str, str]:
         return {
             **os.environ,
+            **limits.HIGH,
             **self.servers.urls,
             "EMBEDDED": "1",
             "DATA_DIR": str(folder),

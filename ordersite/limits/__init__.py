@@ -1,0 +1,1 @@
+"""How often who may ask (docs/decisions/0012-rate-limits.md)."""

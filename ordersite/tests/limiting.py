@@ -1,0 +1,43 @@
+"""Clients at addresses of their own, and limits that are soon reached."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from ordersite.broker import connect
+from ordersite.limits import counting
+from ordersite.limits.counters import SharedCounters
+from users.models import User
+from users.tests.api import client_of
+
+HOUR = 3_600  # seconds: no window ends while a test runs, hardly ever
+PATIENCE = 5.0  # seconds for the server to answer on a busy machine, where a test is about what it counts
+
+Limits = Callable[..., None]
+
+
+def somewhere() -> str:
+    """An address that no other test counts."""
+    return f"10.{random.randrange(256)}.{random.randrange(256)}.{random.randrange(256)}"
+
+
+def client_at(address: str, user: User | None = None, **headers: str) -> APIClient:
+    """A client at this address."""
+    client = client_of(user)
+    client.defaults |= {"REMOTE_ADDR": address, **headers}
+    return client
+
+
+@pytest.fixture
+def limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Limits:
+    """limits(user=3): three in an hour."""
+    monkeypatch.setattr(counting, "counters", SharedCounters(lambda _: connect(PATIENCE)))
+
+    def set_them(window: int = HOUR, **quotas: int) -> None:
+        changed = {name.replace("_", "-"): (quota, window) for name, quota in quotas.items()}
+        settings.RATE_LIMITS = settings.RATE_LIMITS | changed
+
+    return set_them
