@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular_sidecar",
     "knox",
     "django_celery_results",
     "events",
@@ -80,6 +81,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ordersite.api.middleware.ApiPathMiddleware",
+    "ordersite.api.deprecation.DeprecationMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -106,6 +108,8 @@ TEMPLATES = [
         },
     },
 ]
+
+CSRF_FAILURE_VIEW = "ordersite.api.problems.csrf_failed"
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------
 
@@ -163,9 +167,18 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["ordersite.api.parsers.BoundedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "ordersite.api.pagination.KeysetPagination",
+    "DEFAULT_SCHEMA_CLASS": "ordersite.openapi.schema.OperationSchema",
     "EXCEPTION_HANDLER": "ordersite.api.problems.problem_from_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "COMPONENT_SPLIT_REQUEST": True,  # what a body takes and what an answer holds are described apart
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "GET_MOCK_REQUEST": "ordersite.openapi.schema.bare_request",
+    "POSTPROCESSING_HOOKS": [],
 }
 
 # Hours that the answer under an idempotency key is kept and given again.

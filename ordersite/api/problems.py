@@ -15,6 +15,7 @@ from rest_framework import exceptions
 
 from events.correlation import current
 from events.errors import is_database_away, sqlstate
+from ordersite.api.codes import PAGES
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def problem(
 ) -> HttpResponse:
     """Return an error answer. `code` is stable: clients decide by it."""
     body: dict[str, Any] = {
-        "type": f"/api/docs/problems/{code}",
+        "type": f"{PAGES}{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
@@ -58,7 +59,7 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Http
     if isinstance(error, exceptions.APIException):
         return _from_api_exception(error)
     if isinstance(error, RequestDataTooBig):
-        return problem(413, "body_too_large", "The body is larger than 1 MiB.")
+        return body_too_large()
     if _may_pass(error):
         return database_away(error)
     logger.error("unexpected error", exc_info=error)
@@ -90,13 +91,25 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Return the 400 of a request that Django refuses, such as one for an unknown host."""
+    """Return the 400 of a request that Django refuses, such as one for an unknown host; 413 for a form too large."""
+    if isinstance(exception, RequestDataTooBig):
+        return body_too_large()
     return problem(400, "bad_request", "The request cannot be read, or is for a host that is not served here.")
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Return the 403 of a view outside DRF."""
     return problem(403, "permission_denied", "You may not do this.")
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Return the 403 of a form without its token (Django's CSRF_FAILURE_VIEW)."""
+    return problem(403, "csrf_failed", "The form is an old one, or cookies are off. Load the page again.")
+
+
+def body_too_large() -> HttpResponse:
+    """Return the 413 of a body over the limit."""
+    return problem(413, "body_too_large", "The body is larger than 1 MiB.")
 
 
 def _may_pass(error: BaseException | None) -> bool:
