@@ -135,6 +135,13 @@ _ALL = [
         "The first request with this Idempotency-Key is still at work. Ask again in a moment.",
     ),
     Code(
+        "precondition_failed",
+        412,
+        "What If-Match asks for is not what is there now.",
+        "Read it again, without the header.",
+        "It has changed since: If-Match names another version.",
+    ),
+    Code(
         "body_too_large",
         413,
         "The body is larger than 1 MiB.",

@@ -82,8 +82,8 @@ class ApiPathMiddleware:
                 return PermanentRedirect308(request.get_full_path().replace("/api/", "/api/v1/", 1))
             request.path_info = path.removesuffix("/")
         response = self._get_response(request)
-        if response.status_code == 405 and response["Content-Type"] != "application/problem+json":
-            return wrong_method(request, response["Allow"])  # Django's own has no body
+        if response.status_code in (405, 412) and response["Content-Type"] != "application/problem+json":
+            return _told(request, response)
         return response
 
     def process_view(
@@ -97,6 +97,13 @@ class ApiPathMiddleware:
         if request.method in allowed or (request.method == "HEAD" and "GET" in allowed):
             return None
         return wrong_method(request, ", ".join(allowed))
+
+
+def _told(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Return an error of Django's own, which has no body, as a problem."""
+    if response.status_code == 405:
+        return wrong_method(request, response["Allow"])
+    return problem(412, "precondition_failed", "It has changed since: If-Match names another version.")
 
 
 def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:

@@ -44,7 +44,7 @@ OPERATIONS = {
         tag="products",
         summary="Show a product",
         description="Shows an active product. Anyone may. To ask again cheaply, send the ETag in If-None-Match.",
-        answer=Answer(200, "The product.", ProductSerializer, CUP, headers=("ETag",)),
+        answer=Answer(200, "The product.", ProductSerializer, CUP, headers=("ETag", "NoCache")),
         headers=("IfNoneMatch",),
         not_modified=True,
     ),

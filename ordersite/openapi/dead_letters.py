@@ -1,13 +1,13 @@
 """The operations on dead letters."""
 
 from events.serializers import (
-    ChoiceOfLettersSerializer,
     DiscardSerializer,
     LetterQuerySerializer,
     LetterSerializer,
+    ReplaySerializer,
     WholeLetterSerializer,
 )
-from ordersite.openapi.operation import Answer, Body, Operation
+from ordersite.openapi.operation import NOTHING, Answer, Body, Operation
 
 LETTER = {
     "id": "0193b1c5-02b6-7bb0-a3e8-40d1f2c3b4a5",
@@ -70,7 +70,8 @@ OPERATIONS = {
         id="replayDeadLetter",
         tag="dead letters",
         summary="Replay a dead letter",
-        description="Sends the delivery again, from its first attempt. Staff only. There is no body.",
+        description="Sends the delivery again, from its first attempt. Staff only.",
+        body=NOTHING,
         answer=Answer(202, "The letter, on its way again.", WholeLetterSerializer, REPLAYED),
         codes=("not_dead",),
     ),
@@ -90,7 +91,7 @@ OPERATIONS = {
         summary="Replay many dead letters",
         description="Replays those of a handler, of an event type, of both, or all, and says how many. Staff only.",
         body=Body(
-            ChoiceOfLettersSerializer,
+            ReplaySerializer,
             {"one handler": {"handler": "notifications.send_welcome"}, "all": {}},
             required=False,
         ),

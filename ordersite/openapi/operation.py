@@ -29,12 +29,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class Body:
-    """The body of a request, with its examples by name. In a partial one, every field may be left out."""
+    """The body of a request, with its examples by name. In a partial one, every field may be left out.
 
-    serializer: Shape
+    Without a serializer it has no fields.
+    """
+
+    serializer: Shape | None
     examples: Mapping[str, Any]
     partial: bool = False
     required: bool = True
+
+
+NOTHING = Body(None, {"nothing": {}}, required=False)
 
 
 @dataclass(frozen=True)

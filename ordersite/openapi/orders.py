@@ -6,7 +6,7 @@ from orders.serializers import (
     OrderSerializer,
     StaffTimelineEventSerializer,
 )
-from ordersite.openapi.operation import Answer, Body, Operation
+from ordersite.openapi.operation import NOTHING, Answer, Body, Operation
 
 ORDER_ID = "0193b1c5-02b4-7d10-8f2e-6a9c3e5d7b11"
 ORDER = {
@@ -72,7 +72,7 @@ OPERATIONS = {
         summary="Show an order",
         description="Shows your own order; to staff, any. Another's is 404, as one that does not exist is. To ask"
         " again cheaply until it is confirmed, send the ETag in If-None-Match.",
-        answer=Answer(200, "The order.", OrderSerializer, ORDER | {"status": "confirmed"}, headers=("ETag",)),
+        answer=Answer(200, "The order.", OrderSerializer, ORDER | {"status": "confirmed"}, headers=("ETag", "NoCache")),
         headers=("IfNoneMatch",),
         not_modified=True,
     ),
@@ -81,17 +81,18 @@ OPERATIONS = {
         tag="orders",
         summary="Cancel an order",
         description="Cancels an order that is pending or confirmed, and frees what was reserved for it. Its owner may,"
-        " and staff. There is no body.",
+        " and staff.",
         answer=Answer(200, "The order, cancelled.", OrderSerializer, ORDER | {"status": "cancelled"}),
+        body=NOTHING,
         codes=("wrong_status",),
     ),
     "POST /api/v1/orders/{order_id}/fulfil": Operation(
         id="fulfilOrder",
         tag="orders",
         summary="Mark an order as sent",
-        description="Marks a confirmed order as fulfilled, and takes its pieces off the stock. Staff only. There is"
-        " no body.",
+        description="Marks a confirmed order as fulfilled, and takes its pieces off the stock. Staff only.",
         answer=Answer(200, "The order, fulfilled.", OrderSerializer, ORDER | {"status": "fulfilled"}),
+        body=NOTHING,
         codes=("wrong_status",),
     ),
     "GET /api/v1/orders/{order_id}/timeline": Operation(

@@ -31,8 +31,9 @@ _HEADERS = {
     ),
     "Location": _header("Location", "Where the new thing is.", "/api/v1/orders/0193b1c5-02b4-7d10-8f2e-6a9c3e5d7b11"),
     "ETag": _header(
-        "ETag", "The version of what is shown; send it back in If-None-Match.", '"5d41402abc4b"', always=False
+        "ETag", "The version of what is shown; send it back in If-None-Match.", '"1f3870be274f6c49b3e31a0c6728957f"'
     ),
+    "NoCache": _header("Cache-Control", "Whoever keeps this answer asks again before using it.", "private, no-cache"),
     "NoStore": _header("Cache-Control", "Nobody may keep this answer.", "no-store", const="no-store"),
     "IdempotentReplayed": _header(
         "Idempotent-Replayed",

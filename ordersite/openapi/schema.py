@@ -21,7 +21,7 @@ NAMES = {
     "StaffDeliverySerializer": "Delivery",
     "LetterSerializer": "DeadLetter",
     "WholeLetterSerializer": "WholeDeadLetter",
-    "ChoiceOfLettersSerializer": "DeadLetterChoice",
+    "ReplaySerializer": "DeadLetterChoice",
 }
 
 
@@ -81,9 +81,10 @@ class OperationSchema(AutoSchema):
         ] + shared
 
     def _body_of(self, body: Body) -> Schema:
-        serializer = body.serializer(partial=body.partial)
         examples = {name: {"value": value} for name, value in body.examples.items()}
-        schema = self.resolve_serializer(serializer, "request").ref
+        schema: Schema = {"type": "object", "properties": {}, "additionalProperties": False}
+        if body.serializer is not None:
+            schema = self.resolve_serializer(body.serializer(partial=body.partial), "request").ref
         return {
             "required": body.required and not body.partial,
             "content": {"application/json": {"schema": schema, "examples": examples}},
@@ -93,7 +94,7 @@ class OperationSchema(AutoSchema):
         answer = operation.answer
         responses: Schema = {str(answer.status): self._response_of(answer)}
         if operation.not_modified:
-            headers = parts.header_refs(("ETag",), limited=self._limited)
+            headers = parts.header_refs(operation.answer.headers, limited=self._limited)
             responses["304"] = {"description": "It is still what you have.", "headers": headers}
         for status, (name, problem) in parts.problem_responses(self._codes(operation), limited=self._limited).items():
             self._register("responses", name, problem)
@@ -125,26 +126,21 @@ class OperationSchema(AutoSchema):
 
     def _codes(self, operation: Operation) -> set[str]:
         """Return what the operation may answer with: its own codes, and those that follow from its shape."""
-        codes = set(operation.codes)
-        if self.view.get_authenticators():
-            codes |= {"authentication_failed"}
-        if self._needs(IsAuthenticated, IsAdminUser):
-            codes |= {"not_authenticated"}
-        if self._needs(IsAdminUser):
-            codes |= {"permission_denied"}
-        if "{" in self.path:
-            codes |= {"not_found"}
-        if operation.body:
-            codes |= {"parse_error", "invalid_input", "body_too_large", "unsupported_media_type"}
-        if operation.query or "IdempotencyKey" in operation.headers:
-            codes |= {"invalid_input"}
-        if self._limited:
-            codes |= {"throttled"}
-        if operation.answer.media_type == "application/json":
-            codes |= {"not_acceptable"}
-        if self.path != "/health/live":
-            codes |= {"database_unavailable"}
-        return codes
+        for_everyone = not self._needs(IsAuthenticated, IsAdminUser)
+        reasons = [
+            (True, operation.codes),
+            (self.view.get_authenticators(), ["authentication_failed"]),
+            (not for_everyone, ["not_authenticated"]),
+            (self._needs(IsAdminUser), ["permission_denied"]),
+            ("{" in self.path, ["not_found"]),
+            (operation.body, ["parse_error", "invalid_input", "body_too_large", "unsupported_media_type"]),
+            (operation.query or "IdempotencyKey" in operation.headers, ["invalid_input"]),
+            (operation.not_modified, ["precondition_failed"]),
+            (operation.answer.media_type == "application/json", ["not_acceptable"]),
+            (self._limited, ["throttled"]),
+            (self.path != "/health/live", ["database_unavailable"]),
+        ]
+        return {code for applies, codes in reasons if applies for code in codes}
 
     def _register(self, kind: str, name: str, schema: Schema) -> Schema:
         component = ResolvedComponent(name, kind, schema, name)  # type: ignore[no-untyped-call]
