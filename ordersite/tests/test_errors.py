@@ -7,6 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from django.db import connection
+from django.test import Client
 
 from inventory.tests.shop import make_product
 from orders.models import Order
@@ -187,3 +188,23 @@ def test_a_row_that_somebody_holds_for_too_long_is_503_and_may_be_tried_again() 
     assert int(answer["Retry-After"]) > 0
     assert Order.objects.get().status == "pending"
     assert client.post(f"{ORDERS}/{order.id}/cancel").status_code == 200
+
+
+def test_a_form_of_the_admin_without_its_token_is_told_in_the_same_way() -> None:
+    browser = Client(enforce_csrf_checks=True)
+    check_problem(browser.post("/admin/login/", {"username": "x", "password": "x"}), 403, "csrf_failed")
+
+
+def test_a_form_of_the_admin_that_is_too_large_is_413() -> None:
+    browser = admin_client(User.objects.create_superuser("boss@example.com"))
+    check_problem(browser.post("/admin/login/", {"username": "x" * (2**20 + 1)}), 413, "body_too_large")
+
+
+def test_a_wrong_method_of_the_admin_is_405() -> None:
+    browser = admin_client(User.objects.create_superuser("boss@example.com"))
+    check_problem(browser.get("/admin/logout/"), 405, "method_not_allowed")
+
+
+def test_a_read_of_a_version_that_is_gone_is_412() -> None:
+    make_product("CUP")
+    check_problem(client_of().get("/api/v1/products/CUP", HTTP_IF_MATCH='"old"'), 412, "precondition_failed")
