@@ -168,6 +168,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["ordersite.api.parsers.BoundedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "ordersite.api.pagination.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "ordersite.openapi.schema.OperationSchema",
+    "DEFAULT_METADATA_CLASS": "ordersite.api.metadata.PlainMetadata",
     "EXCEPTION_HANDLER": "ordersite.api.problems.problem_from_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,

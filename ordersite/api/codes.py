@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 PAGES = "/api/docs/problems/"
+# As RFC 9110 has them; Python's own words for these depend on its version.
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,12 @@ class Code:
     @property
     def title(self) -> str:
         """The status in words."""
-        return HTTPStatus(self.status).phrase
+        return title_of(self.status)
+
+
+def title_of(status: int) -> str:
+    """Return a status in words."""
+    return _TITLES.get(status) or HTTPStatus(status).phrase
 
 
 _ALL = [
@@ -97,7 +104,7 @@ _ALL = [
         405,
         "The path exists and does not take this method.",
         "Use one of the methods in the Allow header.",
-        "/api/v1/orders does not take DELETE, but GET, POST, HEAD, OPTIONS.",
+        "/api/v1/orders does not take DELETE, but GET, POST, OPTIONS.",
     ),
     Code(
         "not_acceptable",

@@ -4,7 +4,6 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -15,7 +14,7 @@ from rest_framework import exceptions
 
 from events.correlation import current
 from events.errors import is_database_away, sqlstate
-from ordersite.api.codes import PAGES
+from ordersite.api.codes import PAGES, title_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ def problem(
     """Return an error answer. `code` is stable: clients decide by it."""
     body: dict[str, Any] = {
         "type": f"{PAGES}{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": title_of(status),
         "status": status,
         "detail": detail,
         "code": code,

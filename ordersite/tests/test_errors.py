@@ -41,6 +41,15 @@ def test_a_method_that_nobody_knows_is_405(method: str) -> None:
     check_problem(client_of().generic(method, ORDERS), 405, "method_not_allowed")
 
 
+def test_options_is_answered_whatever_the_path() -> None:
+    client = client_of(make_user("sam", staff=True))
+    for template, view in api_routes():
+        path = template.format(user_id=NOBODY, order_id=NOBODY, letter_id=NOBODY, sku="CUP")
+        answer = client.options(f"/api/v1/{path}")
+        assert answer.status_code == 200, path
+        assert set(view().allowed_methods) <= set(answer["Allow"].split(", "))
+
+
 def test_head_is_a_get_without_its_body() -> None:
     answer = client_of().head("/api/v1/products")
     assert (answer.status_code, answer.content) == (200, b"")
