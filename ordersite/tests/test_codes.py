@@ -91,16 +91,16 @@ def test_what_is_answered_in_a_run_of_mistakes_is_in_the_table() -> None:
     order = place(ada, CUP=1)
     boss = Client(enforce_csrf_checks=True)
     boss.force_login(User.objects.create_superuser("boss@example.com"))
-    bearer = {"HTTP_AUTHORIZATION": "Bearer dead"}
+    dead = {"Authorization": "Bearer dead"}
     adjustments = "/api/v1/products/CUP/stock-adjustments"
-    key = {"HTTP_IDEMPOTENCY_KEY": "one"}
-    client.post("/api/v1/orders", items(CUP=1), **key)
-    answers = {
+    key = {"Idempotency-Key": "one"}
+    client.post("/api/v1/orders", items(CUP=1), headers=key)
+    answers: dict[str, Any] = {
         "bad_request": anyone.get("/api/v1/orders", HTTP_HOST="evil.example"),
         "parse_error": client.post("/api/v1/orders", b"{", content_type="application/json"),
         "invalid_input": client.post("/api/v1/orders", {}),
         "not_authenticated": anyone.get("/api/v1/orders"),
-        "authentication_failed": anyone.get("/api/v1/orders", **bearer),
+        "authentication_failed": anyone.get("/api/v1/orders", headers=dead),
         "wrong_credentials": anyone.post("/api/v1/auth/token", {"email": "x@example.com", "password": "x"}),
         "permission_denied": client.get("/api/v1/dead-letters"),
         "csrf_failed": boss.post("/admin/users/user/add/", {}),
@@ -112,7 +112,7 @@ def test_what_is_answered_in_a_run_of_mistakes_is_in_the_table() -> None:
         "precondition_failed": client.get("/api/v1/products/CUP", HTTP_IF_MATCH='"old"'),
         "body_too_large": client.post("/api/v1/orders", b" " * (2**20 + 1), content_type="application/json"),
         "unsupported_media_type": client.post("/api/v1/orders", b"a=1", content_type="text/plain"),
-        "idempotency_key_reused": client.post("/api/v1/orders", items(CUP=2), **key),
+        "idempotency_key_reused": client.post("/api/v1/orders", items(CUP=2), headers=key),
     }
     for code, answer in answers.items():
         told = answer.json()

@@ -93,8 +93,8 @@ def test_a_repeated_order_a_page_and_what_has_not_changed_are_as_it_says() -> No
     check_described("GET /api/v1/orders", answer)
     path = answer.json()["results"][0]["id"]
     tag = client.get(f"/api/v1/orders/{path}")["ETag"]
-    for header in ({"HTTP_IF_NONE_MATCH": tag}, {"HTTP_IF_MATCH": '"another"'}):
-        check_described("GET /api/v1/orders/{order_id}", client.get(f"/api/v1/orders/{path}", **header))
+    for headers in ({"If-None-Match": tag}, {"If-Match": '"another"'}):
+        check_described("GET /api/v1/orders/{order_id}", client.get(f"/api/v1/orders/{path}", headers=headers))
 
 
 @pytest.mark.django_db
