@@ -4,7 +4,7 @@ VENV := .venv/bin
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
-.PHONY: help run demo-failure compare test chaos lint audit format lock clean local dev
+.PHONY: help run demo-failure compare test chaos lint audit contracts format lock clean local dev
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -25,17 +25,21 @@ test: dev ## run the whole test suite against real servers (ARGS="-k orders" is 
 chaos: dev ## every fault by itself, then a storm of them under load: 25 minutes (SEED, MINUTES=10, RATE=20; TABLE=0: the storm alone)
 	@$(VENV)/python -m tests.chaos
 
-lint: dev ## check style, format, types, import contracts, migrations and production settings
+lint: dev ## check style, format, types, import contracts, migrations, production settings and the API's contract
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(DUMMY) $(VENV)/mypy .
 	@$(VENV)/lint-imports
 	@$(DUMMY) $(VENV)/python manage.py makemigrations --check --dry-run
 	@$(DUMMY) $(VENV)/python manage.py check --deploy --fail-level WARNING
+	@$(DUMMY) $(VENV)/python manage.py contracts --check
 	@$(VENV)/python tools/audit.py --tell
 
 audit: dev ## fail where a locked package has a known vulnerability (make lint only tells)
 	@$(VENV)/python tools/audit.py
+
+contracts: dev ## write contracts/openapi.yaml and docs/errors.md from the code (ARGS=--release keeps it as that of this version)
+	@$(DUMMY) $(VENV)/python manage.py contracts $(ARGS)
 
 format: dev ## put the code into the one format
 	@$(VENV)/ruff check --fix .

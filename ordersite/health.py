@@ -15,14 +15,19 @@ from ordersite.broker import connect
 BROKER_TIMEOUT = 1.0  # seconds to connect, and to answer: a frozen broker is told within 2.5 s
 
 
-class HealthSerializer(serializers.Serializer[Any]):
-    """How the process and what it needs are."""
+class LiveSerializer(serializers.Serializer[Any]):
+    """How the process is."""
 
-    status = serializers.CharField()
-    database = serializers.CharField(required=False)
-    broker = serializers.CharField(required=False)
-    deliveries = serializers.CharField(required=False)
-    oldest_due_seconds = serializers.IntegerField(required=False)
+    status = serializers.ChoiceField(choices=["ok"])
+
+
+class ReadySerializer(LiveSerializer):
+    """How what the process needs is."""
+
+    database = serializers.ChoiceField(choices=["ok"])
+    broker = serializers.ChoiceField(choices=["ok", "down"])
+    deliveries = serializers.ChoiceField(choices=["ok", "stuck"])
+    oldest_due_seconds = serializers.IntegerField(min_value=0)
 
 
 class _HealthView(APIView):
@@ -36,7 +41,7 @@ class LiveView(_HealthView):
 
     def get(self, request: Request) -> Response:
         """Say that the process answers."""
-        return Response(HealthSerializer({"status": "ok"}).data)
+        return Response(LiveSerializer({"status": "ok"}).data)
 
 
 class ReadyView(_HealthView):
@@ -55,7 +60,7 @@ class ReadyView(_HealthView):
             "deliveries": "stuck" if progress.is_stuck(oldest) else "ok",
             "oldest_due_seconds": int(oldest),
         }
-        return Response(HealthSerializer(state).data)
+        return Response(ReadySerializer(state).data)
 
 
 def broker_answers() -> bool:

@@ -93,6 +93,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular_sidecar",
     "knox",
     "django_celery_results",
     "events",
@@ -112,6 +113,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ordersite.limits.middleware.RateLimitMiddleware",
     "ordersite.api.middleware.ApiPathMiddleware",
+    "ordersite.api.deprecation.DeprecationMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -138,6 +140,8 @@ TEMPLATES = [
         },
     },
 ]
+
+CSRF_FAILURE_VIEW = "ordersite.api.problems.csrf_failed"
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------
 
@@ -199,6 +203,8 @@ REST_FRAMEWORK = {
         "ordersite.limits.throttles.RequestThrottle",
         "ordersite.limits.throttles.BrakeThrottle",
     ],
+    "DEFAULT_SCHEMA_CLASS": "ordersite.openapi.schema.OperationSchema",
+    "DEFAULT_METADATA_CLASS": "ordersite.api.metadata.PlainMetadata",
     "EXCEPTION_HANDLER": "ordersite.api.problems.problem_from_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,
@@ -206,8 +212,8 @@ REST_FRAMEWORK = {
 
 # Name: how many, in how many seconds; 0 is no limit. Why these: docs/decisions/0012-rate-limits.md.
 RATE_LIMITS = {
-    "user": (env.int("RATE_LIMIT_USER", default=600), 60),
-    "address": (env.int("RATE_LIMIT_ADDRESS", default=120), 60),
+    "user": (env.int("RATE_LIMIT_USER", default=1_200), 60),
+    "address": (env.int("RATE_LIMIT_ADDRESS", default=600), 60),
     # Sign-ins that failed: of one account from one address, of one address, of one account from all addresses; and what
     # each address has left for an account that is over the last.
     "sign-in-pair": (env.int("SIGN_IN_LIMIT_PAIR", default=10), 900),
@@ -215,8 +221,16 @@ RATE_LIMITS = {
     "sign-in-account": (env.int("SIGN_IN_LIMIT_ACCOUNT", default=100), 900),
     "sign-in-slow": (1, 60),
     # Attempts to register: of one address, and with one e-mail address from one address.
-    "registration-address": (env.int("REGISTRATION_LIMIT_ADDRESS", default=30), 3_600),
+    "registration-address": (env.int("REGISTRATION_LIMIT_ADDRESS", default=100), 3_600),
     "registration-account": (env.int("REGISTRATION_LIMIT_ACCOUNT", default=10), 3_600),
+}
+
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "COMPONENT_SPLIT_REQUEST": True,  # what a body takes and what an answer holds are described apart
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "GET_MOCK_REQUEST": "ordersite.openapi.schema.bare_request",
+    "POSTPROCESSING_HOOKS": [],
 }
 
 # Hours that the answer under an idempotency key is kept and given again.

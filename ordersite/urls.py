@@ -8,6 +8,7 @@ from ordersite.api import problems
 from ordersite.health import LiveView, ReadyView
 from ordersite.limits.admin import sign_in_page
 from ordersite.metrics import MetricsView
+from ordersite.openapi import views as openapi
 
 v1 = [
     path("", include("users.urls")),
@@ -19,6 +20,10 @@ v1 = [
 
 urlpatterns = [
     path("api/v1/", include(v1)),
+    path("api/schema", openapi.SchemaView.as_view()),
+    path("api/docs", openapi.docs),
+    path("api/docs/problems", openapi.problem_list),
+    path("api/docs/problems/<str:code>", openapi.problem_page),
     path("health/live", LiveView.as_view()),
     path("health/ready", ReadyView.as_view()),
     path("metrics", MetricsView.as_view()),

@@ -81,7 +81,10 @@ class ApiPathMiddleware:
             if not any(path == page or path.startswith(f"{page}/") for page in PAGES):
                 return PermanentRedirect308(request.get_full_path().replace("/api/", "/api/v1/", 1))
             request.path_info = path.removesuffix("/")
-        return self._get_response(request)
+        response = self._get_response(request)
+        if response.status_code in (405, 412) and response["Content-Type"] != "application/problem+json":
+            return _told(request, response)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
@@ -93,5 +96,17 @@ class ApiPathMiddleware:
         allowed = cls().allowed_methods
         if request.method in allowed or (request.method == "HEAD" and "GET" in allowed):
             return None
-        detail = f"{request.path} does not take {request.method}, but {', '.join(allowed)}."
-        return problem(405, "method_not_allowed", detail, headers={"Allow": ", ".join(allowed)})
+        return wrong_method(request, ", ".join(allowed))
+
+
+def _told(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Return an error of Django's own, which has no body, as a problem."""
+    if response.status_code == 405:
+        return wrong_method(request, response["Allow"])
+    return problem(412, "precondition_failed", "It has changed since: If-Match names another version.")
+
+
+def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
+    """Return the 405 of a path that takes only the methods allowed."""
+    detail = f"{request.path} does not take {request.method}, but {allowed}."
+    return problem(405, "method_not_allowed", detail, headers={"Allow": allowed})

@@ -4,7 +4,6 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -15,6 +14,7 @@ from rest_framework import exceptions
 
 from events.correlation import current
 from events.errors import is_database_away, sqlstate
+from ordersite.api.codes import PAGES, title_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ def problem(
 ) -> HttpResponse:
     """Return an error answer. `code` is stable: clients decide by it."""
     body: dict[str, Any] = {
-        "type": f"/api/docs/problems/{code}",
-        "title": HTTPStatus(status).phrase,
+        "type": f"{PAGES}{code}",
+        "title": title_of(status),
         "status": status,
         "detail": detail,
         "code": code,
@@ -59,7 +59,7 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Http
     if isinstance(error, exceptions.APIException):
         return _from_api_exception(error)
     if isinstance(error, RequestDataTooBig):
-        return problem(413, "body_too_large", "The body is larger than 1 MiB.")
+        return body_too_large()
     if _may_pass(error):
         return database_away(error)
     logger.error("unexpected error", exc_info=error)
@@ -91,13 +91,25 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Return the 400 of a request that Django refuses, such as one for an unknown host."""
+    """Return the 400 of a request that Django refuses, such as one for an unknown host; 413 for a form too large."""
+    if isinstance(exception, RequestDataTooBig):
+        return body_too_large()
     return problem(400, "bad_request", "The request cannot be read, or is for a host that is not served here.")
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Return the 403 of a view outside DRF."""
     return problem(403, "permission_denied", "You may not do this.")
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Return the 403 of a form without its token (Django's CSRF_FAILURE_VIEW)."""
+    return problem(403, "csrf_failed", "The form is an old one, or cookies are off. Load the page again.")
+
+
+def body_too_large() -> HttpResponse:
+    """Return the 413 of a body over the limit."""
+    return problem(413, "body_too_large", "The body is larger than 1 MiB.")
 
 
 def _may_pass(error: BaseException | None) -> bool:

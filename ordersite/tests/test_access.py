@@ -10,6 +10,7 @@ from events.models import Delivery
 from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.tests.placing import place, place_confirmed
+from ordersite.tests.contract import check_described
 from ordersite.tests.routes import api_operations
 from users.models import User
 from users.tests.api import client_of, make_user, pointers
@@ -97,6 +98,7 @@ def test_each_gets_what_the_table_says(people: list[User | None], operation: str
     client = client_of(people[asks])
     answer = getattr(client, method.lower())(f"/api/v1/{path}{query}", BODIES.get(operation))
     assert answer.status_code == TABLE[operation][asks], answer.content
+    check_described(operation.replace(" ", " /api/v1/"), answer)
 
 
 @pytest.mark.parametrize("operation", sorted(name for name, who in TABLE.items() if 403 in who or 404 in who))

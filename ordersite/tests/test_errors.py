@@ -7,6 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from django.db import connection
+from django.test import Client
 
 from events.tests.waiting import until
 from inventory.tests.shop import make_product
@@ -39,6 +40,15 @@ def test_a_wrong_method_is_405_whoever_asks(method: str, path: str) -> None:
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "BREW"])
 def test_a_method_that_nobody_knows_is_405(method: str) -> None:
     check_problem(client_of().generic(method, ORDERS), 405, "method_not_allowed")
+
+
+def test_options_is_answered_whatever_the_path() -> None:
+    client = client_of(make_user("sam", staff=True))
+    for template, view in api_routes():
+        path = template.format(user_id=NOBODY, order_id=NOBODY, letter_id=NOBODY, sku="CUP")
+        answer = client.options(f"/api/v1/{path}")
+        assert answer.status_code == 200, path
+        assert set(view().allowed_methods) <= set(answer["Allow"].split(", "))
 
 
 def test_head_is_a_get_without_its_body() -> None:
@@ -217,3 +227,23 @@ def test_a_request_that_was_frozen_in_its_transaction_is_503_and_may_be_tried_ag
     assert int(answer["Retry-After"]) > 0
     assert not Order.objects.exists()
     assert client.post(ORDERS, items(CUP=1)).status_code == 201
+
+
+def test_a_form_of_the_admin_without_its_token_is_told_in_the_same_way() -> None:
+    browser = Client(enforce_csrf_checks=True)
+    check_problem(browser.post("/admin/login/", {"username": "x", "password": "x"}), 403, "csrf_failed")
+
+
+def test_a_form_of_the_admin_that_is_too_large_is_413() -> None:
+    browser = admin_client(User.objects.create_superuser("boss@example.com"))
+    check_problem(browser.post("/admin/login/", {"username": "x" * (2**20 + 1)}), 413, "body_too_large")
+
+
+def test_a_wrong_method_of_the_admin_is_405() -> None:
+    browser = admin_client(User.objects.create_superuser("boss@example.com"))
+    check_problem(browser.get("/admin/logout/"), 405, "method_not_allowed")
+
+
+def test_a_read_of_a_version_that_is_gone_is_412() -> None:
+    make_product("CUP")
+    check_problem(client_of().get("/api/v1/products/CUP", HTTP_IF_MATCH='"old"'), 412, "precondition_failed")

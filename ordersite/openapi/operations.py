@@ -1,0 +1,14 @@
+"""Every operation that the document tells of, by method and path."""
+
+from collections.abc import Mapping
+
+from ordersite.openapi import accounts, catalogue, dead_letters, orders, site
+from ordersite.openapi.operation import Operation
+
+OPERATIONS: Mapping[str, Operation] = {
+    **accounts.OPERATIONS,
+    **catalogue.OPERATIONS,
+    **orders.OPERATIONS,
+    **dead_letters.OPERATIONS,
+    **site.OPERATIONS,
+}

@@ -1,0 +1,191 @@
+"""How drf-spectacular describes an operation here: from its view and serializers, and the words of OPERATIONS."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
+from rest_framework.permissions import IsAdminUser, IsAuthenticated
+
+from events.serializers import PUBLIC_STATUS
+from ordersite.openapi import parts
+from ordersite.openapi.operation import Answer, Body, Operation
+from ordersite.openapi.operations import OPERATIONS
+from ordersite.openapi.parts import Schema, ref
+from ordersite.openapi.properties import explained
+
+# Components that are not named as their serializers are.
+NAMES = {
+    "StaffTimelineEventSerializer": "TimelineEvent",  # it holds what everybody sees, and a little more
+    "StaffDeliverySerializer": "Delivery",
+    "LetterSerializer": "DeadLetter",
+    "WholeLetterSerializer": "WholeDeadLetter",
+    "ReplaySerializer": "DeadLetterChoice",
+}
+
+
+class OperationSchema(AutoSchema):
+    """Describes one operation; raises KeyError for one that nobody has described."""
+
+    def get_operation(
+        self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
+    ) -> Schema:
+        """Return the operation object."""
+        self.registry, self.path, self.path_regex, self.path_prefix = registry, path, path_regex, path_prefix
+        self.method = method.upper()
+        operation = OPERATIONS[f"{self.method} {path}"]
+        described: Schema = {
+            "operationId": operation.id,
+            "tags": [operation.tag],
+            "summary": operation.summary,
+            "description": operation.description,
+            "parameters": self._parameters_of(operation),
+            **({"requestBody": self._body_of(operation.body)} if operation.body else {}),
+            "security": [{"bearer": []}] if self._needs(IsAuthenticated, IsAdminUser) else [],
+            "responses": self._responses_of(operation),
+        }
+        if getattr(self.view, "deprecated_at", None):
+            described["deprecated"] = True
+        return described
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """Return the component's name."""
+        name: str = super().get_serializer_name(serializer, direction)
+        return NAMES.get(name, name)
+
+    def _needs(self, *permissions: type) -> bool:
+        return any(isinstance(permission, permissions) for permission in self.view.get_permissions())
+
+    @property
+    def _limited(self) -> bool:
+        return self.path.startswith("/api/")
+
+    def _parameters_of(self, operation: Operation) -> list[Schema]:
+        in_path = [name for name in parts.PARAMETERS if f"{{{name}}}" in self.path]
+        paging = ["Cursor", "PageSize"] if operation.answer.page else []
+        shared = [ref("parameters", name) for name in (*in_path, *operation.headers, *paging, "RequestId")]
+        if operation.query is None:
+            return shared
+        query = self._map_serializer(operation.query, "request")  # type: ignore[no-untyped-call]
+        fields = explained(operation.query.__name__.removesuffix("Serializer"), query["properties"])
+        return [
+            {
+                "name": name,
+                "in": "query",
+                "required": name in query.get("required", []),
+                "description": schema.pop("description", ""),
+                "schema": schema,
+            }
+            for name, schema in fields.items()
+        ] + shared
+
+    def _body_of(self, body: Body) -> Schema:
+        examples = {name: {"value": value} for name, value in body.examples.items()}
+        schema: Schema = {"type": "object", "properties": {}, "additionalProperties": False}
+        if body.serializer is not None:
+            schema = self.resolve_serializer(body.serializer(partial=body.partial), "request").ref
+        return {
+            "required": body.required and not body.partial,
+            "content": {"application/json": {"schema": schema, "examples": examples}},
+        }
+
+    def _responses_of(self, operation: Operation) -> Schema:
+        answer = operation.answer
+        responses: Schema = {str(answer.status): self._response_of(answer)}
+        if operation.not_modified:
+            headers = parts.header_refs(operation.answer.headers, limited=self._limited)
+            responses["304"] = {"description": "It is still what you have.", "headers": headers}
+        for status, (name, problem) in parts.problem_responses(self._codes(operation), limited=self._limited).items():
+            self._register("responses", name, problem)
+            responses[status] = ref("responses", name)
+        return responses
+
+    def _response_of(self, answer: Answer) -> Schema:
+        response: Schema = {
+            "description": answer.description,
+            "headers": parts.header_refs(answer.headers, limited=self._limited),
+        }
+        if answer.shape is not None:
+            schema, example = self._shape_of(answer)
+            response["content"] = {answer.media_type: {"schema": schema, "example": example}}
+        return response
+
+    def _shape_of(self, answer: Answer) -> tuple[Schema, Any]:
+        if not isinstance(answer.shape, type):
+            return dict(answer.shape or {}), answer.example
+        component = self.resolve_serializer(answer.shape, "response")
+        results = {"type": "array", "items": component.ref}
+        if answer.many:
+            listed = {"type": "object", "properties": {"results": results}, "required": ["results"]}
+            return self._register("schemas", f"{component.name}List", listed), {"results": [answer.example]}
+        if answer.page:
+            page = {"next": None, "previous": None, "results": [answer.example]}
+            return self._register("schemas", f"{component.name}Page", _page_of(results)), page
+        return component.ref, answer.example
+
+    def _codes(self, operation: Operation) -> set[str]:
+        """Return what the operation may answer with: its own codes, and those that follow from its shape."""
+        for_everyone = not self._needs(IsAuthenticated, IsAdminUser)
+        reasons = [
+            (True, operation.codes),
+            (self.view.get_authenticators(), ["authentication_failed"]),
+            (not for_everyone, ["not_authenticated"]),
+            (self._needs(IsAdminUser), ["permission_denied"]),
+            ("{" in self.path, ["not_found"]),
+            (operation.body, ["parse_error", "invalid_input", "body_too_large", "unsupported_media_type"]),
+            (operation.query or "IdempotencyKey" in operation.headers, ["invalid_input"]),
+            (operation.not_modified, ["precondition_failed"]),
+            (operation.answer.media_type == "application/json", ["not_acceptable"]),
+            (self._limited, ["throttled"]),
+            (self.path != "/health/live", ["database_unavailable"]),
+        ]
+        return {code for applies, codes in reasons if applies for code in codes}
+
+    def _register(self, kind: str, name: str, schema: Schema) -> Schema:
+        component = ResolvedComponent(name, kind, schema, name)  # type: ignore[no-untyped-call]
+        self.registry.register_on_missing(component)
+        return ref(kind, name)
+
+
+def bare_request(method: str, path: str, view: Any, original: Any, **others: Any) -> HttpRequest:
+    """Return what a view is asked with while it is described: whom it lets in may depend on the method."""
+    request = HttpRequest()
+    request.method, request.path = method, path
+    return request
+
+
+def _page_of(results: Schema) -> Schema:
+    link = {"type": ["string", "null"], "format": "uri"}
+    return {
+        "type": "object",
+        "description": "One page of a list.",
+        "properties": {
+            "next": link | {"description": "The next page; null on the last."},
+            "previous": link | {"description": "The page before; null on the first."},
+            "results": results,
+        },
+        "required": ["next", "previous", "results"],
+    }
+
+
+class StatusFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # it registers itself
+    """A delivery's state as the API tells it."""
+
+    target_class = "events.serializers.StatusField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Schema:
+        """Return the closed set of words."""
+        return {"type": "string", "enum": sorted(set(PUBLIC_STATUS.values()))}
+
+
+class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Money: a decimal string; given with both decimals, taken with up to two."""
+
+    target_class = "rest_framework.fields.DecimalField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Schema:
+        """Return a string with a pattern."""
+        whole = self.target.max_digits - self.target.decimal_places
+        decimals = r"\.\d{2}" if direction == "response" else r"(\.\d{1,2})?"
+        return {"type": "string", "format": "decimal", "pattern": rf"^\d{{1,{whole}}}{decimals}$"}

@@ -1,0 +1,55 @@
+"""The operations on figures, and those that watch the site."""
+
+from analytics.serializers import DailySalesSerializer, SalesQuerySerializer
+from ordersite.health import LiveSerializer, ReadySerializer
+from ordersite.openapi.operation import Answer, Operation
+
+METRICS = """# HELP ordersite_backlog_deliveries Deliveries that are due.
+# TYPE ordersite_backlog_deliveries gauge
+ordersite_backlog_deliveries{queue="inventory"} 0.0
+"""
+
+OPERATIONS = {
+    "GET /api/v1/analytics/sales": Operation(
+        id="getSales",
+        tag="analytics",
+        summary="Show sales by day",
+        description="Shows, for each day, currency and status, how many orders reached that status and what they come"
+        " to. At most 366 days at once. Staff only.",
+        query=SalesQuerySerializer,
+        answer=Answer(
+            200,
+            "The figures, by day.",
+            DailySalesSerializer,
+            {"day": "2026-01-05", "status": "confirmed", "currency": "EUR", "orders": 12, "amount": "1200.50"},
+            many=True,
+        ),
+    ),
+    "GET /health/live": Operation(
+        id="getLiveness",
+        tag="health",
+        summary="Does the process answer?",
+        description="Asks nothing of the database or the broker.",
+        answer=Answer(200, "It does.", LiveSerializer, {"status": "ok"}),
+    ),
+    "GET /health/ready": Operation(
+        id="getReadiness",
+        tag="health",
+        summary="Can requests be served?",
+        description="200 while the database answers. A broker that is down does not change that: orders are taken"
+        " without it. Nor do deliveries that do not move.",
+        answer=Answer(
+            200,
+            "They can.",
+            ReadySerializer,
+            {"status": "ok", "database": "ok", "broker": "ok", "deliveries": "ok", "oldest_due_seconds": 0},
+        ),
+    ),
+    "GET /metrics": Operation(
+        id="getMetrics",
+        tag="health",
+        summary="Metrics for Prometheus",
+        description="The state of each queue, asked at that moment.",
+        answer=Answer(200, "The metrics.", {"type": "string"}, METRICS, media_type="text/plain"),
+    ),
+}
