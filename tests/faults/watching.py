@@ -21,7 +21,9 @@ def no_process_ends(system: FaultySystem) -> Iterator[None]:
     """Fail where any process of the system was started again until the end of the block, by whomever."""
     before = _pids(system)
     yield
-    assert _pids(system) == before
+    after = _pids(system)
+    changed = {name: (pids, after.get(name)) for name, pids in before.items() if after.get(name) != pids}
+    assert changed == {}, changed
 
 
 def _pids(system: FaultySystem) -> Mapping[str, frozenset[int]]:
