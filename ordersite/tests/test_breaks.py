@@ -45,6 +45,7 @@ RELEASED: Document = {
                     "sku": {"type": "string", "enum": ["CUP", "POT"]},
                     "quantity": {"type": ["integer", "null"], "minimum": 1, "maximum": 9},
                     "tags": {"type": "array", "items": {"type": "string"}},
+                    "extras": {"type": "object", "properties": {}},
                 },
                 "required": ["sku"],
                 "additionalProperties": False,
@@ -73,6 +74,10 @@ def created(document: Document) -> Any:
 
 def taken(document: Document) -> Any:
     return document["components"]["schemas"]["New"]
+
+
+def open_part(document: Document) -> Any:
+    return taken(document)["properties"]["extras"]
 
 
 def given(document: Document) -> Any:
@@ -159,6 +164,10 @@ BREAKS: dict[str, tuple[Change, str]] = {
     "a field of a body that is gone": (
         lambda d: taken(d)["properties"].pop("tags"),
         "POST /orders: body/tags is gone",
+    ),
+    "a body that refuses fields that nobody knows": (
+        lambda d: open_part(d).update(additionalProperties=False),
+        "POST /orders: body/extras refuses unknown fields now",
     ),
     "a field of a body of another type": (
         lambda d: taken(d)["properties"]["quantity"].update(type="integer"),

@@ -12,3 +12,13 @@ window.ui = SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   validatorUrl: null, // it would ask a server on the internet
 });
+
+// It opens what the address names only once, when it starts.
+window.addEventListener("hashchange", () => {
+  const [, tag, operation] = location.hash.split("/");
+  if (operation) {
+    window.ui.layoutActions.show(["operations", decodeURIComponent(tag), operation], true);
+    const shown = document.getElementById(`operations-${tag}-${operation}`);
+    if (shown) shown.scrollIntoView();
+  }
+});
