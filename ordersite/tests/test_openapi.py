@@ -13,6 +13,7 @@ from inventory.tests.shop import make_product
 from orders.tests.placing import items, place
 from ordersite.api.codes import CODES
 from ordersite.openapi.document import VERSION
+from ordersite.openapi.operations import OPERATIONS as TABLE
 from ordersite.tests.contract import DOCUMENT, OPERATIONS, check_described, check_fits, resolved
 from ordersite.tests.routes import api_operations
 from users.tests.api import client_of, make_user
@@ -46,8 +47,10 @@ def test_it_has_the_version_of_the_project() -> None:
 
 
 def test_operations_have_names_of_their_own_and_tags_that_are_explained() -> None:
-    ids = [operation["operationId"] for operation in OPERATIONS.values()]
-    assert len(ids) == len(set(ids))
+    assert len({operation.id for operation in TABLE.values()}) == len(TABLE)
+    assert {name: operation["operationId"] for name, operation in OPERATIONS.items()} == {
+        name: operation.id for name, operation in TABLE.items()
+    }
     assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} == {
         tag["name"] for tag in DOCUMENT["tags"]
     }
