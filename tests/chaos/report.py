@@ -1,5 +1,6 @@
 """The report of a storm, in Markdown."""
 
+import math
 import os
 import platform
 from collections import defaultdict
@@ -98,9 +99,9 @@ def _kind(storm: Storm, name: str, struck: Sequence[Struck]) -> list[str]:
 
 
 def _in_calm(storm: Storm) -> list[Answered]:
-    """Return the requests sent before the first blow."""
-    first = min((struck.began for struck in storm.struck), default=0.0)
-    return storm.load.between(0, first)
+    """Return the requests that were answered before the first blow."""
+    first = min((struck.began for struck in storm.struck), default=math.inf)
+    return [answered for answered in storm.load.between(0, first) if answered.at + answered.seconds < first]
 
 
 def _milliseconds(answers: Sequence[Answered]) -> str:

@@ -6,7 +6,7 @@ from random import Random
 
 from tests.chaos.blows import KINDS, Kind
 
-QUIET_START = 5.0
+QUIET_START = 20.0
 """Seconds of calm at the start, for figures to compare with."""
 
 QUIET_END = 15.0
