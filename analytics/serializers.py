@@ -5,10 +5,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-LONGEST = timedelta(days=366)
+from events.strict import Query
+
+LONGEST = timedelta(days=366)  # both ends included
 
 
-class SalesQuerySerializer(serializers.Serializer[Any]):
+class SalesQuerySerializer(Query):
     """The period and interval of a sales query; `from` and `to` are both included."""
 
     to = serializers.DateField()
@@ -22,7 +24,7 @@ class SalesQuerySerializer(serializers.Serializer[Any]):
         """Refuse a period that ends before it begins, or is longer than a year."""
         if attrs["to"] < attrs["from"]:
             raise serializers.ValidationError({"to": ["The period ends before it begins."]})
-        if attrs["to"] - attrs["from"] > LONGEST:
+        if attrs["to"] - attrs["from"] >= LONGEST:
             raise serializers.ValidationError({"to": [f"Ask for at most {LONGEST.days} days at once."]})
         return attrs
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from events.dead_letters import data_of, in_place_of, is_known_handler, is_known_type
 from events.models import DeadLetter, Decision, Delivery, FailedAttempt, State
-from events.strict import Strict
+from events.strict import Query, Strict
 
 # States as the API tells them: how the bus hands deliveries out is no concern of a reader.
 PUBLIC_STATUS: Mapping[State, str] = {
@@ -52,7 +52,7 @@ class ReplaySerializer(Strict, ChoiceOfLettersSerializer):
     """Which dead letters to replay. A misspelt `handler` must not replay them all."""
 
 
-class LetterQuerySerializer(ChoiceOfLettersSerializer):
+class LetterQuerySerializer(Query, ChoiceOfLettersSerializer):
     """The filters of the list.
 
     `status` is `dead`, if none is given: what waits for a person. A replayed letter becomes `pending`, then

@@ -1,9 +1,11 @@
-"""What every body that the API takes has in common: a field that nobody knows is refused, by name.
+"""What every input of the API has in common: in a body a field that nobody knows is refused, by name, and so is a value
+of another type than the field's, however it may be read; in a query a value that is empty, or one of several.
 
 A misspelt field would else be taken for one that was left out, and a default for what was meant.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,16 +20,8 @@ class Strict(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the validated values, or raise ValidationError."""
-        unknown = self._refused(data) if isinstance(data, Mapping) else {}
-        try:
-            value = super().to_internal_value(data)
-        except serializers.ValidationError as error:
-            if not isinstance(error.detail, dict):
-                raise
-            raise serializers.ValidationError(unknown | error.detail) from error
-        if unknown:
-            raise serializers.ValidationError(unknown)
-        return value
+        wrong = self._refused(data) | self._of_another_type(data) if isinstance(data, Mapping) else {}
+        return _validated(super().to_internal_value, data, wrong)
 
     def _refused(self, data: Mapping[str, Any]) -> dict[str, Any]:
         settable = [name for name, field in self.fields.items() if not field.read_only]
@@ -38,6 +32,55 @@ class Strict(serializers.Serializer[Any]):
             for name in islice(unknown, MOST)
         }
 
+    def _of_another_type(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Refuse what DRF would make a text, a number or a boolean of: 5 for a name, "yes" for a flag."""
+        given = ((name, field, data[name]) for name, field in self.fields.items() if data.get(name) is not None)
+        return {name: told for name, field, value in given if (told := _mistyped(field, value))}
+
+
+def _is_decimal(value: object) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"[0-9]+(\.[0-9]+)?", value))
+
+
+TYPES: Sequence[tuple[type, Callable[[object], bool], str]] = (
+    (serializers.CharField, lambda value: isinstance(value, str), "Give a string."),
+    (serializers.DecimalField, _is_decimal, 'Give a decimal number in a string, such as "9.50".'),
+    (serializers.BooleanField, lambda value: isinstance(value, bool), "Give true or false."),
+)
+
+
+def _mistyped(field: object, value: object) -> list[str]:
+    return [told for kind, fits, told in TYPES if isinstance(field, kind) and not fits(value)]
+
+
+class Query(serializers.Serializer[Any]):
+    """A serializer of a query string. An empty value, and one that is given twice, could mean anything."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the validated values, or raise ValidationError."""
+        wrong = {name: told for name, field in self.fields.items() if (told := _unclear(field, data.getlist(name)))}
+        return _validated(super().to_internal_value, data, wrong)
+
+
+def _unclear(field: object, given: Sequence[str]) -> list[str]:
+    if len(given) > 1:
+        return ["Give it once."]
+    empty = given == [""] and not getattr(field, "allow_blank", False)
+    return ["It is empty. Give a value, or leave it out."] if empty else []
+
+
+def _validated(validate: Callable[[Any], Any], data: Any, wrong: Mapping[str, Any]) -> Any:
+    """Return the validated values, or raise ValidationError with all that is wrong; `wrong`: what is known to be."""
+    try:
+        value = validate(data)
+    except serializers.ValidationError as error:
+        if not isinstance(error.detail, dict):
+            raise
+        raise serializers.ValidationError(error.detail | dict(wrong)) from error
+    if wrong:
+        raise serializers.ValidationError(dict(wrong))
+    return value
+
 
 class NoFields(Strict):
     """The body of a request that needs none."""
@@ -45,5 +88,5 @@ class NoFields(Strict):
 
 def expect_no_fields(request: Request) -> None:
     """Raise ValidationError where a request that needs no body brings fields."""
-    if request.data:
+    if request.data or not isinstance(request.data, Mapping):
         NoFields(data=request.data).is_valid(raise_exception=True)

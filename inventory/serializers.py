@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from events.strict import Strict
+from events.strict import Query, Strict
 from inventory.models import Product
 from inventory.stock import MAX_ADJUSTMENT
 
@@ -61,7 +61,7 @@ class ProductChangeSerializer(Strict, serializers.ModelSerializer[Product]):
         fields = ["name", "description", "price", "is_active"]
 
 
-class ProductQuerySerializer(serializers.Serializer[Any]):
+class ProductQuerySerializer(Query):
     """The filters of the product list."""
 
     search = serializers.CharField(max_length=100, required=False, allow_blank=True)

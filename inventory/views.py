@@ -1,5 +1,6 @@
 """The catalogue over REST."""
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
@@ -59,6 +60,13 @@ def _etag(request: Request, sku: str) -> str | None:
     return etag(ProductSerializer, *version) if version else None
 
 
+def _locked_etag(request: Request, sku: str) -> str | None:
+    """Return the entity tag of what nobody else can change until this transaction is over."""
+    Product.objects.select_for_update().filter(sku=sku).first()
+    version = version_of(products_of(include_inactive=True), sku)
+    return etag(ProductSerializer, *version) if version else None
+
+
 class ProductView(_CatalogueView):
     """GET and PATCH /products/{sku}."""
 
@@ -68,8 +76,10 @@ class ProductView(_CatalogueView):
         """Show a product."""
         return Response(ProductSerializer(get_object_or_404(products_of(), sku=sku)).data)
 
+    @transaction.atomic
+    @method_decorator(condition(_locked_etag))
     def patch(self, request: Request, sku: str) -> Response:
-        """Change a product; orders that were placed keep what they were placed with."""
+        """Change a product, with If-Match only the one that was seen; orders that were placed keep what they had."""
         product = get_object_or_404(products_of(include_inactive=True), sku=sku)
         serializer = ProductChangeSerializer(product, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)

@@ -55,15 +55,17 @@ def check_key(key: str) -> str:
 def answer_once(*, user_id: UUID, route: str, key: str, body: Any, make: Callable[[], Answer]) -> Answer:
     """Return the stored answer of this user, route and key, or make one and store it in the same transaction.
 
-    The lock comes first and is not waited for: fifty duplicates at once must not each hold a connection. Raises
-    KeyInUse, KeyReused, and what `make` raises; nothing is stored then, so the key may be tried again.
+    The lock comes first and is not waited for: fifty duplicates at once must not each hold a connection. Who does not
+    get it may find the answer all the same, when the lock is that of another repetition. Raises KeyInUse, KeyReused,
+    and what `make` raises; nothing is stored then, so the key may be tried again.
     """
-    if not _lock(f"{user_id} {route} {key}"):
-        raise KeyInUse
+    locked = _lock(f"{user_id} {route} {key}")
     body_hash = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     stored = StoredAnswer.objects.filter(user_id=user_id, route=route, key=key).first()
     if stored and stored.created_at > transaction_time() - _kept():
         return _again(stored, body_hash)
+    if not locked:
+        raise KeyInUse
     if stored:
         stored.delete()
     answer = make()

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from events.models import Delivery, Event
 from events.serializers import StatusField
-from events.strict import Strict
+from events.strict import Query, Strict
 from inventory.serializers import WholeNumberField
 from orders.models import Order, OrderLine
 from orders.states import Status
@@ -58,7 +58,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         ]
 
 
-class OrderQuerySerializer(serializers.Serializer[Any]):
+class OrderQuerySerializer(Query):
     """The filters of the order list."""
 
     status = serializers.ChoiceField(choices=Status.choices, required=False)

@@ -4,8 +4,8 @@ from orders import views
 
 urlpatterns = [
     path("orders", views.OrderListView.as_view()),
-    path("orders/<uuid:order_id>", views.OrderView.as_view()),
-    path("orders/<uuid:order_id>/cancel", views.CancelView.as_view()),
-    path("orders/<uuid:order_id>/fulfil", views.FulfilView.as_view()),
-    path("orders/<uuid:order_id>/timeline", views.TimelineView.as_view()),
+    path("orders/<id:order_id>", views.OrderView.as_view()),
+    path("orders/<id:order_id>/cancel", views.CancelView.as_view()),
+    path("orders/<id:order_id>/fulfil", views.FulfilView.as_view()),
+    path("orders/<id:order_id>/timeline", views.TimelineView.as_view()),
 ]

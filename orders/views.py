@@ -57,11 +57,11 @@ class OrderListView(GenericAPIView[Order]):
 
     def post(self, request: Request) -> HttpResponse:
         """Place an order. With an Idempotency-Key, at most one however often the request is sent."""
-        serializer = NewOrderSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        items = [services.Item(**item) for item in serializer.validated_data["items"]]
 
         def place() -> Answer:
+            serializer = NewOrderSerializer(data=request.data)
+            serializer.is_valid(raise_exception=True)
+            items = [services.Item(**item) for item in serializer.validated_data["items"]]
             return _placed(services.place_order(user_id=_user(request).id, items=items))
 
         key = request.headers.get("Idempotency-Key")
@@ -72,7 +72,7 @@ class OrderListView(GenericAPIView[Order]):
                 user_id=_user(request).id,
                 route="POST /orders",
                 key=check_key(key),
-                body=serializer.validated_data,
+                body=request.data,
                 make=place,
             )
         )

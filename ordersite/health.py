@@ -3,13 +3,16 @@
 from typing import Any
 
 import redis
+from django.db import ProgrammingError
 from rest_framework import serializers
+from rest_framework.exceptions import APIException
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events import progress
+from ordersite.api.problems import RETRY_AFTER
 from ordersite.broker import connect
 
 BROKER_TIMEOUT = 1.0  # seconds to connect, and to answer: a frozen broker is told within 2.5 s
@@ -28,6 +31,15 @@ class ReadySerializer(LiveSerializer):
     broker = serializers.ChoiceField(choices=["ok", "down"])
     deliveries = serializers.ChoiceField(choices=["ok", "stuck"])
     oldest_due_seconds = serializers.IntegerField(min_value=0)
+
+
+class NotMigrated(APIException):
+    """The database answers, and has not the tables of this release."""
+
+    status_code = 503
+    default_code = "database_unavailable"
+    default_detail = "The database lacks tables of this release. Run manage.py migrate."
+    wait = RETRY_AFTER
 
 
 class _HealthView(APIView):
@@ -52,7 +64,10 @@ class ReadyView(_HealthView):
 
         A broker that is away does not matter for that, nor do deliveries that do not move: orders are taken.
         """
-        oldest = max(progress.oldest_due().values(), default=0.0)
+        try:
+            oldest = max(progress.oldest_due().values(), default=0.0)
+        except ProgrammingError as error:  # a new database, or one that a migration is to reach yet
+            raise NotMigrated from error
         state = {
             "status": "ok",
             "database": "ok",

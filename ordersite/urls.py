@@ -1,14 +1,17 @@
 """Every path. /api/v1 is the API; what each app serves stands in its own urls.py."""
 
 from django.contrib import admin
-from django.urls import include, path, re_path
+from django.urls import include, path, re_path, register_converter
 from django.views.generic import RedirectView
 
 from ordersite.api import problems
+from ordersite.api.converters import IdConverter
 from ordersite.health import LiveView, ReadyView
 from ordersite.limits.admin import sign_in_page
 from ordersite.metrics import MetricsView
 from ordersite.openapi import views as openapi
+
+register_converter(IdConverter, "id")
 
 v1 = [
     path("", include("users.urls")),

@@ -7,4 +7,6 @@ os.environ.setdefault("PROCESS_KIND", "web")
 
 from django.core.wsgi import get_wsgi_application
 
-application = get_wsgi_application()
+from ordersite.api.wsgi import Readable
+
+application = Readable(get_wsgi_application())

@@ -85,6 +85,22 @@ def test_the_same_key_while_the_first_is_at_work_is_409_at_once(ada: User) -> No
     assert post(ada, items(CUP=1)).status_code == 201
 
 
+def test_repetitions_at_once_of_what_is_done_are_all_answered(ada: User) -> None:
+    first = post(ada, items(CUP=1))
+    with psycopg.connect(**connection.get_connection_params()) as other, other.cursor() as cursor:
+        number = lock_number(f"{ada.id} POST /orders key-1")
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        again = post(ada, items(CUP=1))
+        assert (again.status_code, again.content, again["Idempotent-Replayed"]) == (201, first.content, "true")
+        check_problem(post(ada, items(CUP=2)), 422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("other", [{"items": []}, {}, [], {"items": [{"sku": " CUP ", "quantity": 1}]}])
+def test_a_used_key_with_a_body_that_is_not_valid_is_422_too(ada: User, other: Any) -> None:
+    post(ada, items(CUP=1))
+    check_problem(post(ada, other), 422, "idempotency_key_reused")
+
+
 def test_keys_belong_to_one_user(ada: User) -> None:
     grace = make_user("grace")
     answers = [post(ada, items(CUP=1)), post(grace, items(CUP=1))]

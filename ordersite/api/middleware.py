@@ -18,6 +18,8 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 VALID_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 # Unversioned paths of the API that are pages of their own.
 PAGES = ("/api/v1", "/api/schema", "/api/docs", "/api/events")
+# Pages outside the API that answer with and without a slash at the end, as it does.
+OUTSIDE = ("/health/live/", "/health/ready/", "/metrics/")
 
 
 class RequestIdMiddleware:
@@ -80,6 +82,8 @@ class ApiPathMiddleware:
         if path.startswith("/api/"):
             if not any(path == page or path.startswith(f"{page}/") for page in PAGES):
                 return PermanentRedirect308(request.get_full_path().replace("/api/", "/api/v1/", 1))
+            request.path_info = path.removesuffix("/")
+        elif path in OUTSIDE:
             request.path_info = path.removesuffix("/")
         response = self._get_response(request)
         if response.status_code in (405, 412) and response["Content-Type"] != "application/problem+json":

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import Error as DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
@@ -60,6 +60,8 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Http
         return _from_api_exception(error)
     if isinstance(error, RequestDataTooBig):
         return body_too_large()
+    if isinstance(error, SuspiciousOperation | UnreadablePostError):
+        return problem(400, "bad_request", f"The request cannot be read: {error}")
     if _may_pass(error):
         return database_away(error)
     logger.error("unexpected error", exc_info=error)

@@ -9,7 +9,7 @@ from rest_framework.throttling import BaseThrottle
 
 from ordersite.limits import brake
 from ordersite.limits.addresses import client_address
-from ordersite.limits.answers import note
+from ordersite.limits.answers import note, noted
 from ordersite.limits.counting import Standing, count, limit
 
 _TRIED = "ordersite.sign_in"  # in the request's META: who tries, for when it has failed
@@ -35,6 +35,8 @@ class BrakeThrottle(BaseThrottle):
         """Count what counts before it is tried, and tell whether it may be."""
         scope = getattr(view, "throttle_scope", None)
         self._refused = None
+        if any(standing.exceeded for standing in noted(request._request)):
+            return True  # refused already: what else this request is may stay unread and uncounted
         if scope is not None and request.method == "POST":
             attempt = _attempt(request)
             self._refused = REFUSALS[scope](attempt)

@@ -53,9 +53,12 @@ OPERATIONS = {
         tag="products",
         summary="Change a product",
         description="Changes what is given, and answers with the whole product. Staff only. Orders that were placed"
-        " keep the name and the price that they were placed with.",
+        " keep the name and the price that they were placed with. To change only what one has seen, send its ETag in"
+        " If-Match.",
         body=Body(ProductChangeSerializer, {"price": {"price": "10.50"}}, partial=True),
         answer=Answer(200, "The product, changed.", ProductSerializer, CUP | {"price": "10.50"}),
+        headers=("IfMatch",),
+        codes=("precondition_failed",),
     ),
     "POST /api/v1/products/{sku}/stock-adjustments": Operation(
         id="adjustStock",

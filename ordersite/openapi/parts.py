@@ -84,6 +84,12 @@ PARAMETERS: dict[str, Schema] = {
         "description": "The ETag of what you have: where it is still that, the answer is 304, without a body.",
         "schema": {"type": "string"},
     },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The ETag of what you have: where it has changed since, the answer is 412, and nothing is done.",
+        "schema": {"type": "string"},
+    },
     "Cursor": {
         "name": "cursor",
         "in": "query",

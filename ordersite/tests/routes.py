@@ -36,4 +36,4 @@ def _flat(patterns: Any) -> Iterator[URLPattern]:
 def _readable(pattern: URLPattern) -> str:
     path = str(pattern.pattern).removeprefix("^").removesuffix("$")
     path = path.replace("(?P<sku>[A-Za-z0-9][A-Za-z0-9._-]{0,63})", "{sku}")
-    return path.replace("<uuid:", "{").replace(">", "}")
+    return path.replace("<id:", "{").replace(">", "}")

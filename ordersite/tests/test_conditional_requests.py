@@ -11,6 +11,7 @@ from inventory.tests.shop import make_product
 from orders.services import cancel_order, confirm_order
 from orders.tests.placing import place
 from users.tests.api import body, check_problem, client_of, make_user
+from users.tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +60,27 @@ def test_a_product_is_sent_again_when_its_price_or_its_stock_has_changed() -> No
         assert answer["ETag"] != tag
         tag = answer["ETag"]
     assert body(answer)["available"] == 5
+
+
+def test_a_product_is_changed_only_as_it_was_seen() -> None:
+    make_product("CUP")
+    staff, path = client_of(make_user("sam", staff=True)), "/api/v1/products/CUP"
+    tag = staff.get(path)["ETag"]
+    assert staff.patch(path, {"price": "9.90"}, HTTP_IF_MATCH=tag).status_code == 200
+    check_problem(staff.patch(path, {"price": "1.00"}, HTTP_IF_MATCH=tag), 412, "precondition_failed")
+    assert body(staff.get(path))["price"] == "9.90"
+    assert staff.patch(path, {"price": "8.80"}, HTTP_IF_MATCH="*").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_changes_at_once_to_what_all_have_seen_one_is_made() -> None:
+    make_product("CUP")
+    staff, path = make_user("sam", staff=True), "/api/v1/products/CUP"
+    tag = client_of(staff).get(path)["ETag"]
+    answers = at_once(
+        4, lambda number: client_of(staff).patch(path, {"price": f"{number + 20}.00"}, HTTP_IF_MATCH=tag).status_code
+    )
+    assert sorted(answers) == [200, 412, 412, 412]
 
 
 def test_the_version_of_another_s_order_is_not_told() -> None:

@@ -247,3 +247,8 @@ def test_a_wrong_method_of_the_admin_is_405() -> None:
 def test_a_read_of_a_version_that_is_gone_is_412() -> None:
     make_product("CUP")
     check_problem(client_of().get("/api/v1/products/CUP", HTTP_IF_MATCH='"old"'), 412, "precondition_failed")
+
+
+def test_a_query_of_too_many_fields_is_400() -> None:
+    for path in ("/api/v1/products", "/health/ready"):
+        check_problem(client_of().get(f"{path}?{'a=&' * 1_001}"), 400, "bad_request")

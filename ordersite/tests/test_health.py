@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from events.tests.helpers import due_since, order_created, published
 from ordersite.tests.subprocesses import COMPLETE, run_python
@@ -117,3 +118,12 @@ def test_deliveries_that_do_not_move_are_told_and_do_not_matter() -> None:
 @pytest.mark.parametrize("path", [LIVE, READY])
 def test_health_is_only_read(path: str) -> None:
     check_problem(client_of().post(path, {}), 405, "method_not_allowed")
+
+
+@pytest.mark.django_db
+def test_before_its_tables_are_there_the_site_is_not_ready() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE events_delivery RENAME TO events_gone")
+    answer = client_of().get(READY)
+    assert "migrate" in check_problem(answer, 503, "database_unavailable")["detail"]
+    assert int(answer["Retry-After"]) > 0

@@ -79,6 +79,15 @@ def test_who_may_not_is_counted_as_themselves(limits: Limits) -> None:
     assert [client.post(PRODUCTS, {}).status_code for _ in range(3)] == [403, 403, 429]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/auth/token", "/api/v1/users"])
+def test_who_is_over_the_limit_is_told_that_whatever_they_send(limits: Limits, path: str) -> None:
+    limits(address=1, registration_address=5)
+    client = client_at(somewhere())
+    client.get(PRODUCTS)
+    for given, content in ((b"{", "application/json"), (b"x", "text/plain")):
+        check_problem(client.post(path, given, content_type=content), 429, "throttled")
+
+
 def test_a_limit_of_0_is_none_and_asks_nobody(limits: Limits, settings: Any) -> None:
     limits(address=0)
     settings.BROKER_URL = COMPLETE["BROKER_URL"]

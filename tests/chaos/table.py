@@ -1,5 +1,6 @@
 """The table of faults: read from docs/faults.md, run by pytest, each row with its outcome."""
 
+import os
 import re
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def run(folder: Path) -> list[Outcome]:
     report = folder / "table.xml"
     tests = sorted({test for fault in faults() for test in fault.tests})
     command = [sys.executable, "-m", "pytest", "-m", "", "-v", "--no-header", f"--junitxml={report}", *tests]
-    subprocess.run(command, cwd=ROOT, check=False)
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"EVIDENCE": str(folder)}, check=False)
     cases = _cases(report)
     return [_outcome(fault, [case for test in fault.tests for case in cases.get(test, [])]) for fault in faults()]
 

@@ -1,0 +1,69 @@
+"""Requests that few clients send, and that the server hands over in ways of its own."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.journeys.client import Api
+from tests.journeys.system import System
+
+MEBIBYTE = 1024 * 1024
+
+
+def ask(system: System, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+    """Send a request; a body without a length goes in chunks."""
+    address = urlsplit(system.web)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=15)
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json", **names})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def chunks(given: object, size: int = 7) -> Iterator[bytes]:
+    text = json.dumps(given).encode()
+    return (text[start : start + size] for start in range(0, len(text), size))
+
+
+@pytest.mark.parametrize("charset", ["hex", "rot13", "undefined", "utf-16", '"base64"', "latin-1; q=1", "\xff"])
+def test_a_charset_changes_nothing(system: System, charset: str) -> None:
+    given = f"application/json; charset={charset}"
+    status, page = ask(system, "GET", "/api/v1/products?search=%C3%A9", Content_Type=given)
+    assert (status, page["results"]) == (200, [])
+    status, problem = ask(system, "POST", "/api/v1/auth/token?x=1", b'{"email": 1}', Content_Type=given)
+    assert (status, problem["code"]) == (400, "invalid_input")
+
+
+def test_a_query_of_too_many_fields_is_400_whatever_the_charset(system: System) -> None:
+    for charset in ("", "; charset=utf-8"):
+        path = "/api/v1/products?" + "a=&" * 1_001
+        status, problem = ask(system, "GET", path, Content_Type=f"application/json{charset}")
+        assert (status, problem["code"]) == (400, "bad_request")
+
+
+def test_a_body_in_chunks_is_read(system: System, ada: Api) -> None:
+    sku = ada.get("/products?page_size=1").json["results"][0]["sku"]
+    given = {"items": [{"sku": sku, "quantity": 2}]}
+    status, order = ask(system, "POST", "/api/v1/orders", chunks(given), Authorization=f"Bearer {ada.token}")
+    assert (status, order["items"][0]["quantity"]) == (201, 2)
+
+
+def test_a_choice_in_chunks_is_not_taken_for_all(system: System) -> None:
+    staff = system.person("admin")
+    given = {"handler": "nobody.does_this"}
+    path = "/api/v1/dead-letters/replay"
+    status, problem = ask(system, "POST", path, chunks(given), Authorization=f"Bearer {staff.token}")
+    assert (status, problem["errors"][0]["pointer"]) == (400, "/handler")
+
+
+def test_a_body_in_chunks_that_is_too_large_is_413(system: System, ada: Api) -> None:
+    many = chunks("x" * (MEBIBYTE + 1), size=MEBIBYTE // 4)
+    status, problem = ask(system, "POST", "/api/v1/orders", many, Authorization=f"Bearer {ada.token}")
+    assert (status, problem["code"]) == (413, "body_too_large")
