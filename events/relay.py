@@ -75,7 +75,7 @@ class Relay:
         self._stopping = threading.Event()
         self._pause = Pause()
         self._claims: dict[str, Iterator[int]] = defaultdict(count)  # of each queue, to tell every fourth
-        self._last_sweep = 0.0
+        self._next_sweep = 0.0
         self._parked_from = sweeps.FIRST
         self._watchdog = Watchdog()
 
@@ -98,16 +98,20 @@ class Relay:
 
     def turn(self) -> int:
         """Sweep when it is time, then claim and send once for every queue that has something due; return how many."""
-        if time.monotonic() - self._last_sweep >= SWEEP_EVERY:
-            self._last_sweep = time.monotonic()
+        if time.monotonic() >= self._next_sweep:
             self._sweep()
         return sum(self._serve(due) for due in claims.due_queues())
 
     def _sweep(self) -> None:
-        sweeps.expire_leases()
-        self._parked_from = sweeps.wake_missed(after=self._parked_from)
-        sweeps.park_missed()
-        self._watchdog.look()  # each turn begins here, so this goes on while the broker is away
+        began = time.monotonic()
+        try:
+            sweeps.expire_leases()
+            self._parked_from = sweeps.wake_missed(after=self._parked_from)
+            sweeps.park_missed()
+            self._watchdog.look()  # each turn begins here, so this goes on while the broker is away
+        finally:
+            now = time.monotonic()
+            self._next_sweep = now + max(SWEEP_EVERY, now - began)  # long or failing sweeps leave half the time
 
     def _serve(self, due: DueQueue) -> int:
         queue = due.name

@@ -37,10 +37,11 @@ def expire_leases() -> int:
 
 def wake_missed(*, after: UUID) -> UUID:
     """Wake those of the next parked deliveries that wait for nothing; return where to go on next time."""
-    rows = fetch(_PARKED, {"after": after, "chunk": PARKED})
-    if not rows:
-        return FIRST
-    fetch(_WAKE_MISSED, {"ids": [row[0] for row in rows]})
+    with bounded_transaction(default_limits()):
+        rows = fetch(_PARKED, {"after": after, "chunk": PARKED})
+        if not rows:
+            return FIRST
+        fetch(_WAKE_MISSED, {"ids": [row[0] for row in rows]})
     last: UUID = rows[-1][0]
     return last if len(rows) == PARKED else FIRST
 
@@ -50,7 +51,8 @@ def park_missed() -> int:
 
     Such a row is left where publishing and a failure cross: neither saw the other's rows.
     """
-    return sum(len(fetch(_PARK_MISSED, {"queue": due.name, "chunk": DUE})) for due in due_queues())
+    with bounded_transaction(default_limits()):
+        return sum(len(fetch(_PARK_MISSED, {"queue": due.name, "chunk": DUE})) for due in due_queues())
 
 
 _EXPIRE = f"""

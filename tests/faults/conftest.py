@@ -14,7 +14,6 @@ from tests.faults.system import FaultySystem
 from tests.journeys.client import Api
 from tests.journeys.running import run_started
 
-
 FAILED = pytest.StashKey[bool]()
 EVIDENCE = Path(os.environ.get("EVIDENCE") or tempfile.gettempdir())
 """Where the processes' log goes after a test that failed."""

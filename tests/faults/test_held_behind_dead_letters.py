@@ -57,15 +57,21 @@ WHERE subject = ANY(%s::uuid[]) AND state IN ('pending', 'leased', 'running') LI
 """
 
 
+TOOK = """
+SELECT extract(epoch FROM max(handled_at) - min(created_at))::float8 FROM events_delivery
+WHERE subject = ANY(%s::uuid[])
+"""
+
+
 def seconds_for_orders(system: FaultySystem, ada: Api, sku: str) -> float:
     """Return how long it takes until so many orders are through with everything: the best of several rounds."""
-    times = []
-    for _ in range(ROUNDS):
-        start = time.monotonic()
-        orders = [ada.order(sku)["id"] for _ in range(ORDERS)]
-        until("they are through", lambda orders=orders: not system.sql(UNFINISHED, orders), seconds=120)  # type: ignore[misc]
-        times.append(time.monotonic() - start)
-    return min(times)
+    return min(_round(system, ada, sku) for _ in range(ROUNDS))
+
+
+def _round(system: FaultySystem, ada: Api, sku: str) -> float:
+    orders = [ada.order(sku)["id"] for _ in range(ORDERS)]
+    until("they are through", lambda: not system.sql(UNFINISHED, orders), seconds=120)
+    return float(system.sql(TOOK, orders)[0][0])
 
 
 @pytest.mark.chaos
@@ -75,7 +81,9 @@ def test_the_others_are_as_fast_as_before_and_after_a_replay_all_is_done_in_orde
     sku = system.product()
     before = seconds_for_orders(system, ada, sku)
     system.sql(INSERT, SUBJECTS, EACH + 1, EACH + 1)
-    system.sql("VACUUM ANALYZE events_delivery")
+    _round(system, ada, sku)  # while the statistics know nothing of them yet: this must not stop the relay
+    for table in ("events_delivery", "events_event"):
+        system.sql(f"VACUUM ANALYZE {table}")
     meanwhile = seconds_for_orders(system, ada, sku)
     print(f"{ORDERS} orders: {before:.1f} s, with {HELD} held deliveries {meanwhile:.1f} s")  # noqa: T201
     assert meanwhile <= SLOWER * before
