@@ -76,7 +76,7 @@ def _validated(validate: Callable[[Any], Any], data: Any, wrong: Mapping[str, An
     except serializers.ValidationError as error:
         if not isinstance(error.detail, dict):
             raise
-        raise serializers.ValidationError(error.detail | dict(wrong)) from error
+        raise serializers.ValidationError({**wrong, **error.detail, **wrong}) from error
     if wrong:
         raise serializers.ValidationError(dict(wrong))
     return value

@@ -57,8 +57,9 @@ class MessageGuard(bootsteps.StartStopStep):
 
     def start(self, consumer: Any) -> None:
         """Guard the channel that the consumer just opened."""
-        readers = consumer.task_consumer.channel.handlers
-        readers["BRPOP"] = guarded_reader(consumer, readers["BRPOP"])
+        channel = consumer.task_consumer.channel
+        channel.handlers["BRPOP"] = guarded_reader(consumer, channel.handlers["BRPOP"])
+        channel.qos.restore_unacked = guarded_restore(channel.qos.restore_unacked)
 
 
 def guarded_reader(consumer: Any, read: Act) -> Act:
@@ -73,6 +74,23 @@ def guarded_reader(consumer: Any, read: Act) -> Act:
                 raise
             problem = error.problem if isinstance(error, Unusable) else _problem(error)
             unusable.keep(item, problem, detail=_in_words(error), queue=queue, worker=consumer.hostname)
+            return None
+
+    return guarded
+
+
+def guarded_restore(restore: Act) -> Act:
+    """Return `restore`, which gives back what was taken and not begun, without its way to end the worker.
+
+    Of a connection that broke, kombu 5.7 has forgotten the address by then, and fails with AttributeError. Nothing
+    could be given back there: leases bring deliveries back, and the broker's visibility timeout plain tasks.
+    """
+
+    def guarded(*given: Any, **named: Any) -> Any:
+        try:
+            return restore(*given, **named)
+        except AttributeError as error:
+            logger.warning("the broker is away, and keeps what was taken from it and not begun: %s", error)
             return None
 
     return guarded

@@ -32,7 +32,7 @@ def chunks(given: object, size: int = 7) -> Iterator[bytes]:
     return (text[start : start + size] for start in range(0, len(text), size))
 
 
-@pytest.mark.parametrize("charset", ["hex", "rot13", "undefined", "utf-16", '"base64"', "latin-1; q=1", "\xff"])
+@pytest.mark.parametrize("charset", ["hex", "rot13", "undefined", "utf-16", '"base64"', "latin-1; q=1"])
 def test_a_charset_changes_nothing(system: System, charset: str) -> None:
     given = f"application/json; charset={charset}"
     status, page = ask(system, "GET", "/api/v1/products?search=%C3%A9", Content_Type=given)
