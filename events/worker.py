@@ -15,6 +15,7 @@ from celery import bootsteps
 from celery.worker.consumer import Consumer
 from django.conf import settings
 from django.db import connection
+from kombu.transport import virtual
 from redis.exceptions import DataError
 
 from events import deliveries, unusable
@@ -59,7 +60,7 @@ class MessageGuard(bootsteps.StartStopStep):
         """Guard the channel that the consumer just opened."""
         channel = consumer.task_consumer.channel
         channel.handlers["BRPOP"] = guarded_reader(consumer, channel.handlers["BRPOP"])
-        channel.qos.restore_unacked = guarded_restore(channel.qos.restore_unacked)
+        guard_qos(channel.qos)
 
 
 def guarded_reader(consumer: Any, read: Act) -> Act:
@@ -77,6 +78,31 @@ def guarded_reader(consumer: Any, read: Act) -> Act:
             return None
 
     return guarded
+
+
+def guard_qos(qos: Any) -> None:
+    """Change how this channel keeps count of what was taken and not acknowledged, where the broker does not answer."""
+    qos.restore_unacked = guarded_restore(qos.restore_unacked)
+    qos.ack = letting_go(qos, qos.ack)
+    qos.reject = letting_go(qos, qos.reject)
+
+
+def letting_go(qos: Any, settle: Act) -> Act:
+    """Return `settle`, which tells the broker what became of a message; here the message is settled either way.
+
+    kombu 5.7 forgets it only once the broker has answered. One that never was, behind a frozen broker, would count as
+    being worked on for ever, and a worker that may take one at a time would take none any more. The broker gives it out
+    again after its visibility timeout, to be found stale.
+    """
+
+    def settled(tag: str, *given: Any, **named: Any) -> Any:
+        try:
+            return settle(tag, *given, **named)
+        except Exception:
+            virtual.QoS.ack(qos, tag)  # takes the tag off the count, and asks nobody
+            raise
+
+    return settled
 
 
 def guarded_restore(restore: Act) -> Act:

@@ -63,7 +63,7 @@ class Running:
         self._stack.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running() -> Iterator[Running]:
     running = Running()
     yield running

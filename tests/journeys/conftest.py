@@ -10,7 +10,7 @@ from tests.journeys.running import run_started
 from tests.journeys.system import System
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running() -> Iterator[System]:
     """The system, started once for all journeys."""
     with run_system() as system:
