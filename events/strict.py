@@ -45,6 +45,7 @@ def _is_decimal(value: object) -> bool:
 TYPES: Sequence[tuple[type, Callable[[object], bool], str]] = (
     (serializers.CharField, lambda value: isinstance(value, str), "Give a string."),
     (serializers.DecimalField, _is_decimal, 'Give a decimal number in a string, such as "9.50".'),
+    (serializers.IntegerField, lambda value: type(value) is int, "Give a whole number."),  # not 2.0, "2" or true
     (serializers.BooleanField, lambda value: isinstance(value, bool), "Give true or false."),
 )
 
@@ -76,6 +77,7 @@ def _validated(validate: Callable[[Any], Any], data: Any, wrong: Mapping[str, An
     except serializers.ValidationError as error:
         if not isinstance(error.detail, dict):
             raise
+        # What is known to be wrong comes first, and in place of what DRF says of the same field.
         raise serializers.ValidationError({**wrong, **error.detail, **wrong}) from error
     if wrong:
         raise serializers.ValidationError(dict(wrong))

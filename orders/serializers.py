@@ -7,7 +7,6 @@ from rest_framework import serializers
 from events.models import Delivery, Event
 from events.serializers import StatusField
 from events.strict import Query, Strict
-from inventory.serializers import WholeNumberField
 from orders.models import Order, OrderLine
 from orders.states import Status
 
@@ -19,7 +18,7 @@ class ItemSerializer(Strict):
     """A line to order."""
 
     sku = serializers.CharField(max_length=64)
-    quantity = WholeNumberField(min_value=1, max_value=MAX_QUANTITY)
+    quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
 
 
 class NewOrderSerializer(Strict):

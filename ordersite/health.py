@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events import progress
+from events.errors import sqlstate
 from ordersite.api.problems import RETRY_AFTER
 from ordersite.broker import connect
 
@@ -31,6 +32,9 @@ class ReadySerializer(LiveSerializer):
     broker = serializers.ChoiceField(choices=["ok", "down"])
     deliveries = serializers.ChoiceField(choices=["ok", "stuck"])
     oldest_due_seconds = serializers.IntegerField(min_value=0)
+
+
+MISSING = ("42P01", "42703")  # SQLSTATE of a table, and of a column, that a migration is to bring yet
 
 
 class NotMigrated(APIException):
@@ -66,8 +70,10 @@ class ReadyView(_HealthView):
         """
         try:
             oldest = max(progress.oldest_due().values(), default=0.0)
-        except ProgrammingError as error:  # a new database, or one that a migration is to reach yet
-            raise NotMigrated from error
+        except ProgrammingError as error:
+            if sqlstate(error) in MISSING:
+                raise NotMigrated from error
+            raise
         state = {
             "status": "ok",
             "database": "ok",
