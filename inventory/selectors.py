@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from inventory.models import Movement, Product, Reservation, StockItem
+
+SHOWN = ("sku", "name", "description", "price", "currency", "stock__on_hand", "stock__reserved")
 
 
 def catalogue(*, include_inactive: bool = False) -> QuerySet[Product]:
@@ -18,12 +21,18 @@ def catalogue(*, include_inactive: bool = False) -> QuerySet[Product]:
 
 def version_of(products: QuerySet[Product], sku: str) -> tuple[object, ...] | None:
     """Return all that is shown of a product, by one look-up; None where it is not there."""
-    shown = ("sku", "name", "description", "price", "currency", "stock__on_hand", "stock__reserved")
-    return products.filter(sku=sku).values_list(*shown).first()
+    return products.filter(sku=sku).values_list(*SHOWN).first()
+
+
+def version_in(product: Product) -> tuple[object, ...]:
+    """Return the same of a product that was read."""
+    return tuple(reduce(getattr, name.split("__"), product) for name in SHOWN)
 
 
 def search(products: QuerySet[Product], text: str) -> QuerySet[Product]:
     """Return those whose sku, name or description contains the text, whatever its case."""
+    if not text:
+        return products
     return products.filter(Q(sku__icontains=text) | Q(name__icontains=text) | Q(description__icontains=text))
 
 

@@ -1,6 +1,7 @@
 """The catalogue over REST."""
 
 from django.db import transaction
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
@@ -15,7 +16,7 @@ from events.versions import etag
 from inventory import catalogue, stock
 from inventory.models import Product
 from inventory.selectors import catalogue as products_of
-from inventory.selectors import search, version_of
+from inventory.selectors import search, version_in, version_of
 from inventory.serializers import (
     ORDERINGS,
     NewProductSerializer,
@@ -55,16 +56,20 @@ class ProductListView(_CatalogueView):
         return Response(ProductSerializer(product).data, status=201, headers=location)
 
 
-def _etag(request: Request, sku: str) -> str | None:
-    version = version_of(products_of(), sku)
-    return etag(ProductSerializer, *version) if version else None
+def _etag(request: Request, sku: str) -> str:
+    return _tag(version_of(products_of(), sku))
 
 
-def _locked_etag(request: Request, sku: str) -> str | None:
+def _locked_etag(request: Request, sku: str) -> str:
     """Return the entity tag of what nobody else can change until this transaction is over."""
     Product.objects.select_for_update().filter(sku=sku).first()
-    version = version_of(products_of(include_inactive=True), sku)
-    return etag(ProductSerializer, *version) if version else None
+    return _tag(version_of(products_of(include_inactive=True), sku))
+
+
+def _tag(version: tuple[object, ...] | None) -> str:
+    if version is None:
+        raise Http404  # whatever version the client asks for (RFC 9110, 13.2.1)
+    return etag(ProductSerializer, *version)
 
 
 class ProductView(_CatalogueView):
@@ -73,8 +78,9 @@ class ProductView(_CatalogueView):
     @method_decorator(cache_control(no_cache=True))
     @method_decorator(condition(_etag))
     def get(self, request: Request, sku: str) -> Response:
-        """Show a product."""
-        return Response(ProductSerializer(get_object_or_404(products_of(), sku=sku)).data)
+        """Show a product, with the tag of what is shown: the stock may have changed since the look at its version."""
+        product = get_object_or_404(products_of(), sku=sku)
+        return Response(ProductSerializer(product).data, headers={"ETag": _tag(version_in(product))})
 
     @transaction.atomic
     @method_decorator(condition(_locked_etag))

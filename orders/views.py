@@ -3,7 +3,7 @@
 from typing import cast
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
@@ -89,9 +89,11 @@ def _respond(answer: Answer) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status_code, content_type="application/json", headers=headers)
 
 
-def _etag(request: Request, order_id: UUID) -> str | None:
+def _etag(request: Request, order_id: UUID) -> str:
     version = version_of(orders_visible_to(_user(request)), order_id)
-    return etag(OrderSerializer, *version) if version else None
+    if version is None:
+        raise Http404  # whatever version the client asks for (RFC 9110, 13.2.1)
+    return etag(OrderSerializer, *version)
 
 
 class OrderView(APIView):

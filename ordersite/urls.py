@@ -10,6 +10,7 @@ from ordersite.health import LiveView, ReadyView
 from ordersite.limits.admin import sign_in_page
 from ordersite.metrics import MetricsView
 from ordersite.openapi import views as openapi
+from users.admin import change_own_password
 
 register_converter(IdConverter, "id")
 
@@ -32,6 +33,7 @@ urlpatterns = [
     path("metrics", MetricsView.as_view()),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/login/", sign_in_page),
+    path("admin/password_change/", admin.site.admin_view(change_own_password, cacheable=True)),
     path("admin/", admin.site.urls),
     re_path("", problems.not_found),
 ]

@@ -46,7 +46,7 @@ _ALL = [
     Code(
         "parse_error",
         400,
-        "The body is not JSON.",
+        "The body is not JSON, is nested too deep, or gives a field twice.",
         "Send JSON in UTF-8; `detail` says where reading it stopped.",
         "JSON parse error - Expecting value: line 1 column 11 (char 10)",
     ),

@@ -85,10 +85,7 @@ class ApiPathMiddleware:
             request.path_info = path.removesuffix("/")
         elif path in OUTSIDE:
             request.path_info = path.removesuffix("/")
-        response = self._get_response(request)
-        if response.status_code in (405, 412) and response["Content-Type"] != "application/problem+json":
-            return _told(request, response)
-        return response
+        return self._get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
@@ -103,11 +100,24 @@ class ApiPathMiddleware:
         return wrong_method(request, ", ".join(allowed))
 
 
+class ProblemMiddleware:
+    """Gives the errors that Django and WhiteNoise answer without a body one that tells what is wrong."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer."""
+        response = self._get_response(request)
+        if response.status_code in (405, 412) and response.get("Content-Type") != "application/problem+json":
+            return _told(request, response)
+        return response
+
+
 def _told(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """Return an error of Django's own, which has no body, as a problem."""
     if response.status_code == 405:
         return wrong_method(request, response["Allow"])
-    return problem(412, "precondition_failed", "It has changed since: If-Match names another version.")
+    return problem(412, "precondition_failed", "It is not in the version that the request asks for. Read it again.")
 
 
 def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:

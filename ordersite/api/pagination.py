@@ -54,7 +54,9 @@ class KeysetPagination(CursorPagination):
 
     def get_page_size(self, request: Request) -> int:
         """Return the page size, or raise ValidationError where it is not 1 to 100."""
-        given = request.query_params.get("page_size", str(self.page_size))
+        given = _once(request, self.page_size_query_param)
+        if given is None:
+            return self.page_size
         if given.isascii() and given.isdigit() and len(given) <= 9 and 1 <= int(given) <= MAX_PAGE_SIZE:
             return int(given)
         raise ValidationError({"page_size": [f"Give a number from 1 to {MAX_PAGE_SIZE}."]})
@@ -65,7 +67,7 @@ class KeysetPagination(CursorPagination):
 
     def _place(self, request: Request) -> Place | None:
         """Return where the page begins, None for the first one, or raise ValidationError for a made-up cursor."""
-        token = request.query_params.get(self.cursor_query_param)
+        token = _once(request, self.cursor_query_param)
         if token is None:
             return None
         try:
@@ -82,6 +84,14 @@ class KeysetPagination(CursorPagination):
 
     def _salt(self) -> str:
         return f"keyset {' '.join(self._ordering)}"
+
+
+def _once(request: Request, name: str) -> str | None:
+    """Return a query parameter, None where it is not there; raise ValidationError where it could mean several."""
+    given = request.query_params.getlist(name)
+    if len(given) > 1:
+        raise ValidationError({name: ["Give it once."]})
+    return given[0] if given else None
 
 
 def _from(rows: QuerySet[Any], ordering: Sequence[str], place: Place | None) -> QuerySet[Any]:

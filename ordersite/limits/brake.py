@@ -10,6 +10,10 @@ from django.utils.crypto import salted_hmac
 from ordersite.limits.addresses import client_address
 from ordersite.limits.counting import Asked, Standing, count, limit, look
 
+LONGEST = 254
+"""Characters of an e-mail address: no account has more (RFC 5321, 4.5.3.1). Unicode's normal form of a whole body of
+combining marks would take minutes, for which no other thread of the process runs."""
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -21,13 +25,17 @@ class Attempt:
     @classmethod
     def of(cls, request: HttpRequest, email: object) -> Self:
         """Read the attempt; spellings that sign in as the same user are one account."""
-        name = unicodedata.normalize("NFKC", email if isinstance(email, str) else "").strip().lower()
-        hashed = salted_hmac("ordersite.limits", name, algorithm="sha256").hexdigest()[:32]
+        hashed = salted_hmac("ordersite.limits", _name(email), algorithm="sha256").hexdigest()[:32]
         return cls(client_address(request), hashed)
 
     @property
     def pair(self) -> str:
         return f"{self.account}@{self.address}"
+
+
+def _name(email: object) -> str:
+    given = email.strip() if isinstance(email, str) else ""
+    return unicodedata.normalize("NFKC", given).strip().lower() if len(given) <= LONGEST else ""
 
 
 def refuse_sign_in(attempt: Attempt) -> Standing | None:

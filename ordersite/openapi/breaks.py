@@ -13,8 +13,10 @@ Schema = Mapping[str, Any]
 METHODS = ("get", "put", "post", "patch", "delete")
 LOWEST = ("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties")
 HIGHEST = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties")
-# Changes of these are not weighed: any of them is told, and a person decides.
-OPAQUE = ("allOf", "anyOf", "oneOf", "not")
+# Not weighed: to a request any new or other one, in an answer the loss or change of one is told, and a person decides.
+OPAQUE = ("allOf", "anyOf", "oneOf", "not", "pattern", "format")
+WEIGHED = {"type", "properties", "required", "items", "additionalProperties", "enum", "const", *LOWEST, *HIGHEST}
+WORDS = {"description", "title", "default", "example", "examples", "deprecated"}
 
 
 def breaks(old: Schema, new: Schema) -> list[str]:
@@ -82,8 +84,10 @@ class _Comparison:
             after = new.get("headers", {}).get(header)
             if after is None:
                 yield f"{where}: the header {header} is gone"
-            elif _resolved(self._old, described).get("required") and not _resolved(self._new, after).get("required"):
-                yield f"{where}: the header {header} may be left out now"
+            else:
+                yield from self._header(
+                    f"{where}: the header {header}", _resolved(self._old, described), _resolved(self._new, after)
+                )
         for media_type, content in old.get("content", {}).items():
             after = new.get("content", {}).get(media_type)
             if after is None:
@@ -91,13 +95,18 @@ class _Comparison:
             else:
                 yield from self._given(where, content["schema"], after["schema"])
 
+    def _header(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
+        if old.get("required") and not new.get("required"):
+            yield f"{where} may be left out now"
+        yield from self._given(where, old.get("schema", {}), new.get("schema", {}))
+
     def _taken(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
         """What is sent: it may only widen."""
         old, new = _resolved(self._old, old), _resolved(self._new, new)
         if lost := _types(old) - _types(new):
             yield f"{where} does not take {', '.join(sorted(lost))} any more"
         yield from _narrowed_values(where, old, new)
-        for key in ("pattern", "format", *OPAQUE):
+        for key in OPAQUE:
             if key in new and new[key] != old.get(key):
                 yield f"{where} has another {key}"
         closed = new.get("additionalProperties") is False
@@ -110,17 +119,18 @@ class _Comparison:
                 yield from self._taken(f"{where}/{field}", schema, new["properties"][field])
             elif closed:
                 yield f"{where}/{field} is gone"
-        if "items" in old and "items" in new:
-            yield from self._taken(f"{where}/*", old["items"], new["items"])
+        if "items" in new:
+            yield from self._taken(f"{where}/*", old.get("items", {}), new["items"])
 
     def _given(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
         """What is answered: it may only grow."""
         old, new = _resolved(self._old, old), _resolved(self._new, new)
         if added := _types(new) - _types(old):
             yield f"{where} may be {', '.join(sorted(added))} now"
-        for key in ("pattern", "format", *OPAQUE):
+        for key in OPAQUE:
             if key in old and new.get(key) != old[key]:
                 yield f"{where} has another {key}"
+        yield from _not_weighed(where, old, new)
         for field, schema in old.get("properties", {}).items():
             if field not in new.get("properties", {}):
                 yield f"{where}/{field} is gone"
@@ -128,11 +138,21 @@ class _Comparison:
             if field in old.get("required", []) and field not in new.get("required", []):
                 yield f"{where}/{field} may be left out now"
             yield from self._given(f"{where}/{field}", schema, new["properties"][field])
-        if "items" in old and "items" in new:
-            yield from self._given(f"{where}/*", old["items"], new["items"])
+        if "items" in old:
+            yield from self._given(f"{where}/*", old["items"], new.get("items", {}))
+
+
+def _not_weighed(where: str, old: Schema, new: Schema) -> Iterator[str]:
+    """What no rule here knows: any change of it is told, and a person decides."""
+    for key in sorted((old.keys() | new.keys()) - WEIGHED - WORDS - {*OPAQUE}):
+        if old.get(key) != new.get(key):
+            yield f"{where} has another {key}"
 
 
 def _narrowed_values(where: str, old: Schema, new: Schema) -> Iterator[str]:
+    if "default" in old and new.get("default") != old["default"]:
+        yield f"{where} has another default"
+    yield from _not_weighed(where, old, new)
     before, after = _values(old), _values(new)
     if after is not None:
         lost = "others" if before is None else ", ".join(sorted(map(str, before - after)))

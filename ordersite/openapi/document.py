@@ -14,9 +14,8 @@ Take orders, and follow what becomes of them.
 **Sign in** with `POST /api/v1/auth/token`, and send what it gives as `Authorization: Bearer TOKEN`.
 
 **Errors** are `application/problem+json` (RFC 9457). Decide by `code`; each has a page of its own, at the problem's
-`type`. Beyond what stands with each operation, any request may meet 404 (an unknown path), 405 (a method that the path
-does not take), 400 `bad_request` (a host that is not served, a request that cannot be read) and 500 `internal_error`
-(a bug; tell us the `request_id`).
+`type`. Beyond what stands with each operation, a request may meet 404 (a path that is not here) and 405 (a method that
+the path does not take).
 
 **Ids** are UUIDs. **Money** is a decimal string with its currency beside it. **Times** are RFC 3339 in UTC.
 **Lists** are pages `{next, previous, results}`; follow `next` until it is null.
@@ -35,7 +34,7 @@ TAGS = [
     },
     {"name": "analytics", "description": "Figures, for staff. They follow the orders within seconds."},
     {"name": "dead letters", "description": "Work that kept failing and waits for a person, for staff."},
-    {"name": "health", "description": "For load balancers, supervisors and Prometheus."},
+    {"name": "site", "description": "For load balancers, supervisors, Prometheus, and tools that read this document."},
 ]
 
 HEAD: Schema = {

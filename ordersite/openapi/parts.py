@@ -76,7 +76,7 @@ PARAMETERS: dict[str, Schema] = {
         "in": "header",
         "description": "A new one for each order (a UUID, say), the same one for each repetition. Kept for 24"
         " hours, each user's apart from the others'.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     },
     "IfNoneMatch": {
         "name": "If-None-Match",

@@ -142,6 +142,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 BOUNDS: Mapping[str, Mapping[str, dict[str, Any]]] = {
+    "Registration": {"password": {"minLength": 10}},
     "NewOrder": {"items": {"minItems": 1, "maxItems": MAX_LINES}},
     "StockAdjustment": {"quantity": {"not": {"const": 0}}},
 }

@@ -128,7 +128,7 @@ class OperationSchema(AutoSchema):
         """Return what the operation may answer with: its own codes, and those that follow from its shape."""
         for_everyone = not self._needs(IsAuthenticated, IsAdminUser)
         reasons = [
-            (True, operation.codes),
+            (True, [*operation.codes, "bad_request", "internal_error"]),
             (self.view.get_authenticators(), ["authentication_failed"]),
             (not for_everyone, ["not_authenticated"]),
             (self._needs(IsAdminUser), ["permission_denied"]),

@@ -25,16 +25,23 @@ OPERATIONS = {
             many=True,
         ),
     ),
+    "GET /api/schema": Operation(
+        id="getSchema",
+        tag="site",
+        summary="This document",
+        description="As JSON; as YAML where the client prefers `application/yaml`.",
+        answer=Answer(200, "The OpenAPI document.", {"type": "object"}, {"openapi": "3.1.0"}),
+    ),
     "GET /health/live": Operation(
         id="getLiveness",
-        tag="health",
+        tag="site",
         summary="Does the process answer?",
         description="Asks nothing of the database or the broker.",
         answer=Answer(200, "It does.", LiveSerializer, {"status": "ok"}),
     ),
     "GET /health/ready": Operation(
         id="getReadiness",
-        tag="health",
+        tag="site",
         summary="Can requests be served?",
         description="200 while the database answers. A broker that is down does not change that: orders are taken"
         " without it. Nor do deliveries that do not move.",
@@ -47,7 +54,7 @@ OPERATIONS = {
     ),
     "GET /metrics": Operation(
         id="getMetrics",
-        tag="health",
+        tag="site",
         summary="Metrics for Prometheus",
         description="The state of each queue, asked at that moment.",
         answer=Answer(200, "The metrics.", {"type": "string"}, METRICS, media_type="text/plain"),

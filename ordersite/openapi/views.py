@@ -56,7 +56,6 @@ def schema_as_yaml() -> str:
 class SchemaView(APIView):
     """GET /api/schema: as JSON, or as YAML where the client accepts that rather."""
 
-    schema = None
     authentication_classes = ()
     permission_classes = (AllowAny,)
     renderer_classes = (_JSONText, _YAMLText)

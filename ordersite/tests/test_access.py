@@ -5,13 +5,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db.models.functions import Now
+from django.test import Client
 
 from events.models import Delivery
 from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.tests.placing import place, place_confirmed
 from ordersite.tests.contract import check_described
-from ordersite.tests.routes import api_operations
+from ordersite.tests.routes import admin_pages, api_operations, routes_beside_the_api
 from users.models import User
 from users.tests.api import client_of, make_user, pointers
 
@@ -54,6 +55,18 @@ TABLE: dict[str, tuple[int, ...]] = {
     "POST dead-letters/{letter_id}/replay": created(STAFF, 202),
     "POST dead-letters/{letter_id}/discard": STAFF,
 }
+# What is open to everybody, and answers each the same.
+OPEN = {
+    "api/schema": 200,
+    "api/docs": 200,
+    "api/docs/problems": 200,
+    "api/docs/problems/<str:code>": 200,
+    "health/live": 200,
+    "health/ready": 200,
+    "metrics": 200,
+    "admin": 302,
+    "": 404,  # any other path
+}
 BODIES: dict[str, Any] = {
     "POST users": {"email": "new@example.com", "password": "correct horse battery"},
     "PATCH users/me": {"full_name": "New"},
@@ -83,6 +96,29 @@ def dead_letter(order: Order) -> UUID:
 
 def test_every_operation_stands_in_the_table() -> None:
     assert api_operations() == set(TABLE)
+
+
+def test_every_route_beside_the_api_is_known() -> None:
+    assert routes_beside_the_api() == set(OPEN) | {"admin/"}
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+def test_what_is_open_answers_everybody_the_same(people: list[User | None], path: str) -> None:
+    asked = f"/{path or 'nothing'}".replace("<str:code>", "not_found")
+    assert [client_of(person).get(asked).status_code for person in people] == [OPEN[path]] * 4
+
+
+def test_no_page_of_the_admin_is_shown_to_who_is_not_staff(people: list[User | None]) -> None:
+    pages = set(admin_pages()) - {"admin/login/", "admin/logout/"}
+    assert len(pages) > 50
+    for person in people[:3]:
+        client = Client()
+        if person is not None:
+            client.force_login(person)
+        for page in sorted(pages):
+            answer = client.get(f"/{page}")
+            assert answer.status_code == 302, page
+            assert answer["Location"].startswith("/admin/login/"), page
 
 
 @pytest.mark.parametrize("operation", sorted(TABLE))

@@ -1,6 +1,7 @@
 """Sign-in and registration have stricter limits, by which no stranger locks anybody out."""
 
 import re
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -177,3 +178,19 @@ def test_whoever_is_no_member_of_staff_counts_as_failed_in_the_admin(limits: Lim
 def test_a_sign_in_page_without_its_csrf_token_is_refused_as_ever() -> None:
     assert Client(enforce_csrf_checks=True).post(ADMIN, {"username": "a", "password": "b"}).status_code == 403
     assert client_of().post(ADMIN, {}).status_code == 403
+
+
+@pytest.mark.parametrize(("path", "field"), [(TOKEN, "email"), (USERS, "email"), (ADMIN, "username")])
+def test_an_address_that_nobody_can_have_costs_no_time(limits: Limits, path: str, field: str) -> None:
+    marks = "a" + "\u0315\u0300" * 100_000  # in normal form these are sorted, one by one
+    client = client_at(somewhere()) if path != ADMIN else Client(REMOTE_ADDR=somewhere())
+    before = time.process_time()
+    answer = client.post(path, {field: marks, "password": PASSWORD})
+    assert time.process_time() - before < 2
+    assert answer.status_code == (200 if path == ADMIN else 400)
+
+
+def test_blanks_around_an_address_are_no_way_around_its_limit(limits: Limits, email: str) -> None:
+    limits(sign_in_pair=2)
+    stranger = somewhere()
+    assert [sign_in(stranger, " " * n + email).status_code for n in (0, 300, 600)] == [401, 401, 429]

@@ -18,7 +18,7 @@ RELEASED: Document = {
             "post": {
                 "parameters": [
                     {"in": "header", "name": "Key", "required": False, "schema": {"type": "string", "maxLength": 9}},
-                    {"in": "query", "name": "sort", "schema": {"type": "string", "enum": ["a", "b"]}},
+                    {"in": "query", "name": "sort", "schema": {"enum": ["a", "b"], "default": "a"}},
                 ],
                 "requestBody": {
                     "required": False,
@@ -45,7 +45,7 @@ RELEASED: Document = {
                     "sku": {"type": "string", "enum": ["CUP", "POT"]},
                     "quantity": {"type": ["integer", "null"], "minimum": 1, "maximum": 9},
                     "tags": {"type": "array", "items": {"type": "string"}},
-                    "extras": {"type": "object", "properties": {}},
+                    "extras": {"type": "object", "properties": {"any": {"type": "array"}}},
                 },
                 "required": ["sku"],
                 "additionalProperties": False,
@@ -55,6 +55,7 @@ RELEASED: Document = {
                 "properties": {
                     "id": {"type": "string", "format": "uuid"},
                     "status": {"type": "string", "enum": ["pending"]},
+                    "notes": {"type": "array", "items": {"type": "string"}},
                     "lines": {"type": "array", "items": {"type": "object", "properties": {"sku": {"type": "string"}}}},
                 },
                 "required": ["id", "status"],
@@ -127,6 +128,10 @@ BREAKS: dict[str, tuple[Change, str]] = {
         lambda d: created(d)["headers"]["Location"].update(required=False),
         "POST /orders: 201: the header Location may be left out now",
     ),
+    "a header of an answer of another type": (
+        lambda d: created(d)["headers"]["Location"].update(schema={"type": ["string", "integer"]}),
+        "POST /orders: 201: the header Location may be integer now",
+    ),
     "another media type of an answer": (
         lambda d: created(d).update(content={"text/csv": {"schema": {}}}),
         "POST /orders: 201: it is not application/json any more",
@@ -147,6 +152,10 @@ BREAKS: dict[str, tuple[Change, str]] = {
     "a parameter that takes shorter values": (
         lambda d: post(d)["parameters"][0]["schema"].update(maxLength=8),
         "POST /orders: header Key: maxLength is 8 now",
+    ),
+    "a parameter that means something else when it is left out": (
+        lambda d: post(d)["parameters"][1]["schema"].update(default="b"),
+        "POST /orders: query sort has another default",
     ),
     "a body that is required now": (
         lambda d: post(d)["requestBody"].update(required=True),
@@ -184,6 +193,18 @@ BREAKS: dict[str, tuple[Change, str]] = {
     "a field of a body with a new pattern": (
         lambda d: taken(d)["properties"]["sku"].update(pattern="^C"),
         "POST /orders: body/sku has another pattern",
+    ),
+    "a field of a body with a bound that no rule knows": (
+        lambda d: taken(d)["properties"]["tags"].update(uniqueItems=True),
+        "POST /orders: body/tags has another uniqueItems",
+    ),
+    "a list of a body whose items are bound now": (
+        lambda d: open_part(d)["properties"]["any"].update(items={"enum": ["x"]}),
+        "POST /orders: body/extras/any/* takes only x now, not others",
+    ),
+    "a list of an answer of which less is said": (
+        lambda d: given(d)["properties"]["notes"].pop("items"),
+        "POST /orders: 201/notes/* may be array, boolean, integer, null, number, object now",
     ),
     "a field of a body with closer bounds": (
         lambda d: taken(d)["properties"]["quantity"].update(minimum=2),

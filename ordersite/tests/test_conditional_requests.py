@@ -1,9 +1,13 @@
 """Who polls and has the present version is told so, and not sent it again."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from rest_framework import serializers
 
+from events.versions import etag
+from inventory import selectors, views
 from inventory.catalogue import change_product
 from inventory.models import Product
 from inventory.stock import adjust
@@ -103,3 +107,46 @@ def test_an_order_that_has_not_changed_costs_fewer_statements(django_assert_num_
     with django_assert_num_queries(2):  # the token, the version
         check_unchanged_once = again(client, path, tag)
     assert check_unchanged_once.status_code == 304
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+def test_what_is_not_there_is_not_there_in_any_version(header: str) -> None:
+    staff = client_of(make_user(staff=True))
+    asked = {header: '"another"'}
+    for path in ("/api/v1/products/NOPE", f"/api/v1/orders/{uuid4()}"):
+        check_problem(staff.get(path, headers=asked), 404, "not_found")
+    check_problem(staff.patch("/api/v1/products/NOPE", {"name": "x"}, headers=asked), 404, "not_found")
+
+
+def test_the_tag_is_that_of_the_stock_that_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_product("CUP", pieces=5)
+    product = Product.objects.get()
+    tag_of_five = client_of().get("/api/v1/products/CUP")["ETag"]
+    look = selectors.version_of
+
+    def look_and_sell(*asked: Any) -> Any:
+        version = look(*asked)
+        adjust(product, quantity=-1, reason="sold")
+        return version
+
+    with monkeypatch.context() as patch:
+        patch.setattr(views, "version_of", look_and_sell)
+        answer = client_of().get("/api/v1/products/CUP")
+    assert (answer.json()["available"], answer["ETag"] == tag_of_five) == (4, False)
+    check_unchanged(client_of(), "/api/v1/products/CUP", answer["ETag"])
+
+
+def test_a_release_that_shows_more_of_a_line_gives_every_order_another_tag() -> None:
+    class Line(serializers.Serializer[Any]):
+        sku = serializers.CharField()
+
+    class Orders(serializers.Serializer[Any]):
+        items = Line(many=True)
+
+    class LongerLine(Line):
+        weight = serializers.IntegerField()
+
+    before = etag(Orders, 1)
+    longer = type("Orders", (serializers.Serializer,), {"items": LongerLine(many=True)})
+    longer.__qualname__ = Orders.__qualname__
+    assert etag(Orders, 1) == before != etag(longer, 1)

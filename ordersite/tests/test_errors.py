@@ -1,6 +1,7 @@
 """Every error is problem+json with the fields that are promised, and nothing of our insides."""
 
 import json
+import time
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from events.tests.waiting import until
 from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.tests.placing import items, place
+from ordersite.api.wsgi import Readable
 from ordersite.tests.routes import METHODS, api_routes
 from users.models import User
 from users.tests.api import admin_client, check_problem, client_of, make_user, pointers
@@ -74,6 +76,20 @@ def test_a_body_that_is_no_json_by_its_type_is_415(content: str) -> None:
     check_problem(answer, 415, "unsupported_media_type")
 
 
+def test_what_fails_before_there_is_a_request_is_500_too(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Any] = []
+
+    def fails(environ: Any, start_response: Any) -> Any:
+        raise ValueError("unreadable")
+
+    (text,) = Readable(fails)({}, lambda *given: told.extend(given))
+    status, headers, _ = told
+    assert (status, json.loads(text)["code"]) == ("500 Internal Server Error", "internal_error")
+    assert dict(headers)["X-Request-ID"] == json.loads(text)["request_id"]
+    assert dict(headers)["Content-Type"] == "application/problem+json"
+    assert "ValueError: unreadable" in caplog.text
+
+
 def test_an_answer_that_we_cannot_give_is_406() -> None:
     check_problem(client_of().get("/api/v1/products", HTTP_ACCEPT="text/html"), 406, "not_acceptable")
 
@@ -102,6 +118,8 @@ def test_a_body_of_more_than_a_mebibyte_is_413() -> None:
         b'{"items": Infinity}',
         b"{'items': []}",
         b'{"items": []} x',
+        b'{"items": [], "items": []}',
+        b'{"items": [{"sku": "CUP", "quantity": 1, "quantity": 2}]}',
         b"\x00",
     ],
     ids=lambda given: repr(given[:12]),
@@ -111,6 +129,15 @@ def test_malformed_json_is_400(path: str, given: bytes) -> None:
     answer = client_of(make_user()).post(path, given, content_type="application/json")
     problem = check_problem(answer, 400, "parse_error")
     assert "JSON" in problem["detail"]
+
+
+def test_what_is_given_twice_is_named_and_costs_no_time() -> None:
+    many = ", ".join(f'"field{n}": 1' for n in range(50_000))
+    given = f'{{{many}, "field49999": 2}}'
+    before = time.process_time()
+    answer = client_of(make_user()).post(ORDERS, given, content_type="application/json")
+    assert time.process_time() - before < 2
+    assert '"field49999" is given twice' in check_problem(answer, 400, "parse_error")["detail"]
 
 
 @pytest.mark.parametrize(

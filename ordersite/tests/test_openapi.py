@@ -28,7 +28,8 @@ def examples(content: dict[str, Any]) -> list[Any]:
 
 def test_it_tells_of_every_operation_and_of_no_other() -> None:
     of_the_api = {f"{method} /api/v1/{path}" for method, path in map(str.split, api_operations())}
-    assert set(OPERATIONS) == of_the_api | {"GET /health/live", "GET /health/ready", "GET /metrics"}
+    beside_it = {f"GET /{path}" for path in ("api/schema", "health/live", "health/ready", "metrics")}
+    assert set(OPERATIONS) == of_the_api | beside_it
 
 
 def test_it_is_served_as_json_and_as_yaml() -> None:
@@ -101,6 +102,6 @@ def test_a_repeated_order_a_page_and_what_has_not_changed_are_as_it_says() -> No
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
-def test_the_health_of_the_site_is_as_it_says(path: str) -> None:
+@pytest.mark.parametrize("path", ["/api/schema", "/health/live", "/health/ready", "/metrics"])
+def test_what_stands_beside_the_api_is_as_it_says(path: str) -> None:
     check_described(f"GET {path}", client_of().get(path))

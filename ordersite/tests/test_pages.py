@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from inventory.models import Product
 from inventory.serializers import ORDERINGS
 from inventory.tests.shop import make_product
-from users.tests.api import body, client_of
+from users.tests.api import body, client_of, pointers
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/products"
@@ -68,3 +68,8 @@ def explain(statement: str) -> str:
         cursor.execute(f"EXPLAIN {statement}")
         rows: list[Any] = cursor.fetchall()
     return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.parametrize("name", ["page_size", "cursor"])
+def test_what_is_given_twice_could_mean_either(name: str) -> None:
+    assert pointers(client_of().get(f"{URL}?{name}=5&{name}=50")) == [f"/{name}"]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.journeys.client import Api
-from tests.journeys.system import System
+from tests.journeys.system import PASSWORD, System
 
 MEBIBYTE = 1024 * 1024
 
@@ -46,6 +46,45 @@ def test_a_query_of_too_many_fields_is_400_whatever_the_charset(system: System) 
         path = "/api/v1/products?" + "a=&" * 1_001
         status, problem = ask(system, "GET", path, Content_Type=f"application/json{charset}")
         assert (status, problem["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "x*=bogus''y",
+        "x*=1; x*0=2",
+        "charset*=utf-8''hex",
+        'x="' + ";" * 200_000,
+        "boundary=" + "=" * 100_000,
+    ],
+    ids=["encoding", "continued", "charset", "endless", "boundary"],
+)
+def test_parameters_of_a_content_type_change_nothing(system: System, parameters: str) -> None:
+    given = f"application/json; {parameters}"
+    status, page = ask(system, "GET", "/api/v1/products?page_size=1&search=sencha", Content_Type=given)
+    assert (status, len(page["results"])) == (200, 1)
+    status, problem = ask(system, "POST", "/api/v1/auth/token", b'{"email": 1}', Content_Type=given)
+    assert (status, problem["code"]) == (400, "invalid_input")
+
+
+@pytest.mark.parametrize(
+    "accept", ["a/b, */*; x*=1; x*0=2", "*/*; x=\"a; y*=bogus''z\"", "application/json; indent=99999999", ""]
+)
+def test_parameters_of_what_is_accepted_change_nothing(system: System, accept: str) -> None:
+    given = {"email": "ada@example.com", "password": PASSWORD}
+    status, answer = ask(system, "POST", "/api/v1/auth/token", json.dumps(given), Accept=accept)
+    assert (status, len(answer)) == (200, 2)
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json; q=0", "a/b; x*=1; x*0=2", "," * 100_000])
+def test_what_accepts_nothing_that_we_have_is_406(system: System, accept: str) -> None:
+    status, problem = ask(system, "GET", "/api/v1/products", Accept=accept)
+    assert (status, problem["code"]) == (406, "not_acceptable")
+
+
+def test_a_file_of_the_pages_takes_no_other_method_and_says_so(system: System) -> None:
+    status, problem = ask(system, "POST", "/static/ordersite/docs.css", "{}")
+    assert (status, problem["code"], problem["status"]) == (405, "method_not_allowed", 405)
 
 
 def test_a_body_in_chunks_is_read(system: System, ada: Api) -> None:

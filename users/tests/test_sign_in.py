@@ -4,17 +4,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import identify_hasher
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from knox.models import AuthToken
 
 from users.models import User
 from users.services import purge_expired_tokens, sign_in
-from users.tests.api import body, check_problem, client_of, make_user, pointers
+from users.tests.api import admin_client, body, check_problem, client_of, make_user, pointers
 
 pytestmark = pytest.mark.django_db
 TOKEN, TOKENS, ME = "/api/v1/auth/token", "/api/v1/auth/tokens", "/api/v1/users/me"
-PASSWORD = "correct horse battery"
+PASSWORD, NEW = "correct horse battery", "staple of another kind"
 CREDENTIALS = {"email": "ada@example.com", "password": PASSWORD}
 
 
@@ -163,3 +164,28 @@ def test_a_token_costs_one_query(ada: User, django_assert_num_queries: Any) -> N
     client = client_of(ada)
     with django_assert_num_queries(1):
         assert client.get(ME).status_code == 200
+
+
+@pytest.mark.parametrize("form", [{}, {"set-password": "yes"}])
+def test_a_new_password_from_staff_ends_all_tokens_of_the_old_one(ada: User, form: dict[str, str]) -> None:
+    token = sign_in(email="ada@example.com", password=PASSWORD).token
+    staff = admin_client(User.objects.create_superuser("boss@example.com"))
+    page = reverse("admin:auth_user_password_change", args=[ada.pk])
+    wrong = {"password1": NEW, "password2": "another", "usable_password": "true"} | form
+    assert staff.post(page, wrong).status_code == 200
+    assert me(token) == 200
+    assert staff.post(page, wrong | {"password2": NEW}).status_code == 302
+    assert me(token) == 401
+    assert me(sign_in(email="ada@example.com", password=NEW).token) == 200
+
+
+def test_who_changes_their_own_password_ends_the_tokens_of_the_old_one(quick_hasher: None) -> None:
+    boss = User.objects.create_superuser("boss@example.com", PASSWORD)
+    token = sign_in(email="boss@example.com", password=PASSWORD).token
+    given = {"old_password": "wrong", "new_password1": NEW, "new_password2": NEW}
+    browser = admin_client(boss)
+    assert browser.post("/admin/password_change/", given).status_code == 200
+    assert me(token) == 200
+    assert browser.post("/admin/password_change/", given | {"old_password": PASSWORD}).status_code == 302
+    assert me(token) == 401
+    assert browser.get("/admin/").status_code == 200
