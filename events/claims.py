@@ -1,7 +1,7 @@
 """Claims due deliveries for sending, and gives back what could not be sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from events.sql import ASYNCHRONOUSLY, earlier_undone, fetch, sent_token
@@ -9,6 +9,7 @@ from events.sql import ASYNCHRONOUSLY, earlier_undone, fetch, sent_token
 # Of the newest, only this many times the claim are looked at: most of a backlog's newest may be held back, and
 # looking through all of them would slow every fourth poll.
 NEWEST_WINDOW = 8
+LOOK = 25  # deliveries that are counted of each queue at a look: enough to know that a whole claim is there
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,21 @@ class Claim:
 
 @dataclass(frozen=True)
 class DueQueue:
-    """A queue that has a delivery due. Of its deliveries, so many are sent and not started, and so many run."""
+    """A queue that has a delivery due. Of its deliveries, so many are sent and not started, and so many run.
+
+    `due`: how many are due, counted to LOOK at most; `waited`: for how many seconds the first of them has been.
+    """
 
     name: str
     leased: int
     running: int
+    due: int
+    waited: float = field(compare=False)
 
 
 def due_queues() -> Sequence[DueQueue]:
     """Return each queue that has a delivery due, with how many of its deliveries are out with workers."""
-    return [DueQueue(*row) for row in fetch(_DUE_QUEUES, {})]
+    return [DueQueue(*row) for row in fetch(_DUE_QUEUES, {"look": LOOK})]
 
 
 def claim(queue: str, size: int, *, newest: bool = False) -> Claim | None:
@@ -67,12 +73,15 @@ WITH RECURSIVE due (queue) AS (
             WHERE d.state = 'pending' AND d.due_at IS NOT NULL AND d.queue > due.queue ORDER BY d.queue LIMIT 1)
     FROM due WHERE due.queue IS NOT NULL
 )
-SELECT queue, leased, running
+SELECT queue, leased, running, ready, waited
 FROM due, LATERAL (
     SELECT count(*) FILTER (WHERE o.state = 'leased') AS leased, count(*) FILTER (WHERE o.state = 'running') AS running
-    FROM events_delivery o WHERE o.queue = due.queue AND o.state IN ('leased', 'running')) AS out
-WHERE queue IS NOT NULL AND EXISTS (
-    SELECT 1 FROM events_delivery d WHERE d.queue = due.queue AND d.state = 'pending' AND d.due_at <= now())
+    FROM events_delivery o WHERE o.queue = due.queue AND o.state IN ('leased', 'running')) AS out, LATERAL (
+    SELECT count(*) AS ready, extract(epoch FROM now() - min(due_at))::float8 AS waited
+    FROM (SELECT d.due_at FROM events_delivery d
+          WHERE d.queue = due.queue AND d.state = 'pending' AND d.due_at <= now()
+          ORDER BY d.due_at LIMIT %(look)s) AS first) AS waiting
+WHERE ready > 0
 """
 
 _LEASE = f"""

@@ -30,8 +30,9 @@ from events.watchdog import Watchdog
 logger = logging.getLogger(__name__)
 
 POLL = 0.01  # seconds between polls without a backlog: a median of 5 ms until an event is seen
-CLAIM = 25  # deliveries a claim
+CLAIM = claims.LOOK  # deliveries a claim
 MANY = 4  # deliveries of one handler in a claim, from which on they share messages
+GATHER = 0.25  # seconds at most for which deliveries wait for more to share their message, while the workers are busy
 NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does not starve the new
 SWEEP_EVERY = 1.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds without the broker or the database: doubled at each failure
@@ -128,6 +129,9 @@ class Relay:
             # for ever behind a plain task's messages, should it be those.
             size = 0 if due.leased else 1
         if not size or length + size > bound:
+            return 0
+        if length and due.due < size and due.waited < GATHER:
+            # The workers have not begun all that they were sent. Until they have, more come that can share a message.
             return 0
         claim = claims.claim(queue, size, newest=next(self._claims[queue]) % NEWEST_EVERY == NEWEST_EVERY - 1)
         if claim is None:

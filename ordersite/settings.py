@@ -162,6 +162,8 @@ DATABASES = {
         | {
             "application_name": f"ordersite {PROCESS_KIND}".strip(),
             "connect_timeout": 3,  # seconds
+            "server_side_binding": True,
+            "prepare_threshold": 5,
             "keepalives_idle": 10,  # seconds
             "tcp_user_timeout": 10_000,  # milliseconds: a silent network is an error, not a wait
             "options": " ".join(f"-c {name}={value}" for name, value in _timeouts.items()),

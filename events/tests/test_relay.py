@@ -156,6 +156,26 @@ def test_behind_messages_whose_leases_ran_out_it_sends_one_at_a_time(relay: Rela
     assert Delivery.objects.filter(queue="inventory", state="leased").count() == 10
 
 
+def test_what_busy_workers_have_not_begun_yet_is_not_followed_by_a_few_more(
+    relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER", 60)
+    published(order_created())
+    assert relay.turn() == 3
+    published(order_created())
+    assert relay.turn() == 0
+    broker.lpop("inventory")  # as a worker does
+    assert relay.turn() == 1
+    for _ in range(24):
+        published(order_created())
+    assert relay.turn() == 2 * module.CLAIM  # a whole claim is worth a message at any time
+    published(order_created())
+    assert relay.turn() == module.CLAIM  # that of inventory, which is whole now
+    assert relay.turn() == 0
+    monkeypatch.setattr(module, "GATHER", 0)
+    assert relay.turn() == 2  # of the two others
+
+
 def bounded(monkeypatch: pytest.MonkeyPatch, *, in_flight: int) -> None:
     the = the_map()
     consumers = {name: Consumer(dead_holds=True, in_flight=in_flight) for name in the.consumers}
