@@ -7,7 +7,7 @@ All lock in the order of ids and pass locked rows by, so that no two batches wai
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid4
 
 from events.deliveries import Started
@@ -32,11 +32,7 @@ def hold_many(started: Sequence[Started]) -> set[UUID]:
 
 def finish_many(started: Sequence[Started]) -> int:
     """Mark these deliveries done, wake those that they held, and return how many were this worker's."""
-    with bounded_transaction(default_limits()):
-        rows = fetch(_FINISH_MANY, _which(started))
-        if rows:
-            _wake_many({subject for subject, _ in rows}, rows[0][1])
-    return len(rows)
+    return len(fetch(_FINISH_MANY, _which(started)))
 
 
 def give_back_many(started: Sequence[Started], *, alone: bool) -> int:
@@ -52,10 +48,6 @@ def renew_many(started: Sequence[Started]) -> bool:
 
 def _which(started: Sequence[Started]) -> dict[str, object]:
     return {"ids": [one.id for one in started], "token": started[0].token}
-
-
-def _wake_many(subjects: Iterable[UUID], consumer: str) -> None:
-    fetch(_WAKE_MANY, {"subjects": sorted(subjects), "consumer": consumer})
 
 
 _OURS = """SELECT id FROM events_delivery
@@ -79,12 +71,22 @@ RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
 _HOLD_MANY = _OURS
 
 _FINISH_MANY = f"""
-WITH ours AS ({_OURS})
-UPDATE events_delivery d
-SET state = 'done', in_batch = false, attempts = attempts + 1, token = NULL, lease_until = NULL,
-    waiting_since = NULL, waiting_for = '', handled_at = clock_timestamp()
-FROM ours WHERE d.id = ours.id
-RETURNING d.subject, d.consumer
+WITH ours AS ({_OURS}), finished AS (
+    UPDATE events_delivery d
+    SET state = 'done', in_batch = false, attempts = attempts + 1, token = NULL, lease_until = NULL,
+        waiting_since = NULL, waiting_for = '', handled_at = clock_timestamp()
+    FROM ours WHERE d.id = ours.id
+    RETURNING d.subject, d.consumer
+), woken AS (
+    UPDATE events_delivery SET due_at = now()
+    WHERE id IN (
+        SELECT next.id FROM (SELECT * FROM finished ORDER BY subject) AS of, LATERAL (
+            SELECT id FROM events_delivery d
+            WHERE d.subject = of.subject AND d.consumer = of.consumer AND d.state = 'pending' AND d.due_at IS NULL
+            ORDER BY sequence, handler LIMIT 1 FOR UPDATE SKIP LOCKED
+        ) AS next)
+)
+SELECT 1 FROM finished
 """
 
 _GIVE_BACK_MANY = f"""
@@ -99,16 +101,5 @@ RETURNING d.id
 _RENEW_MANY = """
 UPDATE events_delivery SET lease_until = clock_timestamp() + make_interval(secs => lease_seconds)
 WHERE id = ANY(%(ids)s) AND state = 'running' AND token = %(token)s
-RETURNING id
-"""
-
-_WAKE_MANY = """
-UPDATE events_delivery SET due_at = now()
-WHERE id IN (
-    SELECT next.id FROM unnest(%(subjects)s::uuid[]) AS of (subject), LATERAL (
-        SELECT id FROM events_delivery d
-        WHERE d.subject = of.subject AND d.consumer = %(consumer)s AND d.state = 'pending' AND d.due_at IS NULL
-        ORDER BY sequence, handler LIMIT 1 FOR UPDATE SKIP LOCKED
-    ) AS next)
 RETURNING id
 """

@@ -1,7 +1,7 @@
 """Claims due deliveries for sending, and gives back what could not be sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from events.sql import ASYNCHRONOUSLY, earlier_undone, fetch, sent_token
@@ -36,14 +36,13 @@ class Claim:
 class DueQueue:
     """A queue that has a delivery due. Of its deliveries, so many are sent and not started, and so many run.
 
-    `due`: how many are due, counted to LOOK at most; `waited`: for how many seconds the first of them has been.
+    `due`: how many are due, counted to LOOK at most.
     """
 
     name: str
     leased: int
     running: int
     due: int
-    waited: float = field(compare=False)
 
 
 def due_queues() -> Sequence[DueQueue]:
@@ -73,14 +72,13 @@ WITH RECURSIVE due (queue) AS (
             WHERE d.state = 'pending' AND d.due_at IS NOT NULL AND d.queue > due.queue ORDER BY d.queue LIMIT 1)
     FROM due WHERE due.queue IS NOT NULL
 )
-SELECT queue, leased, running, ready, waited
+SELECT queue, leased, running, ready
 FROM due, LATERAL (
     SELECT count(*) FILTER (WHERE o.state = 'leased') AS leased, count(*) FILTER (WHERE o.state = 'running') AS running
     FROM events_delivery o WHERE o.queue = due.queue AND o.state IN ('leased', 'running')) AS out, LATERAL (
-    SELECT count(*) AS ready, extract(epoch FROM now() - min(due_at))::float8 AS waited
-    FROM (SELECT d.due_at FROM events_delivery d
-          WHERE d.queue = due.queue AND d.state = 'pending' AND d.due_at <= now()
-          ORDER BY d.due_at LIMIT %(look)s) AS first) AS waiting
+    SELECT count(*) AS ready
+    FROM (SELECT 1 FROM events_delivery d
+          WHERE d.queue = due.queue AND d.state = 'pending' AND d.due_at <= now() LIMIT %(look)s) AS first) AS waiting
 WHERE ready > 0
 """
 

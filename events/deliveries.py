@@ -72,12 +72,8 @@ def hold(started: Started) -> bool:
 
 
 def finish(started: Started) -> bool:
-    """Mark the delivery done and wake the one that it held."""
-    with bounded_transaction(default_limits()):
-        row = _one(_FINISH, {"id": started.id, "token": started.token})
-        if row:
-            wake_next(*row)
-        return row is not None
+    """Mark the delivery done and wake the one that it held: one statement, a transaction by itself outside of any."""
+    return _one(_FINISH, {"id": started.id, "token": started.token}) is not None
 
 
 def retry(
@@ -189,12 +185,21 @@ RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
 _HOLD = "SELECT 1 FROM events_delivery WHERE id = %(id)s AND state = 'running' AND token = %(token)s FOR UPDATE"
 
 _FINISH = """
-UPDATE events_delivery
-SET state = 'done', attempts = attempts + CASE WHEN in_batch THEN 1 ELSE 0 END, in_batch = false,
-    token = NULL, lease_until = NULL, waiting_since = NULL, waiting_for = '',
-    handled_at = clock_timestamp()
-WHERE id = %(id)s AND state = 'running' AND token = %(token)s
-RETURNING subject, consumer
+WITH finished AS (
+    UPDATE events_delivery
+    SET state = 'done', attempts = attempts + CASE WHEN in_batch THEN 1 ELSE 0 END, in_batch = false,
+        token = NULL, lease_until = NULL, waiting_since = NULL, waiting_for = '',
+        handled_at = clock_timestamp()
+    WHERE id = %(id)s AND state = 'running' AND token = %(token)s
+    RETURNING subject, consumer
+), woken AS (
+    UPDATE events_delivery SET due_at = now()
+    WHERE id = (
+        SELECT d.id FROM finished JOIN events_delivery d USING (subject, consumer)
+        WHERE d.state = 'pending' AND d.due_at IS NULL
+        ORDER BY d.sequence, d.handler LIMIT 1 FOR UPDATE OF d SKIP LOCKED)
+)
+SELECT 1 FROM finished
 """
 
 _SET_ERROR = """error_type = %(error_type)s, error_message = %(error_message)s, error_traceback = %(error_traceback)s,

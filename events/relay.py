@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from math import inf
 
 from celery import Celery
 from django.db import Error as DatabaseError
@@ -31,8 +32,11 @@ logger = logging.getLogger(__name__)
 
 POLL = 0.01  # seconds between polls without a backlog: a median of 5 ms until an event is seen
 CLAIM = claims.LOOK  # deliveries a claim
-MANY = 4  # deliveries of one handler in a claim, from which on they share messages
-GATHER = 0.25  # seconds at most for which deliveries wait for more to share their message, while the workers are busy
+MANY = 2  # deliveries of one handler in a claim, from which on they share messages
+# Seconds from one claim of a queue to the next that is not whole. What comes meanwhile shares messages: so their rate
+# has an end, and with it what Celery costs. The first after a quiet while goes at once.
+GAP = 0.1
+BUSY_GAP = 0.25  # the same, while there are messages that the workers have not begun
 NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does not starve the new
 SWEEP_EVERY = 1.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds without the broker or the database: doubled at each failure
@@ -76,6 +80,7 @@ class Relay:
         self._stopping = threading.Event()
         self._pause = Pause()
         self._claims: dict[str, Iterator[int]] = defaultdict(count)  # of each queue, to tell every fourth
+        self._claimed: dict[str, float] = {}  # when each queue was claimed from last, by the monotonic clock
         self._next_sweep = 0.0
         self._parked_from = sweeps.FIRST
         self._watchdog = Watchdog()
@@ -122,6 +127,9 @@ class Relay:
         size = max(1, min(CLAIM, bound // 4))
         if due.leased + due.running + size > bound:
             return 0
+        few, seconds = due.due < size, self._seconds_since(queue)
+        if few and seconds < GAP:
+            return 0
         length = self._sender.length(queue)
         if length > due.leased:
             # Messages that waited for so long that their leases ran out, most likely. They start what they tell of all
@@ -130,9 +138,9 @@ class Relay:
             size = 0 if due.leased else 1
         if not size or length + size > bound:
             return 0
-        if length and due.due < size and due.waited < GATHER:
-            # The workers have not begun all that they were sent. Until they have, more come that can share a message.
+        if few and length and seconds < BUSY_GAP:
             return 0
+        self._claimed[queue] = time.monotonic()
         claim = claims.claim(queue, size, newest=next(self._claims[queue]) % NEWEST_EVERY == NEWEST_EVERY - 1)
         if claim is None:
             return 0
@@ -140,6 +148,9 @@ class Relay:
         self._send(claim)
         failpoint("relay.sent")
         return len(claim.deliveries)
+
+    def _seconds_since(self, queue: str) -> float:
+        return time.monotonic() - self._claimed.get(queue, -inf)
 
     def _send(self, claim: Claim) -> None:
         unsent = list(messages(claim.deliveries))

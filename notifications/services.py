@@ -7,11 +7,11 @@ from typing import Any, NoReturn
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
 from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
+from events.sql import ASYNCHRONOUSLY, fetch
 from notifications.models import Notification
 from users.models import User
 from users.selectors import find_users
@@ -59,8 +59,19 @@ def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator
             if notification.state != Notification.State.SENT:
                 connection = connection or stack.enter_context(_connected())
                 send(notification, connection)
-                Notification.objects.filter(pk=notification.pk).update(state=Notification.State.SENT, sent_at=Now())
+                _mark_sent(notification)
             yield event
+
+
+def _mark_sent(notification: Notification) -> None:
+    """Write down that the mail has left; should PostgreSQL crash and forget that, it goes again as the same."""
+    fetch(_SENT, {"id": notification.pk})
+
+
+_SENT = f"""
+UPDATE notifications_notification SET state = 'sent', sent_at = now()
+FROM {ASYNCHRONOUSLY} WHERE id = %(id)s RETURNING id
+"""
 
 
 def send(notification: Notification, connection: BaseEmailBackend) -> None:

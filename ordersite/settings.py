@@ -152,6 +152,14 @@ _timeouts = {"idle_in_transaction_session_timeout": 60_000}
 if PROCESS_KIND == "web":
     _timeouts |= {"lock_timeout": 3_000, "statement_timeout": 10_000, "idle_in_transaction_session_timeout": 15_000}
 
+# Each statement is planned once a connection, and then again only after an ANALYZE: its plan must also do for a table
+# that has grown since (docs/decisions/0016-prepared-statements.md).
+_planning: dict[str, object] = {"random_page_cost": 1.1}
+if PROCESS_KIND == "relay":
+    _planning |= {"enable_seqscan": "off"}  # there is an index for everything that it asks
+# Off: behind a PgBouncer before 1.21 that pools transactions.
+_prepared = env.bool("PREPARED_STATEMENTS", default=True)
+
 _database: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL, engine="django.db.backends.postgresql"))
 DATABASES = {
     "default": _database
@@ -162,11 +170,11 @@ DATABASES = {
         | {
             "application_name": f"ordersite {PROCESS_KIND}".strip(),
             "connect_timeout": 3,  # seconds
-            "server_side_binding": True,
-            "prepare_threshold": 5,
+            "server_side_binding": _prepared,
+            "prepare_threshold": 5 if _prepared else None,
             "keepalives_idle": 10,  # seconds
             "tcp_user_timeout": 10_000,  # milliseconds: a silent network is an error, not a wait
-            "options": " ".join(f"-c {name}={value}" for name, value in _timeouts.items()),
+            "options": " ".join(f"-c {name}={value}" for name, value in (_timeouts | _planning).items()),
         },
     }
 }

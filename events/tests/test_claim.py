@@ -124,11 +124,10 @@ def test_the_due_queues_are_told_with_what_is_out() -> None:
     published(order_created())
     claim("inventory", 1)
     assert claims.due_queues() == [
-        DueQueue("analytics", leased=0, running=0, due=2, waited=0),
-        DueQueue("inventory", leased=1, running=0, due=1, waited=0),
-        DueQueue("notifications", leased=0, running=0, due=2, waited=0),
+        DueQueue("analytics", leased=0, running=0, due=2),
+        DueQueue("inventory", leased=1, running=0, due=1),
+        DueQueue("notifications", leased=0, running=0, due=2),
     ]
-    assert all(0 <= due.waited < 60 for due in claims.due_queues())
     Delivery.objects.filter(consumer="analytics").update(due_at="2999-01-01T00:00:00Z")
     assert "analytics" not in {due.name for due in claims.due_queues()}
     make_due(consumer="analytics")

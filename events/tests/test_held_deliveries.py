@@ -16,7 +16,7 @@ from events.tests.helpers import handler, order_created, published
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SUBJECTS = 20
-ROUNDS, POLLS = 5, 20
+ROUNDS, POLLS = 10, 20
 SLOWER = 1.2
 JITTER = 0.0002  # seconds by which the same poll differs between two runs
 

@@ -141,7 +141,11 @@ def test_it_sends_nothing_while_the_brokers_list_is_full(
     assert only(handler=NAME).state == "leased"
 
 
-def test_behind_messages_whose_leases_ran_out_it_sends_one_at_a_time(relay: Relay, broker: redis.Redis) -> None:
+def test_behind_messages_whose_leases_ran_out_it_sends_one_at_a_time(
+    relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GAP", 0)
+    monkeypatch.setattr(module, "BUSY_GAP", 0)
     for _ in range(10):
         published(order_created())
     relay.turn()
@@ -156,24 +160,33 @@ def test_behind_messages_whose_leases_ran_out_it_sends_one_at_a_time(relay: Rela
     assert Delivery.objects.filter(queue="inventory", state="leased").count() == 10
 
 
-def test_what_busy_workers_have_not_begun_yet_is_not_followed_by_a_few_more(
+def test_a_few_wait_for_more_where_others_of_their_queue_have_just_gone(
     relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GATHER", 60)
+    monkeypatch.setattr(module, "GAP", 60)
+    published(order_created())
+    assert relay.turn() == 3  # the first go at once
+    broker.delete("inventory", "notifications", "analytics")  # as workers do
+    published(order_created())
+    assert relay.turn() == 0
+    monkeypatch.setattr(module, "GAP", 0)
+    assert relay.turn() == 3
+
+
+def test_while_workers_are_busy_a_few_wait_for_longer_and_a_whole_claim_does_not(
+    relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GAP", 0)
+    monkeypatch.setattr(module, "BUSY_GAP", 60)
     published(order_created())
     assert relay.turn() == 3
-    published(order_created())
-    assert relay.turn() == 0
-    broker.lpop("inventory")  # as a worker does
-    assert relay.turn() == 1
-    for _ in range(24):
+    for _ in range(module.CLAIM - 1):
         published(order_created())
-    assert relay.turn() == 2 * module.CLAIM  # a whole claim is worth a message at any time
-    published(order_created())
-    assert relay.turn() == module.CLAIM  # that of inventory, which is whole now
     assert relay.turn() == 0
-    monkeypatch.setattr(module, "GATHER", 0)
-    assert relay.turn() == 2  # of the two others
+    broker.lpop("inventory")  # as a worker does that is idle
+    assert relay.turn() == module.CLAIM - 1
+    published(order_created())
+    assert relay.turn() == 2 * module.CLAIM  # of the two others
 
 
 def bounded(monkeypatch: pytest.MonkeyPatch, *, in_flight: int) -> None:
@@ -194,6 +207,7 @@ def test_a_broker_that_refuses_costs_no_lease_and_no_attempt() -> None:
 def test_a_broker_that_goes_away_between_two_messages_costs_only_what_was_not_sent(
     relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "MANY", 4)
     for _ in range(3):
         published(order_created())
     whole = relay._sender.send
