@@ -33,6 +33,8 @@ def main() -> int:
     outcomes = table.run(folder) if os.environ.get("TABLE", "1") != "0" else []
     print(f"storm: SEED={seed} MINUTES={minutes:g} RATE={rate:g}", flush=True)
     storm, verdict = blow(folder, seed=seed, seconds=minutes * 60, rate=rate)
+    if outcomes:
+        outcomes += table.of_storm(good=verdict.good, seconds=minutes * 60)
     text = report.render(storm, verdict, outcomes, seed=seed, minutes=minutes, rate=rate)
     print(text)
     (folder / "report.md").write_text(text)
