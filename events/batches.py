@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from events.deliveries import Started
 from events.policy import default_limits
-from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch, may_start
+from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch, may_start, parked
 
 
 def start_many(sent: Mapping[UUID, UUID], *, worker: str, lease: int) -> list[Started]:
@@ -82,7 +82,7 @@ WITH ours AS ({_OURS}), finished AS (
     WHERE id IN (
         SELECT next.id FROM (SELECT * FROM finished ORDER BY subject) AS of, LATERAL (
             SELECT id FROM events_delivery d
-            WHERE d.subject = of.subject AND d.consumer = of.consumer AND d.state = 'pending' AND d.due_at IS NULL
+            WHERE d.subject = of.subject AND d.consumer = of.consumer AND d.state = 'pending' AND {parked("d")}
             ORDER BY sequence, handler LIMIT 1 FOR UPDATE SKIP LOCKED
         ) AS next)
 )

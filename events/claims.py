@@ -47,7 +47,7 @@ class DueQueue:
 
 def due_queues() -> Sequence[DueQueue]:
     """Return each queue that has a delivery due, with how many of its deliveries are out with workers."""
-    return [DueQueue(*row) for row in fetch(_DUE_QUEUES, {"look": LOOK})]
+    return [DueQueue(*row) for row in fetch(_DUE_QUEUES, {})]
 
 
 def claim(queue: str, size: int, *, newest: bool = False) -> Claim | None:
@@ -64,7 +64,7 @@ def give_back(unsent: Sequence[Claimed]) -> None:
 
 # The queues by one index probe each (a loose index scan), however long the backlog:
 # https://wiki.postgresql.org/wiki/Loose_indexscan
-_DUE_QUEUES = """
+_DUE_QUEUES = f"""
 WITH RECURSIVE due (queue) AS (
     (SELECT queue FROM events_delivery WHERE state = 'pending' AND due_at IS NOT NULL ORDER BY queue LIMIT 1)
     UNION ALL
@@ -78,7 +78,7 @@ FROM due, LATERAL (
     FROM events_delivery o WHERE o.queue = due.queue AND o.state IN ('leased', 'running')) AS out, LATERAL (
     SELECT count(*) AS ready
     FROM (SELECT 1 FROM events_delivery d
-          WHERE d.queue = due.queue AND d.state = 'pending' AND d.due_at <= now() LIMIT %(look)s) AS first) AS waiting
+          WHERE d.queue = due.queue AND d.state = 'pending' AND d.due_at <= now() LIMIT {LOOK}) AS first) AS waiting
 WHERE ready > 0
 """
 

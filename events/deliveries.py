@@ -28,6 +28,7 @@ from events.sql import (
     fetch,
     may_start,
     note_failed,
+    parked,
 )
 
 
@@ -112,7 +113,9 @@ def set_aside(
 ) -> str | None:
     """Give back, uncounted, a delivery that this code cannot run; after `grace` seconds of that it is dead.
 
-    A deploy in progress is the usual cause. Returns the new state, None when the token is gone.
+    A deploy in progress is the usual cause. It is due again after half to one and a half times `delay` seconds: of two
+    workers that take turns, one of each release, the wrong one would else be given the same deliveries every time.
+    Returns the new state, None when the token is gone.
     """
     parameters = {"id": delivery_id, "token": token, "reason": reason, "grace": grace, "delay": delay}
     with bounded_transaction(default_limits()):
@@ -184,7 +187,7 @@ RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
 
 _HOLD = "SELECT 1 FROM events_delivery WHERE id = %(id)s AND state = 'running' AND token = %(token)s FOR UPDATE"
 
-_FINISH = """
+_FINISH = f"""
 WITH finished AS (
     UPDATE events_delivery
     SET state = 'done', attempts = attempts + CASE WHEN in_batch THEN 1 ELSE 0 END, in_batch = false,
@@ -196,7 +199,7 @@ WITH finished AS (
     UPDATE events_delivery SET due_at = now()
     WHERE id = (
         SELECT d.id FROM finished JOIN events_delivery d USING (subject, consumer)
-        WHERE d.state = 'pending' AND d.due_at IS NULL
+        WHERE d.state = 'pending' AND {parked("d")}
         ORDER BY d.sequence, d.handler LIMIT 1 FOR UPDATE OF d SKIP LOCKED)
 )
 SELECT 1 FROM finished
@@ -236,7 +239,7 @@ UPDATE events_delivery d
 SET state = CASE WHEN overdue THEN 'dead' ELSE 'pending' END,
     reason = CASE WHEN overdue THEN %(reason)s ELSE '' END,
     handled_at = CASE WHEN overdue THEN clock_timestamp() END,
-    due_at = clock_timestamp() + make_interval(secs => %(delay)s),
+    due_at = clock_timestamp() + make_interval(secs => %(delay)s * (0.5 + random())),
     attempts = d.attempts - CASE WHEN d.state = 'running' AND NOT d.in_batch THEN 1 ELSE 0 END, in_batch = false,
     waiting_since = CASE WHEN d.waiting_for = 'code' THEN d.waiting_since ELSE clock_timestamp() END,
     waiting_for = 'code',
@@ -255,14 +258,15 @@ UPDATE events_delivery SET due_at = NULL
 WHERE id IN (
     SELECT id FROM events_delivery
     WHERE subject = %(subject)s AND consumer = %(consumer)s AND (sequence, handler) > (%(sequence)s, %(handler)s)
-      AND state = 'pending' AND due_at <= clock_timestamp()
+      AND state = 'pending' AND coalesce(due_at, 'infinity') <= clock_timestamp()
     ORDER BY id FOR UPDATE SKIP LOCKED)
 """
 
-_WAKE = """
+_WAKE = f"""
 UPDATE events_delivery SET due_at = now()
 WHERE id = (
     SELECT id FROM events_delivery
-    WHERE subject = %(subject)s AND consumer = %(consumer)s AND state = 'pending' AND due_at IS NULL
+    WHERE subject = %(subject)s AND consumer = %(consumer)s AND state = 'pending'
+      AND {parked("events_delivery")}
     ORDER BY sequence, handler LIMIT 1 FOR UPDATE SKIP LOCKED)
 """

@@ -82,7 +82,7 @@ def make_policy(
 ) -> Policy:
     """Return a policy with what is given, and the defaults of settings.EVENTS for the rest.
 
-    `batch`: how many deliveries may share a message under a backlog; 1 for none.
+    `batch`: how many deliveries may share a message; 1 for none.
     """
     defaults = settings.EVENTS
     return Policy(

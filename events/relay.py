@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 POLL = 0.01  # seconds between polls without a backlog: a median of 5 ms until an event is seen
 CLAIM = claims.LOOK  # deliveries a claim
-MANY = 2  # deliveries of one handler in a claim, from which on they share messages
 # Seconds from one claim of a queue to the next that is not whole. What comes meanwhile shares messages: so their rate
 # has an end, and with it what Celery costs. The first after a quiet while goes at once.
 GAP = 0.1
@@ -60,16 +59,12 @@ class Pause:
 
 
 def messages(deliveries: Sequence[Claimed]) -> Iterator[Sequence[Claimed]]:
-    """Put the deliveries into messages: many of one handler together, a few each by itself.
-
-    A few run sooner alone, by several processes at once; many run faster together.
-    """
+    """Put the deliveries into messages: those of one handler together, as many as may share one."""
     by_handler: dict[tuple[str, int], list[Claimed]] = defaultdict(list)
     for delivery in deliveries:
         by_handler[delivery.handler, delivery.batch].append(delivery)
     for (_, batch), group in by_handler.items():
-        size = batch if len(group) >= MANY else 1
-        yield from (group[start : start + size] for start in range(0, len(group), size))
+        yield from (group[start : start + batch] for start in range(0, len(group), batch))
 
 
 class Relay:
@@ -140,10 +135,10 @@ class Relay:
             return 0
         if few and length and seconds < BUSY_GAP:
             return 0
-        self._claimed[queue] = time.monotonic()
         claim = claims.claim(queue, size, newest=next(self._claims[queue]) % NEWEST_EVERY == NEWEST_EVERY - 1)
         if claim is None:
             return 0
+        self._claimed[queue] = time.monotonic()
         failpoint("relay.claimed")
         self._send(claim)
         failpoint("relay.sent")

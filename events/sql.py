@@ -90,6 +90,15 @@ def held_back(alias: str) -> str:
     )
 
 
+def parked(alias: str) -> str:
+    """Return the condition that this pending delivery is parked, for the look-up of one subject's.
+
+    So written that no index but that of the subject can serve it. A plan that was prepared while nothing was parked
+    would else read the index of all parked ones, and go on so when there are very many.
+    """
+    return f"coalesce({alias}.due_at, '-infinity') = '-infinity'"
+
+
 def note_failed(deliveries: str, condition: str = "true") -> str:
     """Return the statement that notes the attempt of these rows of events_delivery, just changed, as failed."""
     return f"""INSERT INTO events_failedattempt (delivery_id, number, started_at, worker, error_type, error_message)

@@ -147,7 +147,7 @@ CSRF_FAILURE_VIEW = "ordersite.api.problems.csrf_failed"
 # --- PostgreSQL -------------------------------------------------------------------------------------------------
 
 # Milliseconds. The web gives up early, so that a blocked request frees its thread and the client gets a 503.
-# Workers and relays set their own, shorter than their lease, in every transaction (events/sql.py).
+# Workers and relays set their own, shorter than a lease, in each transaction of several statements (events/sql.py).
 _timeouts = {"idle_in_transaction_session_timeout": 60_000}
 if PROCESS_KIND == "web":
     _timeouts |= {"lock_timeout": 3_000, "statement_timeout": 10_000, "idle_in_transaction_session_timeout": 15_000}
@@ -157,7 +157,7 @@ if PROCESS_KIND == "web":
 _planning: dict[str, object] = {"random_page_cost": 1.1}
 if PROCESS_KIND == "relay":
     _planning |= {"enable_seqscan": "off"}  # there is an index for everything that it asks
-# Off: behind a PgBouncer before 1.21 that pools transactions.
+# Off: behind a PgBouncer before 1.22 that pools transactions.
 _prepared = env.bool("PREPARED_STATEMENTS", default=True)
 
 _database: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL, engine="django.db.backends.postgresql"))

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection, transaction
 
-from events import claims, dead_letters, runner, sweeps
+from events import batches, claims, dead_letters, deliveries, runner, sweeps
 from events.catalogue import StockReservedV1
 from events.models import Delivery
 from events.tests.helpers import handler, order_created, published
@@ -97,3 +97,25 @@ def test_after_the_fix_and_a_replay_of_all_everything_is_done_in_order() -> None
     for subject in subjects:
         assert [sequence for who, sequence in seen if who == subject] == list(range(1, 7))
     assert set(Delivery.objects.filter(queue="orders").values_list("state", "attempts")) == {("done", 1)}
+
+
+STATEMENTS = {
+    "finish": (deliveries._FINISH, {"id": uuid4(), "token": uuid4()}),
+    "finish_many": (batches._FINISH_MANY, {"ids": [uuid4()], "token": uuid4()}),
+    "wake": (deliveries._WAKE, {"subject": uuid4(), "consumer": "orders"}),
+    "park": (deliveries._PARK, {"subject": uuid4(), "consumer": "orders", "sequence": 1, "handler": "orders.confirm"}),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_the_next_of_a_subject_is_found_by_the_subject_also_while_nothing_waits(name: str) -> None:
+    published(*[StockReservedV1(order_id=uuid4())] * 300)
+    Delivery.objects.update(state="done", handled_at="2026-01-01T00:00:00Z")
+    vacuum()
+    sql, parameters = STATEMENTS[name]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}", parameters)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "delivery_undone" in plan
+    assert "delivery_parked" not in plan
+    assert "delivery_due" not in plan

@@ -2,6 +2,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 
 from events.models import Delivery
 from events.tests.helpers import claimed, only, order_created, published
@@ -29,6 +30,21 @@ def test_a_delivery_whose_handler_is_not_here_waits_uncounted() -> None:
     delivery = only(pk=delivery_id)
     assert (delivery.state, delivery.attempts, delivery.waiting_for) == ("pending", 0, "code")
     assert NAME in delivery.error_message
+
+
+def test_it_is_looked_at_again_after_uneven_times() -> None:
+    seconds = []
+    for _ in range(4):
+        published(order_created())
+        delivery_id, token = claimed()
+        set_aside_unknown(Message(str(delivery_id), str(token)))
+        delivery = only(pk=delivery_id)
+        assert delivery.due_at
+        assert delivery.waiting_since
+        seconds.append(round((delivery.due_at - delivery.waiting_since).total_seconds(), 1))
+    retry = settings.EVENTS["UNKNOWN_RETRY"]
+    assert all(0.5 * retry <= waited <= 1.5 * retry for waited in seconds)
+    assert len(set(seconds)) > 1
 
 
 def test_a_stale_message_of_a_delivery_is_nothing() -> None:

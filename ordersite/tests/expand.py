@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently, ValidateConstraint
+from django.db import connection
 from django.db.migrations import Migration, operations
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -67,13 +68,11 @@ def _added(field: Any) -> str:
 
 
 def _altered(old: Any, new: Any) -> str:
-    """Only what leaves the column as it is, lets it be null, or lets a text be longer."""
+    """Only what leaves the column as it is, or lets it be null."""
     if old.null and not new.null:
         return "the release before inserts null"
-    if old.get_internal_type() != new.get_internal_type():
-        return "another type rewrites the table, and the release before may not read it"
-    if (new.max_length or 0) < (old.max_length or 0):
-        return "the release before inserts longer ones"
+    if old.db_type(connection) != new.db_type(connection):
+        return "another type, or length: prepared statements of the release before fail, as their result is another"
     if (new.unique, new.db_index) != (old.unique, old.db_index):
         return "its index is built while writes wait"
     return ""

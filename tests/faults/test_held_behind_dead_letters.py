@@ -17,7 +17,7 @@ from tests.journeys.client import Api
 HELD = int(os.environ.get("HELD_DELIVERIES", "100000"))
 EACH = 100  # behind each dead letter
 SUBJECTS = HELD // EACH
-ROUNDS, ORDERS = 5, 40
+ROUNDS, ORDERS = 5, 150
 SLOWER = 1.2
 DRAINS = 2  # processes that help the worker with what was held
 
