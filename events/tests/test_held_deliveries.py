@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -99,7 +100,7 @@ def test_after_the_fix_and_a_replay_of_all_everything_is_done_in_order() -> None
     assert set(Delivery.objects.filter(queue="orders").values_list("state", "attempts")) == {("done", 1)}
 
 
-STATEMENTS = {
+STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "finish": (deliveries._FINISH, {"id": uuid4(), "token": uuid4()}),
     "finish_many": (batches._FINISH_MANY, {"ids": [uuid4()], "token": uuid4()}),
     "wake": (deliveries._WAKE, {"subject": uuid4(), "consumer": "orders"}),
