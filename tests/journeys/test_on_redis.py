@@ -100,13 +100,24 @@ def test_all_workers_answer_and_flower_counts_the_messages(system: System) -> No
     assert system.ready().json["broker"] == "ok"
 
 
+def holds_messages(system: System, server: RedisServer) -> bool:
+    """Whether both processes of the worker are busy, and it holds a message that neither has begun."""
+    running = "SELECT count(DISTINCT token) FROM events_delivery WHERE queue = 'inventory' AND state = 'running'"
+    return bool(system.sql(running) == [(2,)] and server.ask("HLEN", "unacked"))
+
+
 def test_a_stopped_worker_gives_back_what_it_holds_and_what_a_wipe_takes_comes_again(
     system: System, server: RedisServer, ada: Api
 ) -> None:
     worker = system.supervisor.processes["worker-inventory"]
     with system.locked(SKU):
-        orders = [ada.order(SKU) for _ in range(8)]
-        until("messages are held", lambda: server.ask("HLEN", "unacked"))
+        orders = [ada.order(SKU)]
+
+        def one_more_and_held() -> bool:
+            orders.append(ada.order(SKU))
+            return holds_messages(system, server)
+
+        until("messages are held", one_more_and_held)
         worker.ask_to_stop()
     worker.stop(20)
     assert "cmdstat_rpush" in server.ask("INFO", "commandstats")  # nothing else uses it
