@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid4
 
 from events.deliveries import Started
+from events.parking import WOKEN
 from events.policy import default_limits
-from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch, may_start, parked
+from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch, may_start
 
 
 def start_many(sent: Mapping[UUID, UUID], *, worker: str, lease: int) -> list[Started]:
@@ -77,15 +78,7 @@ WITH ours AS ({_OURS}), finished AS (
         waiting_since = NULL, waiting_for = '', handled_at = clock_timestamp()
     FROM ours WHERE d.id = ours.id
     RETURNING d.subject, d.consumer
-), woken AS (
-    UPDATE events_delivery SET due_at = now()
-    WHERE id IN (
-        SELECT next.id FROM (SELECT * FROM finished ORDER BY subject) AS of, LATERAL (
-            SELECT id FROM events_delivery d
-            WHERE d.subject = of.subject AND d.consumer = of.consumer AND d.state = 'pending' AND {parked("d")}
-            ORDER BY sequence, handler LIMIT 1 FOR UPDATE SKIP LOCKED
-        ) AS next)
-)
+), {WOKEN}
 SELECT 1 FROM finished
 """
 

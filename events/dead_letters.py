@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rest_framework.exceptions import APIException
 from rest_framework.exceptions import ValidationError as InvalidInput
 
-from events import deliveries
+from events import parking
 from events.catalogue import event_type, registered
 from events.correlation import correlated
 from events.errors import is_database_away
@@ -105,7 +105,7 @@ def discard(delivery_id: UUID, *, by: str, reason: str) -> None:
             with correlated(letter.event.correlation_id):
                 compensate(letter.subject)
         fetch(_DISCARD, {"id": delivery_id})
-        deliveries.wake_next(letter.subject, letter.consumer)
+        parking.wake_next(letter.subject, letter.consumer)
         _record(delivery_id, Decision.Action.DISCARD, by, reason)
 
 

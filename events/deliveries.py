@@ -16,20 +16,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection
-
 from events.error_text import ErrorText
 from events.models import Reason, WaitingFor
+from events.parking import WOKEN, after_death, park_held
 from events.policy import default_limits
-from events.sql import (
-    ASYNCHRONOUSLY,
-    Row,
-    bounded_transaction,
-    fetch,
-    may_start,
-    note_failed,
-    parked,
-)
+from events.sql import ASYNCHRONOUSLY, Row, bounded_transaction, execute, fetch, may_start, note_failed
 
 
 @dataclass(frozen=True)
@@ -130,32 +121,8 @@ def set_aside(
         return str(state)
 
 
-def after_death(subject: UUID, consumer: str, sequence: int, handler: str, dead_holds: bool) -> None:
-    """Park what a dead delivery holds, or let the next one go on where the dead do not hold."""
-    if dead_holds:
-        park_held(subject, consumer, sequence, handler)
-    else:
-        wake_next(subject, consumer)
-
-
-def park_held(subject: UUID, consumer: str, sequence: int, handler: str) -> None:
-    """Take what waits behind this delivery out of the relay's sight, so that polling stays cheap."""
-    _execute(_PARK, {"subject": subject, "consumer": consumer, "sequence": sequence, "handler": handler})
-
-
-def wake_next(subject: UUID, consumer: str) -> None:
-    """Make the first parked delivery of this subject and consumer due; it wakes the next in its turn."""
-    _execute(_WAKE, {"subject": subject, "consumer": consumer})
-
-
-def _execute(sql: str, parameters: dict[str, Any]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return int(cursor.rowcount)
-
-
 def _changes(sql: str, parameters: dict[str, Any]) -> bool:
-    return _execute(sql, parameters) > 0
+    return execute(sql, parameters) > 0
 
 
 def _one(sql: str, parameters: dict[str, Any]) -> Row | None:
@@ -195,13 +162,7 @@ WITH finished AS (
         handled_at = clock_timestamp()
     WHERE id = %(id)s AND state = 'running' AND token = %(token)s
     RETURNING subject, consumer
-), woken AS (
-    UPDATE events_delivery SET due_at = now()
-    WHERE id = (
-        SELECT d.id FROM finished JOIN events_delivery d USING (subject, consumer)
-        WHERE d.state = 'pending' AND {parked("d")}
-        ORDER BY d.sequence, d.handler LIMIT 1 FOR UPDATE OF d SKIP LOCKED)
-)
+), {WOKEN}
 SELECT 1 FROM finished
 """
 
@@ -250,23 +211,4 @@ FROM (SELECT id, waiting_for = 'code'
       WHERE id = %(id)s AND token = %(token)s AND state IN ('leased', 'running') FOR UPDATE) AS mine
 WHERE d.id = mine.id
 RETURNING d.state, d.subject, d.consumer, d.sequence, d.handler, d.dead_holds
-"""
-
-# Only those that wait for their first run: one with a back-off of its own is out of sight already.
-_PARK = """
-UPDATE events_delivery SET due_at = NULL
-WHERE id IN (
-    SELECT id FROM events_delivery
-    WHERE subject = %(subject)s AND consumer = %(consumer)s AND (sequence, handler) > (%(sequence)s, %(handler)s)
-      AND state = 'pending' AND coalesce(due_at, 'infinity') <= clock_timestamp()
-    ORDER BY id FOR UPDATE SKIP LOCKED)
-"""
-
-_WAKE = f"""
-UPDATE events_delivery SET due_at = now()
-WHERE id = (
-    SELECT id FROM events_delivery
-    WHERE subject = %(subject)s AND consumer = %(consumer)s AND state = 'pending'
-      AND {parked("events_delivery")}
-    ORDER BY sequence, handler LIMIT 1 FOR UPDATE SKIP LOCKED)
 """

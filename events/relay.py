@@ -75,7 +75,7 @@ class Relay:
         self._stopping = threading.Event()
         self._pause = Pause()
         self._claims: dict[str, Iterator[int]] = defaultdict(count)  # of each queue, to tell every fourth
-        self._claimed: dict[str, float] = {}  # when each queue was claimed from last, by the monotonic clock
+        self._last_claim: dict[str, float] = {}  # of each queue, by the monotonic clock
         self._next_sweep = 0.0
         self._parked_from = sweeps.FIRST
         self._watchdog = Watchdog()
@@ -115,37 +115,40 @@ class Relay:
             self._next_sweep = now + max(SWEEP_EVERY, now - began)  # long or failing sweeps leave half the time
 
     def _serve(self, due: DueQueue) -> int:
-        queue = due.name
-        bound = the_map().consumers.get(queue, UNMAPPED).in_flight
-        # Only whole claims: into any smaller room they would shrink to two or three deliveries each. And at most a
-        # quarter of the bound, so that one slow delivery does not keep the next claim waiting.
-        size = max(1, min(CLAIM, bound // 4))
-        if due.leased + due.running + size > bound:
+        size = self._room(due)
+        if not size:
             return 0
-        few, seconds = due.due < size, self._seconds_since(queue)
-        if few and seconds < GAP:
-            return 0
-        length = self._sender.length(queue)
-        if length > due.leased:
-            # Messages that waited for so long that their leases ran out, most likely. They start what they tell of all
-            # the same, so what could be sent now are copies of them. But one goes out at a time, lest deliveries wait
-            # for ever behind a plain task's messages, should it be those.
-            size = 0 if due.leased else 1
-        if not size or length + size > bound:
-            return 0
-        if few and length and seconds < BUSY_GAP:
-            return 0
-        claim = claims.claim(queue, size, newest=next(self._claims[queue]) % NEWEST_EVERY == NEWEST_EVERY - 1)
+        newest = next(self._claims[due.name]) % NEWEST_EVERY == NEWEST_EVERY - 1
+        claim = claims.claim(due.name, size, newest=newest)
         if claim is None:
             return 0
-        self._claimed[queue] = time.monotonic()
+        self._last_claim[due.name] = time.monotonic()
         failpoint("relay.claimed")
         self._send(claim)
         failpoint("relay.sent")
         return len(claim.deliveries)
 
-    def _seconds_since(self, queue: str) -> float:
-        return time.monotonic() - self._claimed.get(queue, -inf)
+    def _room(self, due: DueQueue) -> int:
+        """Return how many deliveries of the queue to claim now; 0 for none."""
+        bound = the_map().consumers.get(due.name, UNMAPPED).in_flight
+        # Only whole claims: into any smaller room they would shrink to two or three deliveries each. And at most a
+        # quarter of the bound, so that one slow delivery does not keep the next claim waiting.
+        size = max(1, min(CLAIM, bound // 4))
+        seconds = self._seconds_since_claim(due.name) if due.due < size else inf  # a whole claim waits for no more
+        if due.leased + due.running + size > bound or seconds < GAP:
+            return 0
+        length = self._sender.length(due.name)
+        if length > due.leased:
+            # Messages that waited for so long that their leases ran out, most likely. They start what they tell of all
+            # the same, so what could be sent now are copies of them. But one goes out at a time, lest deliveries wait
+            # for ever behind a plain task's messages, should it be those.
+            size = 0 if due.leased else 1
+        if length + size > bound or (length and seconds < BUSY_GAP):
+            return 0
+        return size
+
+    def _seconds_since_claim(self, queue: str) -> float:
+        return time.monotonic() - self._last_claim.get(queue, -inf)
 
     def _send(self, claim: Claim) -> None:
         unsent = list(messages(claim.deliveries))

@@ -24,6 +24,13 @@ def fetch(sql: str, parameters: dict[str, Any]) -> Sequence[Row]:
         return rows
 
 
+def execute(sql: str, parameters: dict[str, Any]) -> int:
+    """Run one statement and return how many rows it was about."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
 @contextmanager
 def bounded_transaction(limits: Limits) -> Iterator[None]:
     """Open a transaction that PostgreSQL ends in time, or join the one that is open.
@@ -88,15 +95,6 @@ def held_back(alias: str) -> str:
         "((earlier.state = 'dead' AND earlier.dead_holds) OR"
         " (earlier.state = 'pending' AND (earlier.due_at IS NULL OR earlier.due_at > clock_timestamp())))",
     )
-
-
-def parked(alias: str) -> str:
-    """Return the condition that this pending delivery is parked, for the look-up of one subject's.
-
-    So written that no index but that of the subject can serve it. A plan that was prepared while nothing was parked
-    would else read the index of all parked ones, and go on so when there are very many.
-    """
-    return f"coalesce({alias}.due_at, '-infinity') = '-infinity'"
 
 
 def note_failed(deliveries: str, condition: str = "true") -> str:

@@ -63,9 +63,14 @@ class Query(serializers.Serializer[Any]):
         return _validated(super().to_internal_value, data, wrong)
 
 
+def twice(given: Sequence[str]) -> list[str]:
+    """Return what is to be told of a query parameter with these values: nothing where it is given once at most."""
+    return ["Give it once."] if len(given) > 1 else []
+
+
 def _unclear(field: object, given: Sequence[str]) -> list[str]:
-    if len(given) > 1:
-        return ["Give it once."]
+    if told := twice(given):
+        return told
     empty = given == [""] and not getattr(field, "allow_blank", False)
     return ["It is empty. Give a value, or leave it out."] if empty else []
 

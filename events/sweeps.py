@@ -3,7 +3,7 @@
 import logging
 from uuid import UUID
 
-from events import deliveries
+from events import parking
 from events.claims import due_queues
 from events.error_text import fingerprint
 from events.policy import default_limits
@@ -29,7 +29,7 @@ def expire_leases() -> int:
         rows = fetch(_EXPIRE, {"chunk": EXPIRED, "fingerprint": fingerprint(WORKER_LOST)})
         for delivery_id, state, started, *place in rows:
             if state == "dead":
-                deliveries.after_death(*place)
+                parking.after_death(*place)
             if started:
                 logger.warning("%s %s: its worker was lost; it is %s", place[3], delivery_id, state)
     return len(rows)

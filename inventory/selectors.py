@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
@@ -26,7 +26,7 @@ def version_of(products: QuerySet[Product], sku: str) -> tuple[object, ...] | No
 
 def version_in(product: Product) -> tuple[object, ...]:
     """Return the same of a product that was read."""
-    return tuple(reduce(getattr, name.split("__"), product) for name in SHOWN)
+    return attrgetter(*(name.replace("__", ".") for name in SHOWN))(product)
 
 
 def search(products: QuerySet[Product], text: str) -> QuerySet[Product]:

@@ -1,7 +1,6 @@
 """All settings, from the environment. Every variable is explained in .env.example; NAME_FILE names a file with it."""
 
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,11 @@ import environ
 from celery.schedules import crontab
 from kombu.utils.url import parse_url
 
+from ordersite.environment import env, networks, refuse_weak, required, secret
+
 django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
 
 DEBUG = env.bool("DEBUG", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".local"))).resolve()
@@ -21,49 +21,13 @@ if DEBUG and (DATA_DIR / "environment").is_file():
     # By hand beside a running `make run`: it writes down where its servers are. Real variables win.
     env.read_env(DATA_DIR / "environment")
 
-
-def _secret(name: str) -> str:
-    """Return it as it is written: to env.str() a leading $ would name another variable."""
-    try:
-        return str(env.ENVIRON.get(name, "")).strip()
-    except OSError as error:
-        raise SystemExit(f"ordersite: {name}_FILE={error.filename} cannot be read: {error.strerror}.") from None
-
-
-def _required(name: str, example: str) -> str:
-    value = _secret(name)
-    if not value:
-        raise SystemExit(
-            f"ordersite: {name} is not set. Set it (for example {name}={example}), or use `make run`, which"
-            " brings its own servers (and DEBUG=1 to join them by hand)."
-        )
-    return value
-
-
-def _refuse_weak(key: str) -> None:
-    """End the process where the key can be guessed: whoever has it signs cookies as anybody (as security.W009)."""
-    if len(key) < 50 or len(set(key)) < 5 or key.startswith("django-insecure-"):
-        raise SystemExit(
-            "ordersite: SECRET_KEY is too weak: it needs 50 random characters or more. Make one with"
-            " `python3 -c 'import secrets; print(secrets.token_urlsafe(50))'`."
-        )
-
-
-def _networks(name: str) -> list[IPv4Network | IPv6Network]:
-    """Read addresses and networks, comma-separated."""
-    try:
-        return [ip_network(text.strip(), strict=False) for text in env.list(name, default=[]) if text.strip()]
-    except ValueError as error:
-        raise SystemExit(f"ordersite: {name} is to be addresses or networks, such as 10.0.0.0/8: {error}.") from None
-
-
-DATABASE_URL = _required("DATABASE_URL", "postgres://user:password@host:5432/ordersite")
-BROKER_URL = _required("BROKER_URL", "redis://:password@host:6379/0")
+DATABASE_URL = required("DATABASE_URL", "postgres://user:password@host:5432/ordersite")
+BROKER_URL = required("BROKER_URL", "redis://:password@host:6379/0")
 # The servers that `make run` brings, and so data that may be filled with examples.
 EMBEDDED = env.bool("EMBEDDED", default=False)
-SECRET_KEY = _required("SECRET_KEY", "<50 random characters>")
+SECRET_KEY = required("SECRET_KEY", "<50 random characters>")
 if not (EMBEDDED or DEBUG):
-    _refuse_weak(SECRET_KEY)
+    refuse_weak(SECRET_KEY)
 PROCESS_KIND = env.str("PROCESS_KIND", default="")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -79,7 +43,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # its preload list: the domain's other names are not ours to decide about
     "security.W008",  # the proxy in front redirects to HTTPS; inside, health checks speak plain http to the process
 ]
-TRUSTED_PROXIES = _networks("TRUSTED_PROXIES")
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 # Cookies go over HTTPS only, except where people reach the site by http on loopback.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY or not (
     EMBEDDED or DEBUG or env.bool("INSECURE_COOKIES", default=False)
@@ -331,7 +295,7 @@ CELERY_BEAT_SCHEDULE = {
 # --- Mail -------------------------------------------------------------------------------------------------------
 
 # Every mail is kept as a notification and can be read in the admin; with the embedded default it goes no further.
-_email = environ.Env.email_url_config(_secret("EMAIL_URL") or "dummymail://")
+_email = environ.Env.email_url_config(secret("EMAIL_URL") or "dummymail://")
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
 EMAIL_HOST = _email.get("EMAIL_HOST") or "localhost"
 EMAIL_PORT = _email.get("EMAIL_PORT") or 25

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection, transaction
 
-from events import batches, claims, dead_letters, deliveries, runner, sweeps
+from events import batches, claims, dead_letters, deliveries, parking, runner, sweeps
 from events.catalogue import StockReservedV1
 from events.models import Delivery
 from events.tests.helpers import handler, order_created, published
@@ -103,8 +103,8 @@ def test_after_the_fix_and_a_replay_of_all_everything_is_done_in_order() -> None
 STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "finish": (deliveries._FINISH, {"id": uuid4(), "token": uuid4()}),
     "finish_many": (batches._FINISH_MANY, {"ids": [uuid4()], "token": uuid4()}),
-    "wake": (deliveries._WAKE, {"subject": uuid4(), "consumer": "orders"}),
-    "park": (deliveries._PARK, {"subject": uuid4(), "consumer": "orders", "sequence": 1, "handler": "orders.confirm"}),
+    "wake": (parking._WAKE, {"subject": uuid4(), "consumer": "orders"}),
+    "park": (parking._PARK, {"subject": uuid4(), "consumer": "orders", "sequence": 1, "handler": "orders.confirm"}),
 }
 
 

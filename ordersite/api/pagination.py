@@ -13,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from events.strict import twice
+
 MAX_PAGE_SIZE = 100
 
 
@@ -89,8 +91,8 @@ class KeysetPagination(CursorPagination):
 def _once(request: Request, name: str) -> str | None:
     """Return a query parameter, None where it is not there; raise ValidationError where it could mean several."""
     given = request.query_params.getlist(name)
-    if len(given) > 1:
-        raise ValidationError({name: ["Give it once."]})
+    if told := twice(given):
+        raise ValidationError({name: told})
     return given[0] if given else None
 
 

@@ -65,15 +65,6 @@ class FaultySystem(System):
         os.killpg(until(f"{name} runs", lambda: self.supervisor.pid(name) or 0), number)
 
     @contextmanager
-    def frozen(self, name: str) -> Iterator[None]:
-        """Freeze a process and all that it started until the block ends."""
-        self.signal(name, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.signal(name, signal.SIGCONT)
-
-    @contextmanager
     def mail_answering(self, answer: str) -> Iterator[None]:
         """Have the mail server answer this to every mail."""
         file = self.folder / ANSWER_FILE

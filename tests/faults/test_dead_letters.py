@@ -14,6 +14,7 @@ from events.tests.waiting import until
 from ordersite.local.settings import CHECKOUT
 from tests.faults import guarantees
 from tests.faults.system import FaultySystem
+from tests.faults.workers import frozen
 from tests.journeys.client import Api
 
 RESERVE = "inventory.reserve_items"
@@ -25,7 +26,7 @@ SLOW_START = 120  # seconds for a command to start on a busy machine
 
 def order_with_bad_data(system: FaultySystem, ada: Api, sku: str) -> tuple[Any, str]:
     """Place an order whose reservation is given data that it cannot read; return it with that dead letter."""
-    with system.frozen("relay"):  # nothing can be begun before the data are bad
+    with frozen(system, "relay"):  # nothing can be begun before the data are bad
         order = ada.order(sku)
         system.sql(
             'UPDATE events_delivery SET edited_data = \'{"nothing": "of use"}\' WHERE subject = %s AND handler = %s',

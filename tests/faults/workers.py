@@ -1,4 +1,4 @@
-"""What the tests do to a worker: freeze it, thaw its children alone, send it copies of a message."""
+"""What the tests do to a process: freeze it; to a worker: thaw its children alone, send it copies of a message."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,13 +12,13 @@ from tests.faults.system import FaultySystem
 
 
 @contextmanager
-def frozen(system: FaultySystem, worker: str) -> Iterator[None]:
-    """Freeze a worker, with all its children, so that what is sent to it waits."""
-    system.signal(worker, SIGSTOP)
+def frozen(system: FaultySystem, name: str) -> Iterator[None]:
+    """Freeze a process, with all its children, so that what is for it waits."""
+    system.signal(name, SIGSTOP)
     try:
         yield
     finally:
-        system.signal(worker, SIGCONT)
+        system.signal(name, SIGCONT)
 
 
 def thaw_children(system: FaultySystem, worker: str) -> None:

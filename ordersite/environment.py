@@ -1,0 +1,43 @@
+"""Reads variables of the environment. What is missing or cannot be meant ends the process, and says what to do."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+import environ
+
+env = environ.FileAwareEnv()
+
+
+def secret(name: str) -> str:
+    """Return it as it is written: to env.str() a leading $ would name another variable."""
+    try:
+        return str(env.ENVIRON.get(name, "")).strip()
+    except OSError as error:
+        raise SystemExit(f"ordersite: {name}_FILE={error.filename} cannot be read: {error.strerror}.") from None
+
+
+def required(name: str, example: str) -> str:
+    """Return a variable, or end the process and say what is missing."""
+    value = secret(name)
+    if not value:
+        raise SystemExit(
+            f"ordersite: {name} is not set. Set it (for example {name}={example}), or use `make run`, which"
+            " brings its own servers (and DEBUG=1 to join them by hand)."
+        )
+    return value
+
+
+def refuse_weak(key: str) -> None:
+    """End the process where the key can be guessed: whoever has it signs cookies as anybody (as security.W009)."""
+    if len(key) < 50 or len(set(key)) < 5 or key.startswith("django-insecure-"):
+        raise SystemExit(
+            "ordersite: SECRET_KEY is too weak: it needs 50 random characters or more. Make one with"
+            " `python3 -c 'import secrets; print(secrets.token_urlsafe(50))'`."
+        )
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Read addresses and networks, comma-separated."""
+    try:
+        return [ip_network(text.strip(), strict=False) for text in env.list(name, default=[]) if text.strip()]
+    except ValueError as error:
+        raise SystemExit(f"ordersite: {name} is to be addresses or networks, such as 10.0.0.0/8: {error}.") from None
