@@ -4,7 +4,7 @@ VENV := .venv/bin
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
-.PHONY: help run demo-failure compare test chaos lint audit contracts format lock clean local dev
+.PHONY: help run demo-failure compare bench test chaos lint audit contracts format lock clean local dev
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -18,6 +18,9 @@ demo-failure: ## on a running `make run`: break the mail, watch the retries and 
 
 compare: local ## an app as most teams write it, and this one, under the same faults: 10 minutes (APP, SCENARIO choose a part)
 	@$(VENV)/python -m benchmarks.compare
+
+bench: dev ## how fast it is, beside plain ways to do the same: an hour (LEG=intake,reads,drain,... chooses; ROUNDS=3, ORDERS=10000)
+	@$(VENV)/python -m benchmarks.speed
 
 test: dev ## run the whole test suite against real servers (ARGS="-k orders" is given to pytest)
 	@$(VENV)/python -m pytest $(ARGS)

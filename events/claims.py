@@ -101,14 +101,18 @@ WITH chosen AS (
 {_LEASE}
 """
 
+# Row by row from the newest on, until there are enough: so the plan is the same whatever the statistics say. They are
+# those of a while ago, and a join of the two may then look through the backlog once for each row of the window.
 _CLAIM_NEWEST = f"""
-WITH recent AS (
+WITH recent AS MATERIALIZED (
     SELECT id FROM events_delivery
     WHERE queue = %(queue)s AND state = 'pending' AND due_at <= now() ORDER BY due_at DESC LIMIT %(window)s
 ), chosen AS (
-    SELECT d.id, d.event_id FROM events_delivery d JOIN recent USING (id)
-    WHERE d.state = 'pending' AND d.due_at <= now() AND NOT {earlier_undone("d")}
-    ORDER BY d.due_at DESC LIMIT %(size)s FOR UPDATE OF d SKIP LOCKED
+    SELECT mine.id, mine.event_id FROM recent, LATERAL (
+        SELECT d.id, d.event_id FROM events_delivery d
+        WHERE d.id = recent.id AND d.state = 'pending' AND d.due_at <= now() AND NOT {earlier_undone("d")}
+        FOR UPDATE SKIP LOCKED) AS mine
+    LIMIT %(size)s
 )
 {_LEASE}
 """

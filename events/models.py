@@ -90,7 +90,9 @@ class Delivery(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    event = models.ForeignKey(  # its index is delivery_once_per_handler
+        Event, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )
     event_type = models.CharField(max_length=100)
     subject = models.UUIDField()
     sequence = models.BigIntegerField()

@@ -32,6 +32,19 @@ def execute(sql: str, parameters: dict[str, Any]) -> int:
 
 
 @contextmanager
+def joined_transaction() -> Iterator[None]:
+    """Open a transaction, or join the one that is open, without a savepoint and its two round trips.
+
+    So what fails in one that is joined must end it: the caller may not go on in it.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        yield
+
+
+@contextmanager
 def bounded_transaction(limits: Limits) -> Iterator[None]:
     """Open a transaction that PostgreSQL ends in time, or join the one that is open.
 

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from events.shown import checked, shown, shown_all
 from events.versions import etag
 from inventory import catalogue, stock
 from inventory.models import Product
@@ -41,11 +42,10 @@ class ProductListView(_CatalogueView):
 
     def get(self, request: Request) -> Response:
         """List what is sold."""
-        query = ProductQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        products = search(products_of(), query.validated_data.get("search", ""))
-        page = self.paginate_queryset(products.order_by(*ORDERINGS[query.validated_data["ordering"]]))
-        return self.get_paginated_response(ProductSerializer(page, many=True).data)
+        query = checked(ProductQuerySerializer, request.query_params)
+        products = search(products_of(), query.get("search", ""))
+        page = self.paginate_queryset(products.order_by(*ORDERINGS[query["ordering"]]))
+        return self.get_paginated_response(shown_all(ProductSerializer, page or []))
 
     def post(self, request: Request) -> Response:
         """Add a product with no stock."""
@@ -80,7 +80,7 @@ class ProductView(_CatalogueView):
     def get(self, request: Request, sku: str) -> Response:
         """Show a product, with the tag of what is shown: the stock may have changed since the look at its version."""
         product = get_object_or_404(products_of(), sku=sku)
-        return Response(ProductSerializer(product).data, headers={"ETag": _tag(version_in(product))})
+        return Response(shown(ProductSerializer, product), headers={"ETag": _tag(version_in(product))})
 
     @transaction.atomic
     @method_decorator(condition(_locked_etag))

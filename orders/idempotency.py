@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -13,7 +13,6 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from rest_framework.exceptions import APIException, ValidationError
 
-from events.clock import transaction_time
 from events.purge import purge_rows
 from orders.models import StoredAnswer
 
@@ -51,33 +50,43 @@ def check_key(key: str) -> str:
     raise ValidationError({"Idempotency-Key": ["Give 1 to 255 printable ASCII characters."]})
 
 
-@transaction.atomic
 def answer_once(*, user_id: UUID, route: str, key: str, body: Any, make: Callable[[], Answer]) -> Answer:
     """Return the stored answer of this user, route and key, or make one and store it in the same transaction.
 
-    The lock comes first and is not waited for: fifty duplicates at once must not each hold a connection. Who does not
-    get it may find the answer all the same, when the lock is that of another repetition. Raises KeyInUse, KeyReused,
-    and what `make` raises; nothing is stored then, so the key may be tried again.
+    The lock is not waited for: fifty duplicates at once must not each hold a connection. Who does not get it may find
+    the answer all the same, when the lock is that of another repetition. Raises KeyInUse, KeyReused, and what `make`
+    raises; nothing is stored then, so the key may be tried again.
     """
-    locked = _lock(f"{user_id} {route} {key}")
-    body_hash = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-    stored = StoredAnswer.objects.filter(user_id=user_id, route=route, key=key).first()
-    if stored and stored.created_at > transaction_time() - _kept():
-        return _again(stored, body_hash)
+    asked = _Asked(user_id, route, key, hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest())
+    try:
+        return _answer(asked, make)
+    except _AnsweredMeanwhile:
+        return _answer(asked, make)  # the first try is rolled back, and now the answer is seen
+
+
+class _AnsweredMeanwhile(Exception):
+    """The first request with the key committed between our look and our lock, which are one statement."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    user_id: UUID
+    route: str
+    key: str
+    body_hash: str
+
+
+@transaction.atomic
+def _answer(asked: _Asked, make: Callable[[], Answer]) -> Answer:
+    locked, stored = _lock_and_look(asked)
+    if stored is not None:
+        if stored.body_hash != asked.body_hash:
+            raise KeyReused
+        return Answer(stored.status_code, bytes(stored.body), stored.location, replayed=True)
     if not locked:
         raise KeyInUse
-    if stored:
-        stored.delete()
     answer = make()
-    StoredAnswer.objects.create(
-        user_id=user_id,
-        route=route,
-        key=key,
-        body_hash=body_hash,
-        status_code=answer.status_code,
-        location=answer.location,
-        body=answer.body,
-    )
+    _store(asked, answer)
     return answer
 
 
@@ -90,15 +99,53 @@ def _kept() -> timedelta:
     return timedelta(hours=settings.IDEMPOTENCY_HOURS)
 
 
-def _lock(name: str) -> bool:
+class _Stored(NamedTuple):
+    body_hash: str
+    status_code: int
+    location: str
+    body: bytes
+
+
+_LOCK_AND_LOOK = """
+SELECT pg_try_advisory_xact_lock(%(number)s), a.body_hash, a.status_code, a.location, a.body
+FROM (SELECT) AS always LEFT JOIN orders_storedanswer a
+    ON a.user_id = %(user)s AND a.route = %(route)s AND a.key = %(key)s AND a.created_at > now() - %(kept)s::interval
+"""
+
+# An answer under this key whose time is over gives way.
+_STORE = """
+INSERT INTO orders_storedanswer AS a (user_id, route, key, body_hash, status_code, location, body, created_at)
+VALUES (%(user)s, %(route)s, %(key)s, %(body_hash)s, %(status_code)s, %(location)s, %(body)s, now())
+ON CONFLICT (user_id, route, key) DO UPDATE
+SET body_hash = EXCLUDED.body_hash, status_code = EXCLUDED.status_code, location = EXCLUDED.location,
+    body = EXCLUDED.body, created_at = EXCLUDED.created_at
+WHERE a.created_at <= now() - %(kept)s::interval
+"""
+
+
+def _lock_and_look(asked: _Asked) -> tuple[bool, _Stored | None]:
+    """Try to lock the key to the end of the transaction, and look for its answer: one round trip for both."""
+    name = f"{asked.user_id} {asked.route} {asked.key}"
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
-        row = cursor.fetchone()
-    return bool(row[0])
+        cursor.execute(_LOCK_AND_LOOK, _place(asked) | {"number": number})
+        locked, *stored = cursor.fetchone()
+    return locked, _Stored(*stored) if stored[0] is not None else None
 
 
-def _again(stored: StoredAnswer, body_hash: str) -> Answer:
-    if stored.body_hash != body_hash:
-        raise KeyReused
-    return Answer(stored.status_code, bytes(stored.body), stored.location, replayed=True)
+def _store(asked: _Asked, answer: Answer) -> None:
+    """Store the answer. Raises _AnsweredMeanwhile where there is one that is not seen yet."""
+    values = {
+        "body_hash": asked.body_hash,
+        "status_code": answer.status_code,
+        "location": answer.location,
+        "body": answer.body,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, _place(asked) | values)
+        if not cursor.rowcount:
+            raise _AnsweredMeanwhile
+
+
+def _place(asked: _Asked) -> dict[str, Any]:
+    return {"user": asked.user_id, "route": asked.route, "key": asked.key, "kept": _kept()}

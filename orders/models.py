@@ -1,5 +1,7 @@
 """Orders, their lines, the history of their status, and the answers kept for idempotency keys."""
 
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -14,7 +16,9 @@ class Order(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     number = models.CharField(max_length=20, unique=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders")
+    user = models.ForeignKey(  # its index is order_of_user
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     currency = models.CharField(max_length=3)
     total = models.DecimalField(max_digits=16, decimal_places=2)
@@ -36,12 +40,20 @@ class Order(models.Model):
     def __str__(self) -> str:
         return self.number
 
+    def keep_lines(self, lines: "Sequence[OrderLine]") -> None:
+        """Have `lines.all()` give these, which were just written: what prefetch_related() does with what it read."""
+        kept = self.lines.all()
+        kept._result_cache = list(lines)
+        self._prefetched_objects_cache = {"lines": kept}
+
 
 class OrderLine(models.Model):
     """Pieces of one product in an order."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    order = models.ForeignKey(  # its index is line_once_per_sku
+        Order, on_delete=models.CASCADE, related_name="lines", db_index=False
+    )
     position = models.PositiveSmallIntegerField()
     sku = models.CharField(max_length=64)
     name = models.CharField(max_length=200)
@@ -80,7 +92,9 @@ class StatusChange(models.Model):
 class StoredAnswer(models.Model):
     """The answer that was given under an idempotency key, byte for byte, written in the order's transaction."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(  # its index is answer_once_per_key
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     route = models.CharField(max_length=100)
     key = models.CharField(max_length=255)
     body_hash = models.CharField(max_length=64)

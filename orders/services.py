@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
 from rest_framework.exceptions import APIException, ValidationError
+from uuid_utils.compat import uuid7
 
 from events.catalogue import (
     EventData,
@@ -21,8 +22,8 @@ from events.catalogue import (
     OrderRejectedV1,
 )
 from events.publishing import publish
-from inventory.models import Product
-from inventory.selectors import for_sale
+from events.sql import joined_transaction
+from inventory.selectors import Offer, for_sale
 from orders.models import Order, OrderLine, StatusChange
 from orders.states import Status, sources
 
@@ -45,22 +46,18 @@ class WrongStatus(APIException):
         super().__init__(f"Order {order.number} is {order.status}, so it cannot be {to} now.")
 
 
-@transaction.atomic
+@joined_transaction()
 def place_order(*, user_id: UUID, items: Sequence[Item]) -> Order:
     """Accept an order: the order, its lines and order.created are committed together.
 
     Names and prices are copied. Raises ValidationError for a product that is not sold, one that is named twice, and
-    products of several currencies.
+    products of several currencies; nothing is written then. Joins a transaction that is open.
     """
     products = _products(items)
-    number, now = _next_number()
-    order = Order(user_id=user_id, number=number, currency=products[items[0].sku].currency, created_at=now)
-    order.updated_at = now
+    order = Order(user_id=user_id, currency=products[items[0].sku].currency)
     lines = [_line(order, position, item, products[item.sku]) for position, item in enumerate(items)]
     order.total = sum((line.line_total for line in lines), Decimal(0))
-    order.save(force_insert=True)
-    OrderLine.objects.bulk_create(lines)
-    StatusChange.objects.create(order=order, to_status=Status.PENDING)
+    _insert(order, lines)
     publish(OrderCreatedV1(**_snapshot(order, lines)))
     return order
 
@@ -130,15 +127,58 @@ def _refuse(order: Order, to: Status) -> Order:
     raise WrongStatus(order, to)
 
 
-def _next_number() -> tuple[str, datetime]:
-    """Return a new order number and the transaction's time, from one round trip. Gaps between numbers are normal."""
+# One statement in place of four: each costs a round trip, and the ORM as much again to write it. The number and the
+# time are the database's; gaps between numbers are normal.
+_INSERT = """
+WITH placed AS (
+    INSERT INTO orders_order (id, number, user_id, status, currency, total, rejection_reason, created_at, updated_at)
+    VALUES (%(id)s, 'O-' || nextval('orders_order_number'), %(user)s, %(status)s, %(currency)s, %(total)s, '',
+            now(), now())
+    RETURNING id, number, status, created_at
+), line AS (
+    INSERT INTO orders_orderline (id, order_id, position, sku, name, quantity, unit_price, line_total)
+    SELECT l.id, placed.id, l.position, l.sku, l.name, l.quantity, l.unit_price, l.line_total
+    FROM placed, jsonb_to_recordset(%(lines)s) AS l (
+        id uuid, position int, sku text, name text, quantity int, unit_price numeric, line_total numeric)
+), step AS (
+    INSERT INTO orders_statuschange (id, order_id, from_status, to_status, reason, at)
+    SELECT %(step)s, id, '', status, '', created_at FROM placed
+)
+SELECT number, created_at FROM placed
+"""
+
+
+def _insert(order: Order, lines: Sequence[OrderLine]) -> None:
+    """Write the order, its lines and its first step; fill in what the database gives."""
+    parameters: dict[str, Any] = {
+        "id": order.id,
+        "user": order.user_id,
+        "status": order.status,
+        "currency": order.currency,
+        "total": order.total,
+        "lines": Jsonb([_row(line) for line in lines]),
+        "step": uuid7(),
+    }
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('orders_order_number'), now()")
-        count, now = cursor.fetchone()
-    return f"O-{count}", now
+        cursor.execute(_INSERT, parameters)
+        order.number, order.created_at = cursor.fetchone()
+    order.updated_at = order.created_at
+    order.keep_lines(lines)
 
 
-def _products(items: Sequence[Item]) -> Mapping[str, Product]:
+def _row(line: OrderLine) -> dict[str, Any]:
+    return {
+        "id": str(line.id),
+        "position": line.position,
+        "sku": line.sku,
+        "name": line.name,
+        "quantity": line.quantity,
+        "unit_price": str(line.unit_price),
+        "line_total": str(line.line_total),
+    }
+
+
+def _products(items: Sequence[Item]) -> Mapping[str, Offer]:
     products = for_sale([item.sku for item in items])
     seen: set[str] = set()
     problems = [_problem(item, products, seen) for item in items]
@@ -149,7 +189,7 @@ def _products(items: Sequence[Item]) -> Mapping[str, Product]:
     return products
 
 
-def _problem(item: Item, products: Mapping[str, Product], seen: set[str]) -> dict[str, list[str]]:
+def _problem(item: Item, products: Mapping[str, Offer], seen: set[str]) -> dict[str, list[str]]:
     if item.sku not in products:
         return {"sku": [f"There is no product {item.sku} on sale. GET /api/v1/products lists what is."]}
     if item.sku in seen:
@@ -158,7 +198,7 @@ def _problem(item: Item, products: Mapping[str, Product], seen: set[str]) -> dic
     return {}
 
 
-def _line(order: Order, position: int, item: Item, product: Product) -> OrderLine:
+def _line(order: Order, position: int, item: Item, product: Offer) -> OrderLine:
     return OrderLine(
         order=order,
         position=position,

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from events.failpoints import failpoint
 from events.selectors import history_of
+from events.shown import checked, shown, shown_all
 from events.strict import expect_no_fields
 from events.versions import etag
 from orders import services
@@ -46,22 +47,18 @@ class OrderListView(GenericAPIView[Order]):
 
     def get(self, request: Request) -> Response:
         """List the caller's orders; all orders for staff."""
-        query = OrderQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        filters = dict(query.validated_data)
+        filters = checked(OrderQuerySerializer, request.query_params)
         newest_first = filters.pop("ordering") == "-created_at"
         orders = matching(orders_visible_to(_user(request)), **filters)
         order_by = ["-created_at", "-id"] if newest_first else ["created_at", "id"]
         page = self.paginate_queryset(orders.order_by(*order_by))
-        return self.get_paginated_response(OrderSerializer(page, many=True).data)
+        return self.get_paginated_response(shown_all(OrderSerializer, page or []))
 
     def post(self, request: Request) -> HttpResponse:
         """Place an order. With an Idempotency-Key, at most one however often the request is sent."""
 
         def place() -> Answer:
-            serializer = NewOrderSerializer(data=request.data)
-            serializer.is_valid(raise_exception=True)
-            items = [services.Item(**item) for item in serializer.validated_data["items"]]
+            items = [services.Item(**item) for item in checked(NewOrderSerializer, request.data)["items"]]
             return _placed(services.place_order(user_id=_user(request).id, items=items))
 
         key = request.headers.get("Idempotency-Key")
@@ -79,7 +76,7 @@ class OrderListView(GenericAPIView[Order]):
 
 
 def _placed(order: Order) -> Answer:
-    body = JSONRenderer().render(OrderSerializer(order).data)
+    body = JSONRenderer().render(shown(OrderSerializer, order))
     return Answer(status_code=201, body=body, location=f"/api/v1/orders/{order.id}")
 
 
@@ -103,7 +100,7 @@ class OrderView(APIView):
     @method_decorator(condition(_etag))
     def get(self, request: Request, order_id: UUID) -> Response:
         """Show an order."""
-        return Response(OrderSerializer(_order(request, order_id)).data)
+        return Response(shown(OrderSerializer, _order(request, order_id)))
 
 
 class CancelView(APIView):
@@ -115,7 +112,7 @@ class CancelView(APIView):
         order = _order(request, order_id)
         by_customer = order.user_id == _user(request).id
         cancelled = services.cancel_order(order, by="customer" if by_customer else "staff")
-        return Response(OrderSerializer(cancelled).data)
+        return Response(shown(OrderSerializer, cancelled))
 
 
 class FulfilView(APIView):
@@ -126,7 +123,7 @@ class FulfilView(APIView):
     def post(self, request: Request, order_id: UUID) -> Response:
         """Mark an order as sent."""
         expect_no_fields(request)
-        return Response(OrderSerializer(services.fulfil_order(_order(request, order_id))).data)
+        return Response(shown(OrderSerializer, services.fulfil_order(_order(request, order_id))))
 
 
 class TimelineView(APIView):

@@ -124,7 +124,7 @@ if PROCESS_KIND == "relay":
 # Off: behind a PgBouncer before 1.22 that pools transactions.
 _prepared = env.bool("PREPARED_STATEMENTS", default=True)
 
-_database: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL, engine="django.db.backends.postgresql"))
+_database: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL, engine="ordersite.postgres"))
 DATABASES = {
     "default": _database
     | {

@@ -1,0 +1,99 @@
+"""The legs of requests alone: orders that are accepted, and reads. No worker runs beside them."""
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from benchmarks.speed import requests, wire
+from benchmarks.speed.figures import Bar, Leg, middle, ratio
+from benchmarks.speed.rounds import CONNECTIONS, SECONDS, Bench, bearers, good, in_turns, people
+from benchmarks.speed.side import ORDERSITE, PLAIN, SHELF, Side, side
+from ordersite.local.postgres import binary
+
+SCRIPT = Path(__file__).parents[1] / "plain" / "order.sql"
+
+Posted = tuple[float, float, float]
+"""Orders a second, and p50 and p99 of the answers in milliseconds."""
+
+
+def intake(bench: Bench) -> Leg:
+    """Orders accepted a second by DRF, by a bare view, by a plain DRF view, and by PostgreSQL alone."""
+    with ExitStack() as stack:
+        ours = stack.enter_context(side(ORDERSITE, bench.place, broker=1))
+        plain = stack.enter_context(side(PLAIN, bench.place, broker=2))
+        ours.start("web")
+        plain.start("web")
+        ways = {
+            "ordersite": partial(post, ours, "/api/v1/orders", bearers(ours)),
+            "bare raw SQL view": partial(post, plain, "/bare/orders", people(plain)),
+            "plain DRF and ORM view": partial(post, plain, "/api/orders/", bearers(plain, "Token")),
+            "PostgreSQL alone (pgbench)": partial(_pgbench, plain),
+        }
+        found = in_turns(bench, ways)
+    rates = {name: [posted[0] for posted in rounds] for name, rounds in found.items()}
+    figures = [middle("accepted", name, values, "orders/s") for name, values in rates.items()]
+    for at, what in ((1, "answer p50"), (2, "answer p99")):
+        figures += [middle(what, name, [posted[at] for posted in rounds], "ms") for name, rounds in found.items()]
+    bare = ratio(rates["ordersite"], rates["bare raw SQL view"])
+    return Leg(figures, [Bar("intake (through DRF) ÷ bare raw SQL view", bare, 0.45, 0.6)])
+
+
+def post(it: Side, path: str, headers: Sequence[Mapping[str, str]]) -> Posted:
+    """Place orders over all connections for a round."""
+    orders = requests.orders(path, list(SHELF), headers)
+    run = good(wire.closed(it.port, orders, connections=CONNECTIONS, seconds=SECONDS))
+    return run.rate, run.percentile(0.5), run.percentile(0.99)
+
+
+def _pgbench(it: Side) -> Posted:
+    """Run the same transaction without any Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        argv = [binary("pgbench"), "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "2", "-T", f"{SECONDS:g}"]
+        argv += ["-l", f"--log-prefix={folder}/log", "-D", f"user={it.users[0]}", "-f", str(SCRIPT), it.database_url]
+        text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        lines = [line for log in Path(folder).iterdir() for line in log.read_text().splitlines()]
+    tps = re.search(r"tps = ([\d.]+)", text)
+    run = wire.Run([int(line.split()[2]) / 1e6 for line in lines])
+    return float(tps[1]) if tps else 0.0, run.percentile(0.5), run.percentile(0.99)
+
+
+def reads(bench: Bench) -> Leg:
+    """An order, a page of orders, a page of products, beside a bare view that reads the same."""
+    with ExitStack() as stack:
+        ours = stack.enter_context(side(ORDERSITE, bench.place, broker=1))
+        plain = stack.enter_context(side(PLAIN, bench.place, broker=2))
+        ours.start("web")
+        plain.start("web")
+        of_ours = _some_orders(ours, "/api/v1/orders", bearers(ours)[0])
+        of_plain = _some_orders(plain, "/bare/orders", people(plain)[0])
+        paths = {
+            "an order": (f"/api/v1/orders/{of_ours}", f"/bare/orders/{of_plain}"),
+            "a page of orders": ("/api/v1/orders", "/bare/orders"),
+            "a page of products": ("/api/v1/products", "/bare/products"),
+        }
+        ways = {}
+        for what, (our_path, bare_path) in paths.items():
+            ways[f"ordersite: {what}"] = partial(_get, ours, our_path, bearers(ours)[0])
+            ways[f"bare view: {what}"] = partial(_get, plain, bare_path, people(plain)[0])
+        found = in_turns(bench, ways)
+    figures = []
+    for name, rates in found.items():
+        who, what = name.split(": ")
+        figures.append(middle(what, who, rates, "requests/s"))
+    return Leg(figures)
+
+
+def _some_orders(it: Side, path: str, headers: Mapping[str, str]) -> str:
+    """Place orders for a second; return the id of one of them."""
+    orders = requests.orders(path, list(SHELF), [headers])
+    good(wire.closed(it.port, orders, connections=1, seconds=1))
+    return str(it.sql("SELECT id FROM orders_order LIMIT 1")[0][0])
+
+
+def _get(it: Side, path: str, headers: Mapping[str, str]) -> float:
+    run = wire.closed(it.port, requests.reads(path, headers), connections=CONNECTIONS, seconds=SECONDS / 2)
+    return good(run).rate

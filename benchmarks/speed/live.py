@@ -1,0 +1,159 @@
+"""The legs on a whole running system: what it sustains, how soon it is done, and what an absent broker costs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from statistics import median
+
+from benchmarks.speed import requests, wire
+from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
+from benchmarks.speed.rounds import Bench, bearers, good, in_turns
+from benchmarks.speed.side import ORDERSITE, PLAIN, SHELF, Side, side
+from benchmarks.speed.wire import Run
+from benchmarks.speed.work import PIECES, Work
+from ordersite.local.errors import LocalError
+
+CLIENTS = 64
+"""Connections of a steady load: so many requests may wait before one is sent late."""
+
+SUSTAINED_SECONDS = 20.0
+STEP = 1.2
+FIRST_RATE = 20.0
+BEHIND = 2.0
+"""Seconds' worth of deliveries that may be undone when a load ends: more, and the backlog grows."""
+
+REST_RATE, REST_SECONDS = 5.0, 40.0
+AWAY_RATE, AWAY_SECONDS = 20.0, 15.0
+
+WAITS = """
+SELECT extract(epoch FROM confirmed.at - o.created_at)::float8 AS seconds
+FROM orders_order o JOIN orders_statuschange confirmed ON confirmed.order_id = o.id AND to_status = 'confirmed'
+WHERE o.id > %(since)s ORDER BY 1
+"""
+
+STARTS = """
+SELECT extract(epoch FROM d.started_at - e.time)::float8 AS seconds
+FROM events_delivery d JOIN events_event e ON e.id = d.event_id
+WHERE d.id > %(since)s ORDER BY 1
+"""
+
+
+def sustained(bench: Bench) -> Leg:
+    """Orders a second that are accepted and handled for as long as one likes, ours and the plain design's."""
+    found = {}
+    with ExitStack() as stack:
+        ours = stack.enter_context(side(ORDERSITE, bench.place, broker=1))
+        found["ordersite"] = _highest(bench, ours, "/api/v1/orders", bearers(ours))
+    with ExitStack() as stack:
+        plain = stack.enter_context(side(PLAIN, bench.place, broker=2))
+        found["plain DRF, ORM and Celery"] = _highest(bench, plain, "/api/orders/", bearers(plain, "Token"))
+    figures = []
+    for name, (rate, run, waits) in found.items():
+        figures += [
+            Figure("sustained", name, rate, "orders/s"),
+            Figure("answer p50", name, run.percentile(0.5), "ms"),
+            Figure("answer p99", name, run.percentile(0.99), "ms"),
+            Figure("placed → confirmed p50", name, waits.percentile(0.5), "ms"),
+            Figure("placed → confirmed p99", name, waits.percentile(0.99), "ms"),
+        ]
+    times = found["ordersite"][0] / found["plain DRF, ORM and Celery"][0]
+    return Leg(figures, [Bar("sustained orders/s ÷ the plain design's", times, 2.5, 5)])
+
+
+def _highest(bench: Bench, it: Side, path: str, headers: Sequence[Mapping[str, str]]) -> tuple[float, Run, Run]:
+    """Raise the rate until the backlog grows; return the last that was sustained, its answers and its waits."""
+    it.start()
+    rate, best = FIRST_RATE, None
+    while True:
+        at = _sustains(bench, it, path, headers, rate) or _sustains(bench, it, path, headers, rate)
+        if at is None:
+            break
+        best = (rate, *at)
+        rate *= STEP
+    it.stop()
+    if best is None:
+        raise LocalError(f"{it.kind.name} does not sustain {FIRST_RATE:g} orders a second")
+    return best
+
+
+def _sustains(
+    bench: Bench, it: Side, path: str, headers: Sequence[Mapping[str, str]], rate: float
+) -> tuple[Run, Run] | None:
+    """Load it at this rate; return the answers and the waits, or None where it falls behind."""
+    work = Work.from_now(it)
+    orders = requests.orders(path, list(SHELF), headers)
+    run = good(wire.steady(it.port, orders, connections=CLIENTS, seconds=SUSTAINED_SECONDS, rate=rate))
+    behind = len(run.seconds) * PIECES - work.done()
+    late = run.took - SUSTAINED_SECONDS
+    fine = behind <= BEHIND * rate * PIECES and late < 1
+    bench.say(
+        f"{it.kind.name}: {rate:.0f} orders/s, {behind:,} deliveries behind, {'sustained' if fine else 'too many'}"
+    )
+    work.drain(len(run.seconds) * PIECES, bench.say)
+    return (run, Run(_seconds(it, WAITS, work))) if fine else None
+
+
+def _seconds(it: Side, query: str, work: Work) -> list[float]:
+    return [row[0] for row in it.sql(query, {"since": work.since})]
+
+
+def latency(bench: Bench) -> Leg:
+    """How soon an order is confirmed, and a handler begins, at five orders a second."""
+    with side(ORDERSITE, bench.place, broker=1) as it:
+        it.start()
+        _calm(bench, it, rate=REST_RATE, seconds=5)  # warm
+        rounds = [_calm(bench, it, rate=REST_RATE, seconds=REST_SECONDS) for _ in range(bench.rounds)]
+    values = list(zip(*rounds, strict=True))
+    names = [
+        "placed → confirmed p50",
+        "placed → confirmed p99",
+        "commit → handler starts p50",
+        "commit → handler starts p99",
+        "answer p50",
+        "answer p99",
+    ]
+    figures = [middle(name, "ordersite", value, "ms") for name, value in zip(names, values, strict=True)]
+    bars = [
+        Bar("placed → confirmed at rest, p50", median(values[0]), 60, 30, below=True, unit="ms"),
+        Bar("placed → confirmed at rest, p99", median(values[1]), 150, 80, below=True, unit="ms"),
+    ]
+    return Leg(figures, bars)
+
+
+def _calm(bench: Bench, it: Side, *, rate: float, seconds: float) -> tuple[float, ...]:
+    work = Work.from_now(it)
+    orders = requests.orders("/api/v1/orders", list(SHELF), bearers(it))
+    run = good(wire.steady(it.port, orders, connections=CLIENTS, seconds=seconds, rate=rate))
+    work.drain(len(run.seconds) * PIECES, bench.say)
+    seen = (Run(_seconds(it, WAITS, work)), Run(_seconds(it, STARTS, work)), run)
+    return tuple(some.percentile(share) for some in seen for share in (0.5, 0.99))
+
+
+def broker_away(bench: Bench) -> Leg:
+    """The answers' p99 while the broker is stopped, beside the same with the broker there."""
+    if bench.servers is None:
+        raise LocalError("the broker is a given one, and cannot be stopped: run this leg without BROKER_URL")
+    valkey = bench.servers.valkey
+    with side(ORDERSITE, bench.place, broker=1) as it:
+        it.start()
+        there = partial(_calm, bench, it, rate=AWAY_RATE, seconds=AWAY_SECONDS)
+        there()  # warm
+
+        def away() -> tuple[float, ...]:
+            work = Work.from_now(it)
+            orders = requests.orders("/api/v1/orders", list(SHELF), bearers(it))
+            valkey.stop()
+            try:
+                run = good(wire.steady(it.port, orders, connections=CLIENTS, seconds=AWAY_SECONDS, rate=AWAY_RATE))
+            finally:
+                valkey.start()
+            work.drain(len(run.seconds) * PIECES, bench.say)
+            return run.percentile(0.5), run.percentile(0.99)
+
+        ways: dict[str, Callable[[], tuple[float, ...]]] = {"broker there": there, "broker away": away}
+        found = in_turns(bench, ways)
+    p99 = {name: [values[-1] for values in rounds] for name, rounds in found.items()}
+    figures = [middle("answer p50", name, [values[-2] for values in rounds], "ms") for name, rounds in found.items()]
+    figures += [middle("answer p99", name, values, "ms") for name, values in p99.items()]
+    cost = ratio(p99["broker away"], p99["broker there"])
+    return Leg(figures, [Bar("intake p99, broker away ÷ broker there", cost, 1.2, 1.0, below=True)])
