@@ -1,10 +1,11 @@
 """Writes of the projections."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -12,13 +13,14 @@ from events.catalogue import OrderData
 
 # Additions in the database: two at once cannot lose one. Rows in sorted order, as everywhere.
 _ADD_ORDERS = """
-INSERT INTO analytics_dailysales AS s (day, currency, status, orders, amount) VALUES (%s, %s, %s, %s, %s)
+INSERT INTO analytics_dailysales AS s (day, currency, status, orders, amount)
+SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::int[], %s::numeric[])
 ON CONFLICT (day, currency, status)
 DO UPDATE SET orders = s.orders + EXCLUDED.orders, amount = s.amount + EXCLUDED.amount
 """
 _ADD_LINES = """
 INSERT INTO analytics_dailyproductsales AS s (day, sku, currency, status, quantity, amount)
-VALUES (%s, %s, %s, %s, %s, %s)
+SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::int[], %s::numeric[])
 ON CONFLICT (day, sku, currency, status)
 DO UPDATE SET quantity = s.quantity + EXCLUDED.quantity, amount = s.amount + EXCLUDED.amount
 """
@@ -36,8 +38,8 @@ def count_orders(counted: Iterable[Counted]) -> None:
         for line in order.items:
             lines[day, line.sku, order.currency, status].add(line.quantity, line.line_total)
     with connection.cursor() as cursor:
-        cursor.executemany(_ADD_ORDERS, [(*key, total.count, total.amount) for key, total in sorted(orders.items())])
-        cursor.executemany(_ADD_LINES, [(*key, total.count, total.amount) for key, total in sorted(lines.items())])
+        cursor.execute(_ADD_ORDERS, _columns(orders))
+        cursor.execute(_ADD_LINES, _columns(lines))
 
 
 @dataclass
@@ -51,3 +53,9 @@ class Sum:
         """Add so many orders or pieces, of this worth."""
         self.count += count
         self.amount += amount
+
+
+def _columns(sums: Mapping[tuple[Any, ...], Sum]) -> list[list[Any]]:
+    """Return the sums, sorted, as a list for each column."""
+    rows = [(*key, total.count, total.amount) for key, total in sorted(sums.items())]
+    return [list(column) for column in zip(*rows, strict=True)]

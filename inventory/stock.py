@@ -11,8 +11,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 from rest_framework.exceptions import APIException
+from uuid_utils.compat import uuid7
 
 from events.errors import PermanentError
+from events.sql import execute
 from inventory.models import Movement, Product, Reservation, StockItem
 
 MAX_ADJUSTMENT = 1_000_000  # pieces at once: more is a slip of the finger
@@ -89,14 +91,36 @@ def reserve_many(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequenc
     products = _products({sku for lines in orders.values() for sku in lines})
     items = _lock(products)
     shortages = {order_id: _set_aside(items, lines) for order_id, lines in orders.items()}
-    StockItem.objects.bulk_update(items.values(), ["reserved"])
-    Reservation.objects.bulk_create(
-        Reservation(order_id=order_id, product=products[sku], quantity=quantity)
-        for order_id, lines in orders.items()
+    reserved = [(item.product_id, item.reserved) for item in items.values()]
+    lines = [
+        (uuid7(), order_id, products[sku].id, quantity)
+        for order_id, wanted_lines in orders.items()
         if not shortages[order_id]
-        for sku, quantity in lines.items()
-    )
+        for sku, quantity in wanted_lines.items()
+    ]
+    execute(_SET_RESERVED, dict(zip(("products", "reserved"), _columns(reserved, 2), strict=True)))
+    execute(_RESERVE, dict(zip(("ids", "orders", "products", "quantities"), _columns(lines, 4), strict=True)))
     return dict.fromkeys(wanted, ()) | shortages
+
+
+# What bulk_update() and bulk_create() would do, at a third of their cost: the ORM writes a value for each field of
+# each row into the statement.
+_SET_RESERVED = """
+UPDATE inventory_stockitem s SET reserved = new.reserved
+FROM unnest(%(products)s::uuid[], %(reserved)s::bigint[]) AS new (product_id, reserved)
+WHERE s.product_id = new.product_id AND s.reserved <> new.reserved
+"""
+_RESERVE = """
+INSERT INTO inventory_reservation (id, order_id, product_id, quantity, state, created_at)
+SELECT id, order_id, product_id, quantity, 'active', now()
+FROM unnest(%(ids)s::uuid[], %(orders)s::uuid[], %(products)s::uuid[], %(quantities)s::int[])
+     AS new (id, order_id, product_id, quantity)
+"""
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Return the rows as a list for each column."""
+    return [[row[at] for row in rows] for at in range(width)]
 
 
 @transaction.atomic

@@ -4,10 +4,12 @@ import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
+from uuid import UUID
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.template.loader import render_to_string
+from psycopg.types.json import Jsonb
 
 from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
@@ -55,8 +57,9 @@ def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator
     """
     with ExitStack() as stack:
         connection: BaseEmailBackend | None = None
-        for event, notification in zip(events, _written(events, template), strict=True):
-            if notification.state != Notification.State.SENT:
+        written = _written(events, template)
+        for event in events:
+            if notification := written.get(event.id):
                 connection = connection or stack.enter_context(_connected())
                 send(notification, connection)
                 _mark_sent(notification)
@@ -129,23 +132,50 @@ def _refuse_if_for_good(code: int, error: Exception) -> NoReturn:
     raise Interrupted(f"the mail server does not take this mail now: {error}") from error
 
 
-def _written(events: Sequence[ReceivedEvent[Any]], template: str) -> list[Notification]:
-    """Return the rows, written anew until they are sent: an address or data that were mended count."""
+def _written(events: Sequence[ReceivedEvent[Any]], template: str) -> dict[UUID, Notification]:
+    """Return the mails that are still to be sent, by event: written down, anew where an earlier try did.
+
+    So an address or data that were mended count.
+    """
     rows = Notification.objects.filter(event_id__in=[event.id for event in events], template=template)
     sent = set(rows.filter(state=Notification.State.SENT).values_list("event_id", flat=True))
-    _write([event for event in events if event.id not in sent], template)
-    by_event = {row.event_id: row for row in rows.all()}
-    return [by_event[event.id] for event in events]
+    left = [event for event in events if event.id not in sent]
+    users = find_users({event.data.user_id for event in left})
+    drafts = {event.id: _draft(event, template, users.get(event.data.user_id)) for event in left}
+    ids = dict(fetch(_WRITE, {"template": template, "mails": Jsonb([_row(draft) for draft in drafts.values()])}))
+    for event_id, notification_id in ids.items():
+        drafts[event_id].id = notification_id
+    return {event_id: drafts[event_id] for event_id in ids}
 
 
-def _write(events: Sequence[ReceivedEvent[Any]], template: str) -> None:
-    users = find_users({event.data.user_id for event in events})
-    Notification.objects.bulk_create(
-        [_draft(event, template, users.get(event.data.user_id)) for event in events],
-        update_conflicts=True,
-        unique_fields=["event_id", "template"],
-        update_fields=["user_id", "recipient", "subject", "text", "html", "correlation_id"],
-    )
+# One statement for what would be an insert and a second look by the ORM. Where a row is there it keeps its id, and so
+# the mail its Message-ID; one that was sent meanwhile is not returned.
+_WRITE = """
+INSERT INTO notifications_notification AS n (
+    id, event_id, template, user_id, recipient, subject, text, html, correlation_id, state, created_at)
+SELECT id, event_id, %(template)s, user_id, recipient, subject, text, html, correlation_id, 'pending', now()
+FROM jsonb_to_recordset(%(mails)s) AS m (
+    id uuid, event_id uuid, user_id uuid, recipient text, subject text, text text, html text, correlation_id text)
+ORDER BY event_id
+ON CONFLICT (event_id, template) DO UPDATE
+SET user_id = EXCLUDED.user_id, recipient = EXCLUDED.recipient, subject = EXCLUDED.subject, text = EXCLUDED.text,
+    html = EXCLUDED.html, correlation_id = EXCLUDED.correlation_id
+WHERE n.state <> 'sent'
+RETURNING event_id, id
+"""
+
+
+def _row(draft: Notification) -> dict[str, str]:
+    return {
+        "id": str(draft.id),
+        "event_id": str(draft.event_id),
+        "user_id": str(draft.user_id),
+        "recipient": draft.recipient,
+        "subject": draft.subject,
+        "text": draft.text,
+        "html": draft.html,
+        "correlation_id": draft.correlation_id,
+    }
 
 
 def _draft(event: ReceivedEvent[Any], template: str, user: User | None) -> Notification:

@@ -9,8 +9,12 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 def with_children(pid: int) -> Sequence[int]:
     """Return a process and all that it started."""
-    tasks = Path("/proc").glob(f"{pid}/task/*/children")
-    children = [int(child) for task in tasks for child in _read(task).split()]
+    folder = Path(f"/proc/{pid}/task")
+    try:
+        tasks = list(folder.iterdir())
+    except OSError:
+        return []
+    children = [int(child) for task in tasks for child in _read(task / "children").split()]
     return [pid, *(each for child in children for each in with_children(child))]
 
 
