@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from events.deliveries import Started
 from events.parking import WOKEN
 from events.policy import default_limits
-from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch, may_start
+from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch, may_start, state_of
 
 
 def start_many(sent: Mapping[UUID, UUID], *, worker: str, lease: int) -> list[Started]:
@@ -51,8 +51,9 @@ def _which(started: Sequence[Started]) -> dict[str, object]:
     return {"ids": [one.id for one in started], "token": started[0].token}
 
 
-_OURS = """SELECT id FROM events_delivery
-    WHERE id = ANY(%(ids)s) AND state = 'running' AND token = %(token)s ORDER BY id FOR UPDATE SKIP LOCKED"""
+_OURS = f"""SELECT d.id FROM events_delivery d
+    WHERE d.id = ANY(%(ids)s) AND {state_of("d")} = 'running' AND d.token = %(token)s
+    ORDER BY d.id FOR UPDATE SKIP LOCKED"""
 
 # Row by row, as in claims.py: with statistics of a while ago PostgreSQL would look through all that is undone.
 _START_MANY = f"""

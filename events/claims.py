@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from events.sql import ASYNCHRONOUSLY, earlier_undone, fetch, sent_token
+from events.sql import ASYNCHRONOUSLY, earlier_undone, fetch, sent_token, state_of
 
 # Of the newest, only this many times the claim are looked at: most of a backlog's newest may be held back, and
 # looking through all of them would slow every fourth poll.
@@ -110,7 +110,7 @@ WITH recent AS MATERIALIZED (
 ), chosen AS (
     SELECT mine.id, mine.event_id FROM recent, LATERAL (
         SELECT d.id, d.event_id FROM events_delivery d
-        WHERE d.id = recent.id AND d.state = 'pending' AND d.due_at <= now() AND NOT {earlier_undone("d")}
+        WHERE d.id = recent.id AND {state_of("d")} = 'pending' AND d.due_at <= now() AND NOT {earlier_undone("d")}
         FOR UPDATE SKIP LOCKED) AS mine
     LIMIT %(size)s
 )

@@ -75,7 +75,8 @@ class WaitingFor(models.TextChoices):
 
 IN_FLIGHT = Q(state__in=[State.LEASED, State.RUNNING])
 # What holds back the later deliveries of the same subject and consumer.
-UNDONE = Q(state__in=[State.PENDING, State.LEASED, State.RUNNING]) | Q(state=State.DEAD, dead_holds=True)
+UNDONE = Q(handled_at__isnull=True) | Q(state=State.DEAD, dead_holds=True)
+OVER = Q(state__in=[State.DONE, State.DEAD, State.DISCARDED])
 
 # What waits for a person, or was given up by one.
 LETTER = Q(state__in=[State.DEAD, State.DISCARDED])
@@ -139,6 +140,10 @@ class Delivery(models.Model):
                 condition=(Q(state=State.DEAD) & ~Q(reason="")) | (~Q(state=State.DEAD) & Q(reason="")),
                 name="delivery_reason_only_when_dead",
             ),
+            models.CheckConstraint(
+                condition=(OVER & Q(handled_at__isnull=False)) | (~OVER & Q(handled_at__isnull=True)),
+                name="delivery_handled_at_once_over",
+            ),
         ]
         indexes = [
             models.Index(
@@ -149,7 +154,7 @@ class Delivery(models.Model):
             models.Index(fields=["id"], name="delivery_parked", condition=Q(state=State.PENDING, due_at__isnull=True)),
             models.Index(fields=["queue", "lease_until"], name="delivery_in_flight", condition=IN_FLIGHT),
             models.Index(
-                fields=["subject", "consumer", "sequence", "handler"], name="delivery_undone", condition=UNDONE
+                fields=["subject", "consumer", "sequence", "handler"], name="delivery_holds", condition=UNDONE
             ),
             models.Index(fields=["consumer", "handler", "id"], name="delivery_dead", condition=Q(state=State.DEAD)),
             models.Index(fields=["id"], name="delivery_letter", condition=LETTER),

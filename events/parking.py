@@ -37,7 +37,7 @@ UPDATE events_delivery SET due_at = NULL
 WHERE id IN (
     SELECT id FROM events_delivery
     WHERE subject = %(subject)s AND consumer = %(consumer)s AND (sequence, handler) > (%(sequence)s, %(handler)s)
-      AND state = 'pending' AND coalesce(due_at, 'infinity') <= clock_timestamp()
+      AND handled_at IS NULL AND state = 'pending' AND coalesce(due_at, 'infinity') <= clock_timestamp()
     ORDER BY id FOR UPDATE SKIP LOCKED)
 """
 
@@ -46,7 +46,7 @@ def _first_parked(subject: str, consumer: str) -> str:
     """Return the SELECT of the first parked delivery of a subject and consumer, both expressions of SQL."""
     return f"""SELECT d.id FROM events_delivery d
     WHERE d.subject = {subject} AND d.consumer = {consumer}
-      AND d.state = 'pending' AND coalesce(d.due_at, '-infinity') = '-infinity'
+      AND d.handled_at IS NULL AND d.state = 'pending' AND coalesce(d.due_at, '-infinity') = '-infinity'
     ORDER BY d.sequence, d.handler LIMIT 1 FOR UPDATE SKIP LOCKED"""
 
 

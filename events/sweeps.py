@@ -7,7 +7,7 @@ from events import parking
 from events.claims import due_queues
 from events.error_text import fingerprint
 from events.policy import default_limits
-from events.sql import bounded_transaction, earlier_undone, fetch, held_back, note_failed
+from events.sql import bounded_transaction, earlier_undone, fetch, held_back, note_failed, state_of
 
 logger = logging.getLogger(__name__)
 
@@ -102,13 +102,14 @@ RETURNING id
 """
 
 _PARK_MISSED = f"""
-WITH oldest AS (
+WITH oldest AS MATERIALIZED (
     SELECT id FROM events_delivery
     WHERE queue = %(queue)s AND state = 'pending' AND due_at <= now() ORDER BY due_at LIMIT %(chunk)s
 ), held AS (
-    SELECT d.id FROM events_delivery d JOIN oldest USING (id)
-    WHERE d.state = 'pending' AND d.due_at IS NOT NULL AND {held_back("d")}
-    ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
+    SELECT mine.id FROM (SELECT id FROM oldest ORDER BY id) AS of, LATERAL (
+        SELECT d.id FROM events_delivery d
+        WHERE d.id = of.id AND {state_of("d")} = 'pending' AND d.due_at IS NOT NULL AND {held_back("d")}
+        FOR UPDATE SKIP LOCKED) AS mine
 )
 UPDATE events_delivery d SET due_at = NULL FROM held WHERE d.id = held.id
 RETURNING d.id

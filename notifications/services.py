@@ -142,7 +142,8 @@ def _written(events: Sequence[ReceivedEvent[Any]], template: str) -> dict[UUID, 
     left = [event for event in events if event.id not in sent]
     users = find_users({event.data.user_id for event in left})
     drafts = {event.id: _draft(event, template, users.get(event.data.user_id)) for event in left}
-    ids = dict(fetch(_WRITE, {"template": template, "mails": Jsonb([_row(draft) for draft in drafts.values()])}))
+    mails = Jsonb([_row(draft) for draft in drafts.values()])
+    ids: dict[UUID, UUID] = dict(fetch(_WRITE, {"template": template, "mails": mails}))
     for event_id, notification_id in ids.items():
         drafts[event_id].id = notification_id
     return {event_id: drafts[event_id] for event_id in ids}

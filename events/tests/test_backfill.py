@@ -3,6 +3,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 
 from events import backfill as module
 from events.backfill import NotSubscribed, backfill
@@ -53,6 +54,8 @@ def test_what_would_wait_behind_a_dead_letter_is_parked() -> None:
     order_id = uuid4()
     published(order_created(order_id), order_cancelled(order_id))
     Delivery.objects.filter(handler="inventory.release_items").delete()
-    Delivery.objects.filter(handler="inventory.reserve_items").update(state="dead", reason="permanent_error")
+    Delivery.objects.filter(handler="inventory.reserve_items").update(
+        state="dead", reason="permanent_error", handled_at=Now()
+    )
     assert sum(backfill("inventory.release_items")) == 1
     assert Delivery.objects.get(handler="inventory.release_items").due_at is None

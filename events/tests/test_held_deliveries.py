@@ -117,6 +117,52 @@ def test_the_next_of_a_subject_is_found_by_the_subject_also_while_nothing_waits(
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {sql}", parameters)
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "delivery_undone" in plan
+    assert "delivery_holds" in plan
     assert "delivery_parked" not in plan
     assert "delivery_due" not in plan
+
+
+QUIET: dict[str, tuple[str, dict[str, Any]]] = {
+    "due_queues": (claims._DUE_QUEUES, {}),
+    "claim": (claims._CLAIM_OLDEST, {"queue": "inventory", "size": 25}),
+    "claim_newest": (claims._CLAIM_NEWEST, {"queue": "inventory", "size": 25, "window": 200}),
+    "park_missed": (sweeps._PARK_MISSED, {"queue": "inventory", "chunk": 200}),
+}
+
+
+@pytest.mark.parametrize("name", [*QUIET, "start_many", "finish_many"])
+def test_a_backlog_that_comes_after_a_quiet_time_is_not_read_whole_at_each_look(name: str) -> None:
+    """PostgreSQL's statistics are then of a moment in which nothing was due."""
+    published(*(order_created() for _ in range(BACKLOG)))
+    Delivery.objects.update(state="done", handled_at="2026-01-01T00:00:00Z")
+    vacuum()
+    published(*(order_created() for _ in range(BACKLOG)))
+    claim = claims.claim("inventory", 25)
+    assert claim
+    sent = {one.id: one.token for one in claim.deliveries}
+    if name == "start_many":
+        sql, parameters = batches._START_MANY, {"worker": "test", "lease": 30, "new_token": uuid4()}
+        parameters |= {"ids": list(sent), "tokens": list(sent.values())}
+    elif name == "finish_many":
+        token = batches.start_many(sent, worker="test", lease=30)[0].token
+        sql, parameters = batches._FINISH_MANY, {"ids": list(sent), "token": token}
+    else:
+        sql, parameters = QUIET[name]
+    assert rows_read(sql, parameters) < BACKLOG / 2
+
+
+BACKLOG = 2_500
+
+
+def rows_read(sql: str, parameters: dict[str, Any]) -> int:
+    """Return the largest number of rows that a part of the statement has read, in all of its rounds."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters)
+        plan = cursor.fetchone()[0]
+    return max(_rows(plan[0]["Plan"]))
+
+
+def _rows(node: dict[str, Any]) -> list[int]:
+    passed_over = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
+    own = int((node["Actual Rows"] + passed_over) * node["Actual Loops"])
+    return [own, *(rows for inner in node.get("Plans", []) for rows in _rows(inner))]

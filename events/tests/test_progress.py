@@ -4,6 +4,7 @@ from uuid import uuid4
 import pytest
 from celery import Celery
 from django.db import connection
+from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
 
 from events import deliveries, progress
@@ -57,7 +58,9 @@ def test_what_was_sent_and_nobody_started_is_as_old_as_before() -> None:
 def test_every_queue_tells_its_backlog_and_its_dead_letters() -> None:
     published(order_created())
     published(order_created())
-    Delivery.objects.filter(queue="analytics").update(state="dead", reason="permanent_error", due_at=None)
+    Delivery.objects.filter(queue="analytics").update(
+        state="dead", reason="permanent_error", due_at=None, handled_at=Now()
+    )
     states = queue_states()
     assert set(states) == {"inventory", "orders", "notifications", "analytics"}
     assert (states["inventory"].backlog, states["inventory"].dead) == (2, 0)

@@ -15,10 +15,10 @@ from events.purge import purge_events, purge_final, purge_rows
 from events.tests.helpers import only, order_cancelled, order_created, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
-IN_FLIGHT = {"token": uuid4(), "lease_until": Now()}
+IN_FLIGHT = {"token": uuid4(), "lease_until": Now(), "handled_at": None}
 # What a row in each state must have besides.
 STATES: dict[str, dict[str, Any]] = {
-    "pending": {"due_at": Now()},
+    "pending": {"due_at": Now(), "handled_at": None},
     "leased": IN_FLIGHT,
     "running": IN_FLIGHT,
     "done": {},
@@ -108,7 +108,7 @@ def test_a_row_that_somebody_holds_is_passed_over_and_what_it_becomes_is_kept() 
     age(91)
     held = only(consumer="inventory")
     with transaction.atomic():
-        Delivery.objects.filter(pk=held.pk).update(state="pending", due_at=Now())
+        Delivery.objects.filter(pk=held.pk).update(state="pending", due_at=Now(), handled_at=None)
         assert beside(lambda: purge_final(older_than_days=90)) == [2]
     assert purge_final(older_than_days=90) == 0
     assert only().pk == held.pk

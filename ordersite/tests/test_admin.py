@@ -71,6 +71,7 @@ def bury(handler: str) -> Delivery:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE events_delivery SET state = 'dead', reason = 'permanent_error', due_at = NULL, attempts = 3,"
+            " handled_at = now(),"
             " error_type = 'ValueError', error_message = 'no <such> day' WHERE handler = %s",
             [handler],
         )

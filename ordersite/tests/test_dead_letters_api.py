@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from events.models import Decision, Delivery
 from events.tests.helpers import a_dead_letter, handler, make_due, nothing, only, order_created, published, run
@@ -143,7 +144,7 @@ def test_a_discard_rejects_the_order_and_keeps_the_reason(staff: Any) -> None:
     make_product("CUP")
     order = place_order(user_id=make_user("ada").id, items=[Item("CUP", 1)])
     letter = Delivery.objects.get(subject=order.id, handler=RESERVE)
-    Delivery.objects.filter(pk=letter.pk).update(state="dead", reason="permanent_error")
+    Delivery.objects.filter(pk=letter.pk).update(state="dead", reason="permanent_error", handled_at=Now())
     answer = staff.post(f"{URL}/{letter.id}/discard", {"reason": "cannot be"})
     assert (answer.status_code, body(answer)["status"], body(answer)["reason"]) == (200, "discarded", "")
     assert [(d["action"], d["reason"]) for d in body(answer)["decisions"]] == [("discard", "cannot be")]

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError
+from django.db.models.functions import Now
 from prometheus_client.parser import text_string_to_metric_families
 
 from events.models import Delivery, UnusableMessage
@@ -31,7 +32,9 @@ def test_it_tells_what_waits() -> None:
     published(order_created())
     published(order_created())
     due_since(75, queue="inventory")
-    Delivery.objects.filter(queue="analytics").update(state="dead", reason="permanent_error", due_at=None)
+    Delivery.objects.filter(queue="analytics").update(
+        state="dead", reason="permanent_error", due_at=None, handled_at=Now()
+    )
     UnusableMessage.objects.create(queue="orders", worker="w", problem="not_json", raw="x", size=1)
     seen = scrape()
     assert 75 <= seen["ordersite_oldest_due_seconds inventory"] < 80

@@ -53,7 +53,7 @@ WHERE handled_at < before
 # By an index: what is held must not make the look itself slower, and so what is measured.
 UNFINISHED = """
 SELECT 1 FROM events_delivery
-WHERE subject = ANY(%s::uuid[]) AND state IN ('pending', 'leased', 'running') LIMIT 1
+WHERE subject = ANY(%s::uuid[]) AND handled_at IS NULL LIMIT 1
 """
 
 
