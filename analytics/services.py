@@ -38,8 +38,8 @@ def count_orders(counted: Iterable[Counted]) -> None:
         for line in order.items:
             lines[day, line.sku, order.currency, status].add(line.quantity, line.line_total)
     with connection.cursor() as cursor:
-        cursor.execute(_ADD_ORDERS, _columns(orders))
-        cursor.execute(_ADD_LINES, _columns(lines))
+        cursor.execute(_ADD_ORDERS, _columns(orders, 5))
+        cursor.execute(_ADD_LINES, _columns(lines, 6))
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Sum:
         self.amount += amount
 
 
-def _columns(sums: Mapping[tuple[Any, ...], Sum]) -> list[list[Any]]:
+def _columns(sums: Mapping[tuple[Any, ...], Sum], width: int) -> list[list[Any]]:
     """Return the sums, sorted, as a list for each column."""
     rows = [(*key, total.count, total.amount) for key, total in sorted(sums.items())]
-    return [list(column) for column in zip(*rows, strict=True)]
+    return [[row[at] for row in rows] for at in range(width)]

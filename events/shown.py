@@ -25,7 +25,7 @@ def shown_all(serializer: Kind, instances: Iterable[object]) -> list[dict[str, A
 
 
 def checked(serializer: Kind, data: Any) -> dict[str, Any]:
-    """Return the validated data. Raises ValidationError, as is_valid(raise_exception=True) does."""
+    """Return the validated data. Raises ValidationError, as is_valid() does, in nearly the same words."""
     return cast(dict[str, Any], _built(serializer).run_validation(data))
 
 

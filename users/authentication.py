@@ -33,7 +33,10 @@ WHERE t.token_key = %s
 
 
 class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox has no types
-    """Knox's token look-up, which answers 401 to a token of any bytes and costs one query."""
+    """Knox's token look-up, which answers 401 to a token of any bytes and costs one query.
+
+    Of knox's settings AUTO_REFRESH and TOKEN_MODEL have no effect here.
+    """
 
     def authenticate(self, request: Request) -> Any:
         """Return (user, token), or None without an Authorization header of this scheme."""

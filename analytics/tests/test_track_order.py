@@ -59,6 +59,12 @@ def test_an_order_is_counted_with_its_lines() -> None:
     }
 
 
+def test_an_order_that_was_edited_to_have_no_lines_is_counted_too() -> None:
+    track(OrderCreatedV1(**facts()))
+    assert sales() == {(DAY, "EUR", "pending", 1, Decimal(0))}
+    assert product_sales() == set()
+
+
 def test_orders_of_a_day_add_up() -> None:
     for _ in range(3):
         track(OrderCreatedV1(**facts(CUP=2)))

@@ -15,7 +15,7 @@ RATES = (5.0, 20.0, 40.0)
 """Orders a second: the more come, the more of them share what is done."""
 
 SECONDS = 20.0
-CLIENTS = 64
+CLIENTS = 32
 
 Counters = dict[str, float]
 """Sums that only grow, by what they count."""

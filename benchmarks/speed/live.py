@@ -13,7 +13,7 @@ from benchmarks.speed.wire import Run
 from benchmarks.speed.work import PIECES, Work
 from ordersite.local.errors import LocalError
 
-CLIENTS = 64
+CLIENTS = 32
 """Connections of a steady load: so many requests may wait before one is sent late."""
 
 SUSTAINED_SECONDS = 20.0

@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ordersite.local.errors import LocalError
+
 TIMEOUT = 30.0
 """Seconds without any answer after which a run fails."""
 
 
-class NoAnswer(Exception):
-    """A server closed the connection, or did not answer in time."""
+class NoAnswer(LocalError):
+    """A server closed the connection under a request, or did not answer in time."""
 
 
 @dataclass
@@ -42,12 +44,13 @@ class Connection:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.busy = False
         self._buffer = b""
         self._due = 0.0
 
     def send(self, request: bytes, due: float) -> None:
         """Send a request that was to be sent at `due` (time.perf_counter())."""
-        self._due = due
+        self.busy, self._due = True, due
         self.socket.sendall(request)
 
     def receive(self) -> tuple[int, float] | None:
@@ -59,7 +62,7 @@ class Connection:
         head, mark, body = self._buffer.partition(b"\r\n\r\n")
         if not mark or len(body) < _length(head):
             return None
-        self._buffer = b""
+        self.busy, self._buffer = False, b""
         return int(head[9:12]), time.perf_counter() - self._due
 
 
@@ -90,7 +93,7 @@ def steady(port: int, requests: Iterator[bytes], *, connections: int, seconds: f
         while len(idle) < connections or sent < total:
             now = time.perf_counter()
             while idle and sent < total and start + sent / rate <= now:
-                idle.pop().send(next(requests), start + sent / rate)
+                idle.pop(0).send(next(requests), start + sent / rate)  # in turns: none is idle until the server ends it
                 sent += 1
             until = start + sent / rate - now if idle and sent < total else TIMEOUT
             idle += clients.answered(max(0.0, until))

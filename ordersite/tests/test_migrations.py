@@ -23,7 +23,7 @@ LOOKED_AT = {
     ("orders", "0002_state_machine"): "the trigger refuses what no code does",
     ("orders", "0003_fewer_indexes"): "each index that goes is another's beginning, or served no query",
     ("events", "0005_storage"): "the same; and how a table is stored is nothing that code knows",
-    ("events", "0007_contract_delivery_undone"): "named as what it is; no release asks that index any more",
+    ("events", "0007_contract_delivery_undone"): "nothing was released yet that asks that index",
     ("notifications", "0002_room_for_updates"): "how a table is stored is nothing that code knows",
 }
 FIRST = "0001_initial"
