@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 from events.catalogue import OrderData
+from events.sql import columns
 
 # Additions in the database: two at once cannot lose one. Rows in sorted order, as everywhere.
 _ADD_ORDERS = """
@@ -38,8 +39,8 @@ def count_orders(counted: Iterable[Counted]) -> None:
         for line in order.items:
             lines[day, line.sku, order.currency, status].add(line.quantity, line.line_total)
     with connection.cursor() as cursor:
-        cursor.execute(_ADD_ORDERS, _columns(orders, 5))
-        cursor.execute(_ADD_LINES, _columns(lines, 6))
+        cursor.execute(_ADD_ORDERS, columns(_rows(orders), 5))
+        cursor.execute(_ADD_LINES, columns(_rows(lines), 6))
 
 
 @dataclass
@@ -55,7 +56,5 @@ class Sum:
         self.amount += amount
 
 
-def _columns(sums: Mapping[tuple[Any, ...], Sum], width: int) -> list[list[Any]]:
-    """Return the sums, sorted, as a list for each column."""
-    rows = [(*key, total.count, total.amount) for key, total in sorted(sums.items())]
-    return [[row[at] for row in rows] for at in range(width)]
+def _rows(sums: Mapping[tuple[Any, ...], Sum]) -> list[tuple[Any, ...]]:
+    return [(*key, total.count, total.amount) for key, total in sorted(sums.items())]

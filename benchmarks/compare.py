@@ -4,50 +4,33 @@ APP and SCENARIO, from the environment, choose a part; only a whole run is writt
 """
 
 import contextlib
-import os
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import report
 from benchmarks.apps import APPS
+from benchmarks.command import chosen
+from benchmarks.command import run as run_in
 from benchmarks.report import Results
 from benchmarks.scenarios import SCENARIOS, run
-from ordersite.local.errors import LocalError
 from ordersite.local.servers import Servers, start_servers
 
 
 def main() -> int:
     """Run what is asked for, and keep the logs only where something went wrong."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it, too, ends what was started
-    folder = Path(tempfile.mkdtemp(prefix="ordersite-compare-"))
-    try:
-        apps = chosen("APP", list(APPS))
-        scenarios = chosen("SCENARIO", list(SCENARIOS))
-        results = measure(apps, scenarios, folder)
-    except LocalError as error:
-        print(f"{error}\nThe log is {folder / 'log'}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+    return run_in("ordersite-compare-", compare)
+
+
+def compare(folder: Path) -> None:
+    """Measure, and print the table; write it down where all of it was measured."""
+    apps = chosen("APP", list(APPS))
+    scenarios = chosen("SCENARIO", list(SCENARIOS))
+    results = measure(apps, scenarios, folder)
     print(report.table(results))
     if len(apps) == len(APPS) and len(scenarios) == len(SCENARIOS):
         report.write(results)
-    shutil.rmtree(folder, ignore_errors=True)
-    return 0
-
-
-def chosen(variable: str, names: list[str]) -> list[str]:
-    """Return what the variable names, comma-separated; all where it is not set. Raises LocalError."""
-    given = [name for name in os.environ.get(variable, "").split(",") if name]
-    if unknown := set(given) - set(names):
-        raise LocalError(f"{variable}={','.join(sorted(unknown))} is none of {', '.join(names)}")
-    return [name for name in names if name in given] or names
 
 
 def save_on_stop(servers: Servers, folder: Path) -> None:

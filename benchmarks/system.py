@@ -52,9 +52,7 @@ class System:
 
     def start(self, pieces: Mapping[str, int], buyers: int) -> Shop:
         """Start with an empty database and broker, and these pieces in stock; return when all are ready."""
-        self._make_database()
-        with Redis.from_url(self.broker_url) as broker:
-            broker.flushdb()
+        make_empty(self.servers.database_url, self._database, self.broker_url)
         tokens = self._prepare(pieces, buyers)
         os.chdir(CHECKOUT)  # the processes are started from there
         self.supervisor.start()
@@ -95,12 +93,6 @@ class System:
             **self.app.environment,
         }
 
-    def _make_database(self) -> None:
-        name = sql.Identifier(self._database)
-        with psycopg.connect(self.servers.database_url, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-
     def _prepare(self, pieces: Mapping[str, int], buyers: int) -> list[str]:
         argv = [sys.executable, "-m", self.app.prepare, json.dumps(pieces), str(buyers)]
         done = subprocess.run(argv, env=self._environment(), cwd=CHECKOUT, capture_output=True, text=True, check=False)
@@ -125,6 +117,16 @@ class System:
         if "; starting again in " in line:  # the supervisor's
             self.exits += 1
         self._log(name, line)
+
+
+def make_empty(server_url: str, database: str, broker_url: str) -> None:
+    """Make a database anew on the server of that URL, and empty a place in the broker."""
+    name = sql.Identifier(database)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+    with Redis.from_url(broker_url) as broker:
+        broker.flushdb()
 
 
 @contextlib.contextmanager

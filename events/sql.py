@@ -31,6 +31,11 @@ def execute(sql: str, parameters: dict[str, Any]) -> int:
         return int(cursor.rowcount)
 
 
+def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Return the rows as a list for each column, as unnest() takes them; `width` for when there are none."""
+    return [[row[at] for row in rows] for at in range(width)]
+
+
 @contextmanager
 def joined_transaction() -> Iterator[None]:
     """Open a transaction, or join the one that is open, without a savepoint and its two round trips.

@@ -14,7 +14,7 @@ from rest_framework.exceptions import APIException
 from uuid_utils.compat import uuid7
 
 from events.errors import PermanentError
-from events.sql import execute
+from events.sql import columns, execute
 from inventory.models import Movement, Product, Reservation, StockItem
 
 MAX_ADJUSTMENT = 1_000_000  # pieces at once: more is a slip of the finger
@@ -98,8 +98,8 @@ def reserve_many(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequenc
         if not shortages[order_id]
         for sku, quantity in wanted_lines.items()
     ]
-    execute(_SET_RESERVED, dict(zip(("products", "reserved"), _columns(reserved, 2), strict=True)))
-    execute(_RESERVE, dict(zip(("ids", "orders", "products", "quantities"), _columns(lines, 4), strict=True)))
+    execute(_SET_RESERVED, dict(zip(("products", "reserved"), columns(reserved, 2), strict=True)))
+    execute(_RESERVE, dict(zip(("ids", "orders", "products", "quantities"), columns(lines, 4), strict=True)))
     return dict.fromkeys(wanted, ()) | shortages
 
 
@@ -116,11 +116,6 @@ SELECT id, order_id, product_id, quantity, 'active', now()
 FROM unnest(%(ids)s::uuid[], %(orders)s::uuid[], %(products)s::uuid[], %(quantities)s::int[])
      AS new (id, order_id, product_id, quantity)
 """
-
-
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    """Return the rows as a list for each column."""
-    return [[row[at] for row in rows] for at in range(width)]
 
 
 @transaction.atomic

@@ -7,15 +7,12 @@ are emptied.
 
 import contextlib
 import os
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.compare import chosen
+from benchmarks.command import chosen, number, run
 from benchmarks.speed import results
 from benchmarks.speed.backlog import backlog
 from benchmarks.speed.cost import cost
@@ -23,9 +20,8 @@ from benchmarks.speed.figures import Leg
 from benchmarks.speed.growth import growth, memory
 from benchmarks.speed.intake import intake, reads
 from benchmarks.speed.live import broker_away, latency, sustained
-from benchmarks.speed.rounds import Bench
+from benchmarks.speed.rounds import Bench, NotHere
 from benchmarks.speed.side import Place
-from ordersite.local.errors import LocalError
 from ordersite.local.log import Log
 from ordersite.local.servers import VARIABLES, start_servers
 
@@ -44,22 +40,12 @@ LEGS: dict[str, Callable[[Bench], Leg]] = {
 
 def main() -> int:
     """Run the legs asked for; keep the log where something went wrong."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it, too, ends what was started
-    folder = Path(tempfile.mkdtemp(prefix="ordersite-bench-"))
-    try:
-        measure(chosen("LEG", list(LEGS)), folder)
-    except LocalError as error:
-        print(f"{error}\nThe log is {folder / 'log'}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    return run("ordersite-bench-", measure)
 
 
-def measure(names: list[str], folder: Path) -> None:
+def measure(folder: Path) -> None:
     """Start the servers, run the legs, print and keep what each finds, stop the servers."""
+    names = chosen("LEG", list(LEGS))
     with contextlib.ExitStack() as stack:
         log_file = stack.enter_context((folder / "log").open("w", buffering=1))
 
@@ -69,11 +55,19 @@ def measure(names: list[str], folder: Path) -> None:
         bench_of = stack.enter_context(_servers(folder, log))
         for name in names:
             log_file.write(f"=== {name}\n")
-            say = _teller(name)
-            leg = LEGS[name](bench_of(say))
-            say("done")
-            print("\n".join(["", results.table(leg), "", results.promises(leg.bars) if leg.bars else ""]), flush=True)
-            results.keep(name, leg, (LEGS[name].__doc__ or "").strip())
+            _measure_one(name, bench_of(_teller(name)))
+
+
+def _measure_one(name: str, bench: Bench) -> None:
+    try:
+        leg = LEGS[name](bench)
+    except NotHere as error:
+        bench.say(f"skipped: {error}")
+        print()
+        return
+    bench.say("done")
+    print("\n".join(["", results.table(leg), "", results.promises(leg.bars) if leg.bars else ""]), flush=True)
+    results.keep(name, leg, (LEGS[name].__doc__ or "").strip())
 
 
 @contextlib.contextmanager
@@ -83,8 +77,8 @@ def _servers(folder: Path, log: Log) -> Iterator[Callable[[Callable[[str], None]
     with start_servers(folder, log=log, variables=missing) as servers:
         urls = {variable: os.environ.get(variable) or servers.urls[variable] for variable in VARIABLES}
         place = Place(urls["DATABASE_URL"], urls["BROKER_URL"], folder, log)
-        rounds, orders = int(os.environ.get("ROUNDS", "3")), int(os.environ.get("ORDERS", "10000"))
-        ours = servers if "BROKER_URL" in missing else None
+        rounds, orders = number("ROUNDS", 3), number("ORDERS", 10_000)
+        ours = servers if len(missing) == len(VARIABLES) else None
         yield lambda say: Bench(place, ours, rounds, orders, say)
 
 

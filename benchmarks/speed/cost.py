@@ -4,18 +4,16 @@ from typing import cast
 
 from redis import Redis
 
-from benchmarks.speed import requests, wire
 from benchmarks.speed.figures import Figure, Leg
+from benchmarks.speed.loads import place_and_see_through
 from benchmarks.speed.proc import milliseconds
-from benchmarks.speed.rounds import Bench, bearers, good
-from benchmarks.speed.side import ORDERSITE, SHELF, Side, side
-from benchmarks.speed.work import PIECES, Work
+from benchmarks.speed.rounds import Bench
+from benchmarks.speed.side import ORDERSITE, Side, side
 
 RATES = (5.0, 20.0, 40.0)
 """Orders a second: the more come, the more of them share what is done."""
 
 SECONDS = 20.0
-CLIENTS = 32
 
 Counters = dict[str, float]
 """Sums that only grow, by what they count."""
@@ -26,22 +24,16 @@ def cost(bench: Bench) -> Leg:
     figures = []
     with side(ORDERSITE, bench.place, broker=1) as it:
         it.start()
-        _load(bench, it, 5.0)  # warm
+        place_and_see_through(bench, it, rate=5.0, seconds=SECONDS)  # warm
         for rate in RATES:
             before = _counters(bench, it)
-            orders = _load(bench, it, rate)
+            _, run = place_and_see_through(bench, it, rate=rate, seconds=SECONDS)
             after = _counters(bench, it)
             at = f"at {rate:g} orders/s"
-            figures += [Figure(name, at, (after[name] - before[name]) / orders, _unit(name)) for name in after]
+            figures += [
+                Figure(name, at, (after[name] - before[name]) / len(run.seconds), _unit(name)) for name in after
+            ]
     return Leg(figures)
-
-
-def _load(bench: Bench, it: Side, rate: float) -> int:
-    work = Work.from_now(it)
-    orders = requests.orders("/api/v1/orders", list(SHELF), bearers(it))
-    run = good(wire.steady(it.port, orders, connections=CLIENTS, seconds=SECONDS, rate=rate))
-    work.drain(len(run.seconds) * PIECES, bench.say)
-    return len(run.seconds)
 
 
 def _counters(bench: Bench, it: Side) -> Counters:

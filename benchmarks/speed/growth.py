@@ -9,6 +9,7 @@ from benchmarks.speed import requests, wire
 from benchmarks.speed.backlog import fill_and_drain
 from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
 from benchmarks.speed.intake import post
+from benchmarks.speed.loads import OURS
 from benchmarks.speed.proc import megabytes, with_children
 from benchmarks.speed.rounds import CONNECTIONS, Bench, bearers, good, in_turns
 from benchmarks.speed.side import ORDERSITE, SHELF, Side, side
@@ -60,7 +61,6 @@ def growth(bench: Bench) -> Leg:
         empty = stack.enter_context(side(ORDERSITE, bench.place, broker=1, database="bench-empty"))
         grown = stack.enter_context(side(ORDERSITE, bench.place, broker=2, database="bench-grown"))
         load_past(bench, grown)
-        found = {}
         for it in (empty, grown):
             it.start("web")
         posts = {name: partial(_rate, it) for name, it in (("empty", empty), ("grown", grown))}
@@ -80,7 +80,7 @@ def growth(bench: Bench) -> Leg:
 
 
 def _rate(it: Side) -> float:
-    return post(it, "/api/v1/orders", bearers(it))[0]
+    return post(it, OURS, bearers(it))[0]
 
 
 def load_past(bench: Bench, it: Side, orders: int = PAST_ORDERS) -> None:
@@ -104,28 +104,27 @@ def memory(bench: Bench) -> Leg:
     """The memory of each process after a thousand orders and after a hundred thousand."""
     with side(ORDERSITE, bench.place, broker=1) as it:
         it.start()
-        work = Work.from_now(it)
-        _place(bench, it, work, FEW)
+        _place(bench, it, FEW)
         few = resident(it)
-        _place(bench, it, work, MANY - FEW)
+        _place(bench, it, MANY - FEW)
         many = resident(it)
     figures = [Figure(f"memory after {FEW:,} orders", name, value, "MB") for name, value in few.items()]
     figures += [Figure(f"memory after {MANY:,} orders", name, value, "MB") for name, value in many.items()]
-    name, worst = max(((name, many[name] / value) for name, value in few.items()), key=lambda each: each[1])
+    name, worst = max(((name, many[name] / few[name]) for name in few.keys() & many.keys()), key=lambda each: each[1])
     return Leg(
         figures, [Bar(f"memory after {MANY:,} orders ÷ after {FEW:,}; the worst: {name}", worst, 1.1, 1.0, True)]
     )
 
 
-def _place(bench: Bench, it: Side, work: Work, number: int) -> None:
+def _place(bench: Bench, it: Side, number: int) -> None:
     """Place so many orders as fast as the connections allow, and see them through."""
-    before, orders = work.done(), requests.orders("/api/v1/orders", list(SHELF), bearers(it))
+    work, orders = Work.from_now(it), requests.orders(OURS, list(SHELF), bearers(it))
     placed = 0
     while placed < number:
         seconds = min(10.0, (number - placed) / 100)
         placed += len(good(wire.closed(it.port, orders, connections=CONNECTIONS, seconds=max(0.2, seconds))).seconds)
         bench.say(f"{placed:,} of {number:,} orders placed")
-    work.settle(before + placed * PIECES, bench.say)
+    work.drain(placed * PIECES, bench.say)
 
 
 def resident(it: Side) -> dict[str, float]:

@@ -3,13 +3,14 @@
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from benchmarks.speed import requests, wire
 from benchmarks.speed.figures import Bar, Leg, middle, ratio
+from benchmarks.speed.loads import OURS
 from benchmarks.speed.rounds import CONNECTIONS, SECONDS, Bench, bearers, good, in_turns, people
 from benchmarks.speed.side import ORDERSITE, PLAIN, SHELF, Side, side
 from ordersite.local.postgres import binary
@@ -22,13 +23,9 @@ Posted = tuple[float, float, float]
 
 def intake(bench: Bench) -> Leg:
     """Orders accepted a second by DRF, by a bare view, by a plain DRF view, and by PostgreSQL alone."""
-    with ExitStack() as stack:
-        ours = stack.enter_context(side(ORDERSITE, bench.place, broker=1))
-        plain = stack.enter_context(side(PLAIN, bench.place, broker=2))
-        ours.start("web")
-        plain.start("web")
+    with _both(bench) as (ours, plain):
         ways = {
-            "ordersite": partial(post, ours, "/api/v1/orders", bearers(ours)),
+            "ordersite": partial(post, ours, OURS, bearers(ours)),
             "bare raw SQL view": partial(post, plain, "/bare/orders", people(plain)),
             "plain DRF and ORM view": partial(post, plain, "/api/orders/", bearers(plain, "Token")),
             "PostgreSQL alone (pgbench)": partial(_pgbench, plain),
@@ -40,6 +37,15 @@ def intake(bench: Bench) -> Leg:
         figures += [middle(what, name, [posted[at] for posted in rounds], "ms") for name, rounds in found.items()]
     bare = ratio(rates["ordersite"], rates["bare raw SQL view"])
     return Leg(figures, [Bar("intake (through DRF) ÷ bare raw SQL view", bare, 0.45, 0.6)])
+
+
+@contextmanager
+def _both(bench: Bench) -> Iterator[tuple[Side, Side]]:
+    """Have our web and the plain one."""
+    with side(ORDERSITE, bench.place, broker=1) as ours, side(PLAIN, bench.place, broker=2) as plain:
+        ours.start("web")
+        plain.start("web")
+        yield ours, plain
 
 
 def post(it: Side, path: str, headers: Sequence[Mapping[str, str]]) -> Posted:
@@ -63,16 +69,12 @@ def _pgbench(it: Side) -> Posted:
 
 def reads(bench: Bench) -> Leg:
     """An order, a page of orders, a page of products, beside a bare view that reads the same."""
-    with ExitStack() as stack:
-        ours = stack.enter_context(side(ORDERSITE, bench.place, broker=1))
-        plain = stack.enter_context(side(PLAIN, bench.place, broker=2))
-        ours.start("web")
-        plain.start("web")
-        of_ours = _some_orders(ours, "/api/v1/orders", bearers(ours)[0])
+    with _both(bench) as (ours, plain):
+        of_ours = _some_orders(ours, OURS, bearers(ours)[0])
         of_plain = _some_orders(plain, "/bare/orders", people(plain)[0])
         paths = {
-            "an order": (f"/api/v1/orders/{of_ours}", f"/bare/orders/{of_plain}"),
-            "a page of orders": ("/api/v1/orders", "/bare/orders"),
+            "an order": (f"{OURS}/{of_ours}", f"/bare/orders/{of_plain}"),
+            "a page of orders": (OURS, "/bare/orders"),
             "a page of products": ("/api/v1/products", "/bare/products"),
         }
         ways = {}

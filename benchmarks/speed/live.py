@@ -5,16 +5,13 @@ from contextlib import ExitStack
 from functools import partial
 from statistics import median
 
-from benchmarks.speed import requests, wire
 from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
-from benchmarks.speed.rounds import Bench, bearers, good, in_turns
-from benchmarks.speed.side import ORDERSITE, PLAIN, SHELF, Side, side
+from benchmarks.speed.loads import OURS, place, place_and_see_through
+from benchmarks.speed.rounds import Bench, NotHere, bearers, in_turns
+from benchmarks.speed.side import ORDERSITE, PLAIN, Side, side
 from benchmarks.speed.wire import Run
 from benchmarks.speed.work import PIECES, Work
 from ordersite.local.errors import LocalError
-
-CLIENTS = 32
-"""Connections of a steady load: so many requests may wait before one is sent late."""
 
 SUSTAINED_SECONDS = 20.0
 FIRST_RATE = 20.0
@@ -50,7 +47,7 @@ def sustained(bench: Bench) -> Leg:
     found = {}
     with ExitStack() as stack:
         ours = stack.enter_context(side(ORDERSITE, bench.place, broker=1))
-        found["ordersite"] = _highest(bench, ours, "/api/v1/orders", bearers(ours))
+        found["ordersite"] = _highest(bench, ours, OURS, bearers(ours))
     with ExitStack() as stack:
         plain = stack.enter_context(side(PLAIN, bench.place, broker=2))
         found["plain DRF, ORM and Celery"] = _highest(bench, plain, "/api/orders/", bearers(plain, "Token"))
@@ -87,8 +84,7 @@ def _sustains(
 ) -> tuple[Run, Run] | None:
     """Load it at this rate; return the answers and the waits, or None where it falls behind."""
     work = Work.from_now(it)
-    orders = requests.orders(path, list(SHELF), headers)
-    run = good(wire.steady(it.port, orders, connections=CLIENTS, seconds=SUSTAINED_SECONDS, rate=rate))
+    run = place(it, rate=rate, seconds=SUSTAINED_SECONDS, path=path, headers=headers)
     behind = len(run.seconds) * PIECES - work.done()
     late = run.took - SUSTAINED_SECONDS
     fine = behind <= BEHIND * rate * PIECES and late < 1
@@ -127,10 +123,7 @@ def latency(bench: Bench) -> Leg:
 
 
 def _calm(bench: Bench, it: Side, *, rate: float, seconds: float) -> tuple[float, ...]:
-    work = Work.from_now(it)
-    orders = requests.orders("/api/v1/orders", list(SHELF), bearers(it))
-    run = good(wire.steady(it.port, orders, connections=CLIENTS, seconds=seconds, rate=rate))
-    work.drain(len(run.seconds) * PIECES, bench.say)
+    work, run = place_and_see_through(bench, it, rate=rate, seconds=seconds)
     seen = (Run(_seconds(it, CONFIRMED, work)), Run(_seconds(it, STARTS, work)), run)
     return tuple(some.percentile(share) for some in seen for share in (0.5, 0.99))
 
@@ -138,7 +131,7 @@ def _calm(bench: Bench, it: Side, *, rate: float, seconds: float) -> tuple[float
 def broker_away(bench: Bench) -> Leg:
     """The answers' p99 while the broker is stopped, beside the same with the broker there."""
     if bench.servers is None:
-        raise LocalError("the broker is a given one, and cannot be stopped: run this leg without BROKER_URL")
+        raise NotHere("the servers are given ones, and cannot be stopped: set neither DATABASE_URL nor BROKER_URL")
     valkey = bench.servers.valkey
     with side(ORDERSITE, bench.place, broker=1) as it:
         it.start()
@@ -147,10 +140,9 @@ def broker_away(bench: Bench) -> Leg:
 
         def away() -> tuple[float, ...]:
             work = Work.from_now(it)
-            orders = requests.orders("/api/v1/orders", list(SHELF), bearers(it))
             valkey.stop()
             try:
-                run = good(wire.steady(it.port, orders, connections=CLIENTS, seconds=AWAY_SECONDS, rate=AWAY_RATE))
+                run = place(it, rate=AWAY_RATE, seconds=AWAY_SECONDS)
             finally:
                 valkey.start()
             work.drain(len(run.seconds) * PIECES, bench.say)

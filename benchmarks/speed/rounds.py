@@ -17,9 +17,13 @@ SECONDS = 6.0
 T = TypeVar("T")
 
 
+class NotHere(LocalError):
+    """A leg cannot be measured on these servers."""
+
+
 @dataclass(frozen=True)
 class Bench:
-    """What a leg is given. `servers` is None where they are given ones, which cannot be stopped."""
+    """What a leg is given. `servers` is None unless both are ours, which can be stopped and looked into."""
 
     place: Place
     servers: Servers | None

@@ -13,10 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-from psycopg import sql
-from redis import Redis
 
-from benchmarks.system import wait
+from benchmarks.system import make_empty, wait
 from ordersite.local.errors import LocalError
 from ordersite.local.log import Log
 from ordersite.local.processes import commands
@@ -66,7 +64,6 @@ class Side:
         for name, argv in kind.processes.items():
             self.supervisor.add(name, [part.replace("{port}", str(self.port)) for part in argv], self.environment)
         self.tokens: list[str] = []
-        self.users: list[str] = []
 
     @property
     def environment(self) -> dict[str, str]:
@@ -87,15 +84,8 @@ class Side:
 
     def create(self) -> None:
         """Make its database anew, with products and buyers, and empty its place in the broker."""
-        name = sql.Identifier(self._database)
-        with psycopg.connect(self._place.database_url, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        with Redis.from_url(self.broker_url) as broker:
-            broker.flushdb()
-        made = json.loads(self.run(self.kind.prepare, json.dumps(SHELF), str(BUYERS)))
-        self.tokens = made["tokens"] if isinstance(made, dict) else made
-        self.users = made.get("users", []) if isinstance(made, dict) else []
+        make_empty(self._place.database_url, self._database, self.broker_url)
+        self.tokens = json.loads(self.run(self.kind.prepare, json.dumps(SHELF), str(BUYERS)))
 
     def run(self, module: str, *arguments: str) -> str:
         """Run a module in its environment, and return what it prints. Raises LocalError."""
@@ -104,6 +94,11 @@ class Side:
         if done.returncode:
             raise LocalError(f"{self.kind.name}: {module} failed: {done.stderr[-2_000:]}")
         return done.stdout
+
+    @property
+    def users(self) -> list[str]:
+        """The buyers' ids."""
+        return [row[0] for row in self.sql("SELECT id::text FROM users_user ORDER BY email")]
 
     def start(self, *names: str) -> None:
         """Start these processes, all without names, and return when they are ready."""

@@ -44,13 +44,12 @@ class Connection:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.busy = False
         self._buffer = b""
         self._due = 0.0
 
     def send(self, request: bytes, due: float) -> None:
         """Send a request that was to be sent at `due` (time.perf_counter())."""
-        self.busy, self._due = True, due
+        self._due = due
         self.socket.sendall(request)
 
     def receive(self) -> tuple[int, float] | None:
@@ -62,7 +61,7 @@ class Connection:
         head, mark, body = self._buffer.partition(b"\r\n\r\n")
         if not mark or len(body) < _length(head):
             return None
-        self.busy, self._buffer = False, b""
+        self._buffer = b""
         return int(head[9:12]), time.perf_counter() - self._due
 
 

@@ -70,11 +70,6 @@ class Work:
             raise LocalError(f"{self.side.kind.name}: {last:,} done where there were {pieces:,}: some was done twice")
         return (last - first) / (changed - begun) if changed > begun else float(pieces)
 
-    def settle(self, done: int, say: Callable[[str], None]) -> None:
-        """Wait until so many pieces are done in all. Raises LocalError as drain() does."""
-        already = self.done()
-        Work(self.side, self.since, self.before + already).drain(done - already, say)
-
 
 def _done(side: Side, since: UUID) -> int:
     return int(side.sql(_DONE, {"since": since})[0][0])
