@@ -10,8 +10,8 @@ from django.core.management import execute_from_command_line
 def main() -> None:
     """Run the management command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
-    if sys.argv[1:2] == ["relay"]:
-        os.environ.setdefault("PROCESS_KIND", "relay")
+    if sys.argv[1:2] in (["relay"], ["grpc"]):
+        os.environ.setdefault("PROCESS_KIND", sys.argv[1])
     execute_from_command_line(sys.argv)
 
 

@@ -15,8 +15,7 @@ from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
 from events.sql import ASYNCHRONOUSLY, fetch
 from notifications.models import Notification
-from users.models import User
-from users.selectors import find_users
+from notifications.people import Person, people
 
 SUBJECTS = {
     "welcome": "Welcome",
@@ -44,7 +43,8 @@ def notify(event: ReceivedEvent[Any], template: str) -> None:
     """Send the mail of this template about this event, once: a row that says `sent` is not sent again.
 
     The row is committed first. A crash after the mail left and before the row says so sends it again, with the same
-    Message-ID. Raises DependencyAway while the mail server is away, PermanentError where trying again cannot help.
+    Message-ID. Raises DependencyAway while the mail server, or who knows the person, is away, and PermanentError where
+    trying again cannot help.
     """
     for _ in notify_many([event], template):
         pass
@@ -140,8 +140,8 @@ def _written(events: Sequence[ReceivedEvent[Any]], template: str) -> dict[UUID, 
     rows = Notification.objects.filter(event_id__in=[event.id for event in events], template=template)
     sent = set(rows.filter(state=Notification.State.SENT).values_list("event_id", flat=True))
     left = [event for event in events if event.id not in sent]
-    users = find_users({event.data.user_id for event in left})
-    drafts = {event.id: _draft(event, template, users.get(event.data.user_id)) for event in left}
+    known = people().find({event.data.user_id for event in left})
+    drafts = {event.id: _draft(event, template, known.get(event.data.user_id)) for event in left}
     mails = Jsonb([_row(draft) for draft in drafts.values()])
     ids: dict[UUID, UUID] = dict(fetch(_WRITE, {"template": template, "mails": mails}))
     for event_id, notification_id in ids.items():
@@ -179,16 +179,16 @@ def _row(draft: Notification) -> dict[str, str]:
     }
 
 
-def _draft(event: ReceivedEvent[Any], template: str, user: User | None) -> Notification:
-    if user is None:
+def _draft(event: ReceivedEvent[Any], template: str, person: Person | None) -> Notification:
+    if person is None:
         raise NoRecipient(f"there is no account {event.data.user_id}")
     facts = event.data.model_dump()
-    context = facts | {"name": user.full_name or "there"}
+    context = facts | {"name": person.full_name or "there"}
     return Notification(
         event_id=event.id,
         template=template,
-        user_id=user.id,
-        recipient=user.email,
+        user_id=person.id,
+        recipient=person.email,
         subject=SUBJECTS[template].format(**facts),
         text=render_to_string(f"notifications/{template}.txt", context),
         html=render_to_string(f"notifications/{template}.html", context),

@@ -1,6 +1,7 @@
 """Reads variables of the environment. What is missing or cannot be meant ends the process, and says what to do."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 
 import environ
 
@@ -33,6 +34,17 @@ def refuse_weak(key: str) -> None:
             "ordersite: SECRET_KEY is too weak: it needs 50 random characters or more. Make one with"
             " `python3 -c 'import secrets; print(secrets.token_urlsafe(50))'`."
         )
+
+
+def secrets(name: str) -> tuple[str, ...]:
+    """Read secrets, comma-separated."""
+    return tuple(text.strip() for text in secret(name).split(",") if text.strip())
+
+
+def file(name: str) -> Path | None:
+    """Return the path of a file, None where none is named."""
+    text = env.str(name, default="")
+    return Path(text) if text else None
 
 
 def networks(name: str) -> list[IPv4Network | IPv6Network]:

@@ -9,7 +9,7 @@ import environ
 from celery.schedules import crontab
 from kombu.utils.url import parse_url
 
-from ordersite.environment import env, networks, refuse_weak, required, secret
+from ordersite.environment import env, file, networks, refuse_weak, required, secret, secrets
 
 django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
 
@@ -110,10 +110,10 @@ CSRF_FAILURE_VIEW = "ordersite.api.problems.csrf_failed"
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------
 
-# Milliseconds. The web gives up early, so that a blocked request frees its thread and the client gets a 503.
+# Milliseconds. Who is waited for gives up early, so that a blocked request frees its thread and the client gets a 503.
 # Workers and relays set their own, shorter than a lease, in each transaction of several statements (events/sql.py).
 _timeouts = {"idle_in_transaction_session_timeout": 60_000}
-if PROCESS_KIND == "web":
+if PROCESS_KIND in ("web", "grpc"):
     _timeouts |= {"lock_timeout": 3_000, "statement_timeout": 10_000, "idle_in_transaction_session_timeout": 15_000}
 
 # Each statement is planned once a connection, and then again only after an ANALYZE: its plan must also do for a table
@@ -211,6 +211,30 @@ SPECTACULAR_SETTINGS = {
 
 # Hours that the answer under an idempotency key is kept and given again.
 IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
+
+# --- gRPC (ordersite/grpc/) -------------------------------------------------------------------------------------
+
+GRPC_PORT = env.int("GRPC_PORT", default=50051)
+GRPC_METRICS_PORT = env.int("GRPC_METRICS_PORT", default=0)  # 0: none
+# How `manage.py grpc` serves.
+GRPC: dict[str, Any] = {
+    "address": env.str("GRPC_ADDRESS", default="127.0.0.1"),
+    "tokens": secrets("GRPC_SERVICE_TOKENS"),
+    "certificate": file("GRPC_TLS_CERTIFICATE"),
+    "key": file("GRPC_TLS_KEY"),
+    "reflection": env.bool("GRPC_REFLECTION", default=EMBEDDED or DEBUG),
+    "threads": env.int("GRPC_THREADS", default=4),
+    "most_watchers": env.int("GRPC_MAX_WATCHERS", default=1_000),
+}
+# Who answers when a mail needs a name and an address: the tables, or a user service at host:port.
+USERS_GRPC = {
+    "target": env.str("USERS_GRPC_TARGET", default=""),
+    "token": next(iter(secrets("USERS_GRPC_TOKEN")), ""),  # the first, where the file is that of the service
+    "authorities": file("USERS_GRPC_CA"),  # whose certificates are believed; None: no TLS
+    # Seconds that an answer may take, with all its tries: well under the soft limit of a mail (notifications/tasks.py).
+    "timeout": env.float("USERS_GRPC_TIMEOUT", default=3.0),
+}
+PEOPLE = "ordersite.grpc.people.RemotePeople" if USERS_GRPC["target"] else "notifications.people.LocalPeople"
 
 # --- The bus (events/) ------------------------------------------------------------------------------------------
 

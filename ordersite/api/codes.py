@@ -58,6 +58,13 @@ _ALL = [
         "Some of the input is not valid.",
     ),
     Code(
+        "deadline_required",
+        400,
+        "A gRPC call came without a deadline. The API over HTTP never says it.",
+        "Set one: the seconds for which an answer is of use.",
+        "A call needs a deadline: without one, who calls may wait for ever.",
+    ),
+    Code(
         "not_authenticated",
         401,
         "There is no bearer token, and one is needed.",
@@ -177,6 +184,13 @@ _ALL = [
         "Request was throttled. Expected available in 12 seconds.",
     ),
     Code(
+        "too_many_watchers",
+        429,
+        "As many gRPC calls watch orders as one server takes. The API over HTTP never says it.",
+        "Call another server, or again after the seconds in the details.",
+        "As many calls watch orders as one server takes. Try another one, or later.",
+    ),
+    Code(
         "internal_error",
         500,
         "A bug on our side.",
@@ -189,6 +203,13 @@ _ALL = [
         "The database is away, or too busy to answer in time.",
         "Wait for the seconds in Retry-After, then send it again; an order under its Idempotency-Key.",
         "The database does not answer at the moment. Try again; under one Idempotency-Key nothing is done twice.",
+    ),
+    Code(
+        "shutting_down",
+        503,
+        "The gRPC server that was called is being stopped. The API over HTTP never says it.",
+        "Call again: another server answers, or this one's successor. Who watched an order is told its state first.",
+        "This server is being stopped. Call again: another one answers, or this one's successor.",
     ),
 ]
 CODES: Mapping[str, Code] = {code.name: code for code in _ALL}

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.test import Client
 from rest_framework.exceptions import APIException, ValidationError
 
-import ordersite.urls  # noqa: F401  # imports every view, and so every exception
+import ordersite.grpc.server
+import ordersite.urls  # noqa: F401  # these import every view and service, and so every exception
 from inventory.tests.shop import make_product
 from orders.tests.placing import items, place
 from ordersite.api.codes import CODES

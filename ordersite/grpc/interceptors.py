@@ -1,0 +1,100 @@
+"""What holds for every call: it has an id, is counted and logged, its errors have codes, it needs a token and a deadline."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import grpc
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from uuid_utils.compat import uuid7
+
+from events.correlation import correlated
+from ordersite.api.middleware import VALID_ID
+from ordersite.grpc.around import Around, Context
+from ordersite.grpc.errors import DeadlineRequired, status_of
+from ordersite.grpc.telling import tell
+
+REQUEST_ID = "x-request-id"
+
+
+class Telling(Around):
+    """Gives each call an id (the caller's own, if valid), tells it in the answer's metadata, and tells of the call."""
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Do the call under its id."""
+        began, code = time.monotonic(), grpc.StatusCode.OK
+        given = sent(context, REQUEST_ID)
+        request_id = given if VALID_ID.fullmatch(given) else str(uuid7())
+        with correlated(request_id):
+            try:
+                await context.send_initial_metadata(((REQUEST_ID, request_id),))
+                yield
+            except asyncio.CancelledError:
+                code = _why_cancelled(context)
+                raise
+            except BaseException:
+                code = context.code() or grpc.StatusCode.UNKNOWN
+                raise
+            finally:
+                tell(method, code, time.monotonic() - began)
+
+
+class Errors(Around):
+    """Answers what a call raises with a status and its details."""
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Do the call."""
+        try:
+            yield
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is answered
+            await context.abort_with_status(status_of(error))
+
+
+class Tokens(Around):
+    """Lets nobody pass who has none of the service tokens."""
+
+    def __init__(self, accepted: Sequence[str]) -> None:
+        self._accepted = [token.encode() for token in accepted]
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Do the call, or raise NotAuthenticated or AuthenticationFailed."""
+        given = sent(context, "authorization")
+        if not given:
+            raise NotAuthenticated("A service token is needed: metadata `authorization: Bearer TOKEN`.")
+        scheme, _, token = given.partition(" ")
+        if scheme.lower() != "bearer" or not self._is_accepted(token.encode()):
+            raise AuthenticationFailed("Invalid token.")
+        yield
+
+    def _is_accepted(self, token: bytes) -> bool:
+        """Compare with all of them, each in constant time, so that the time taken says nothing of any."""
+        return sum(hmac.compare_digest(token, accepted) for accepted in self._accepted) > 0
+
+
+class Deadlines(Around):
+    """Refuses a call that would wait for ever."""
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Do the call, or raise DeadlineRequired."""
+        if context.time_remaining() is None:
+            raise DeadlineRequired
+        yield
+
+
+def sent(context: Context, key: str) -> str:
+    """Return what the caller sent under this key of its metadata, "" for nothing and for bytes."""
+    value = dict(context.invocation_metadata() or ()).get(key, "")
+    return value if isinstance(value, str) else ""
+
+
+def _why_cancelled(context: Context) -> grpc.StatusCode:
+    """Return what the caller sees: a call that is cancelled at its deadline is over it."""
+    return grpc.StatusCode.CANCELLED if context.time_remaining() else grpc.StatusCode.DEADLINE_EXCEEDED

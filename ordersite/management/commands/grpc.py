@@ -1,0 +1,41 @@
+"""manage.py grpc: answers gRPC calls until it is told to stop. Any number may run, each on a port of its own."""
+
+import asyncio
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from prometheus_client import start_http_server
+
+from ordersite.grpc.server import CannotServe, options, serve
+from ordersite.grpc.telling import registry
+
+
+class Command(BaseCommand):
+    """Runs one gRPC server."""
+
+    help = "Answer gRPC calls. SIGTERM or Ctrl-C ends it, once the calls under way are answered."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the port, which `make run` chooses."""
+        parser.add_argument("--port", type=int, default=settings.GRPC_PORT)
+
+    def handle(self, *args: Any, **given: Any) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        if settings.GRPC_METRICS_PORT:
+            start_http_server(settings.GRPC_METRICS_PORT, settings.GRPC["address"], registry)
+        try:
+            asyncio.run(self._serve(given["port"]))
+        except CannotServe as error:
+            raise CommandError(str(error)) from error
+
+    async def _serve(self, port: int) -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await serve(options(port), started=self._tell, stopped=stopped)
+
+    def _tell(self, port: int) -> None:
+        self.stdout.write(f"grpc: ready on port {port}")

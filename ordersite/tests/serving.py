@@ -1,0 +1,116 @@
+"""A gRPC server in the test's own process, on the test's database, and clients of it."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Queue
+from typing import Any, cast
+
+import grpc
+from django.core.management import call_command
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from ordersite.grpc.server import Options, serve
+from ordersite.grpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
+from ordersite.grpc.stubs.users_v1_pb2_grpc import UserServiceStub
+
+TOKEN = "a-token-of-the-tests"
+DEADLINE = 10  # seconds
+BEARER = (("authorization", f"Bearer {TOKEN}"),)
+WITH_ALL: dict[str, Any] = {"timeout": DEADLINE, "metadata": BEARER}
+
+
+class Client:
+    """Stubs on one channel."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self.channel = channel
+        self.users = UserServiceStub(channel)
+        self.orders = OrderServiceStub(channel)
+
+
+class Running:
+    """A server that runs, and can be stopped."""
+
+    def __init__(self, options: Options) -> None:
+        self._told: Queue[int | BaseException] = Queue()
+        self._thread = threading.Thread(target=self._run, args=(options,))
+        self._thread.start()
+        told = self._told.get(timeout=DEADLINE)
+        if isinstance(told, BaseException):
+            self._thread.join()
+            raise told
+        self.port = told
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopped.set)
+            self._thread.join()
+        if not self._told.empty():
+            raise AssertionError from cast(BaseException, self._told.get())
+
+    def _run(self, options: Options) -> None:
+        try:
+            asyncio.run(self._serve(options))
+        except BaseException as error:  # noqa: BLE001 - the test gets it
+            self._told.put(error)
+
+    async def _serve(self, options: Options) -> None:
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        await serve(options, started=self._told.put, stopped=self._stopped)
+
+
+def options(**more: Any) -> Options:
+    return Options(**({"address": "127.0.0.1", "port": 0, "tokens": ("another-token", TOKEN)} | more))
+
+
+@contextmanager
+def emptied(blocker: Any) -> Iterator[None]:
+    """Let a module's fixtures and threads use the database; what they wrote is gone afterwards."""
+    with blocker.unblock():
+        yield
+        call_command("flush", interactive=False, verbosity=0)
+
+
+@contextmanager
+def serving(**more: Any) -> Iterator[Running]:
+    """Run a server until the block ends."""
+    server = Running(options(**more))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def client_of(port: int) -> Iterator[Client]:
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Client(channel)
+
+
+def details(error: grpc.RpcError) -> dict[type[Message], Any]:
+    """The rich details of an error, by their types."""
+    assert isinstance(error, grpc.Call)
+    status = rpc_status.from_call(error)
+    assert status is not None
+    assert status.message == error.details()
+    found = {}
+    for kind in (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo):
+        for packed in status.details:
+            if packed.Is(kind.DESCRIPTOR):
+                found[kind] = detail = kind()
+                packed.Unpack(detail)
+    return found
+
+
+def code(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:
+    """The status of an error, and its code as the API writes it."""
+    assert isinstance(error, grpc.Call)
+    info = details(error)[error_details_pb2.ErrorInfo]
+    assert info.domain == "ordersite"
+    assert info.reason == info.metadata["code"].upper()
+    assert info.metadata["request_id"]
+    return error.code(), info.metadata["code"]
