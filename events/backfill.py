@@ -1,6 +1,7 @@
 """Gives a new handler the past events that it missed, without doubling any."""
 
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -16,18 +17,41 @@ class NotSubscribed(EventsError):
     """The handler is subscribed to nothing (ordersite/subscriptions.py)."""
 
 
-def backfill(handler_name: str, *, from_the_beginning: bool = False) -> Iterator[int]:
-    """Insert the deliveries that the handler has not had, chunk by chunk; yield how many each chunk made.
+class Step(NamedTuple):
+    """What a chunk came to: the events looked at, and the deliveries made for them."""
+
+    looked_at: int
+    made: int
+
+
+def count_past(handler_name: str, *, from_the_beginning: bool = False) -> int:
+    """Return how many events backfill() would look at now. Raises NotSubscribed."""
+    return int(fetch(_COUNT, _parameters(handler_name, from_the_beginning))[0][0])
+
+
+def backfill(handler_name: str, *, from_the_beginning: bool = False) -> Iterator[Step]:
+    """Insert the deliveries that the handler has not had, chunk by chunk.
 
     Safe to repeat and to interrupt: a delivery is unique per event and handler. That holds for as long as done
     deliveries are kept, so older events are left out, unless told to begin `from_the_beginning`: right for a handler
     that never ran, and a doubling of old effects for any other. Raises NotSubscribed.
     """
+    parameters = _parameters(handler_name, from_the_beginning)
+    after = UUID(int=0)
+    while True:
+        last, looked_at, made = fetch(_BACKFILL, parameters | {"after": after})[0]
+        if last is None:
+            return
+        after = last
+        yield Step(looked_at, made)
+
+
+def _parameters(handler_name: str, from_the_beginning: bool) -> dict[str, Any]:
     found = [(kind.type, h) for kind, hs in the_map().subscriptions.items() for h in hs if h.name == handler_name]
     if not found:
         raise NotSubscribed(f"{handler_name} is subscribed to no event in the map")
     handler = found[0][1]
-    parameters = {
+    return {
         "types": [type_name for type_name, _ in found],
         "handler": handler.name,
         "consumer": handler.consumer,
@@ -38,20 +62,15 @@ def backfill(handler_name: str, *, from_the_beginning: bool = False) -> Iterator
         "chunk": CHUNK,
         "days": None if from_the_beginning else settings.EVENTS["KEEP_DONE_DAYS"],
     }
-    after = UUID(int=0)
-    while True:
-        last, made = fetch(_BACKFILL, parameters | {"after": after})[0]
-        if last is None:
-            return
-        after = last
-        yield made
 
 
+_PAST = """type = ANY(%(types)s)
+      AND (%(days)s::int IS NULL OR time > now() - make_interval(days => %(days)s))"""
+_COUNT = f"SELECT count(*) FROM events_event WHERE {_PAST}"
 _BACKFILL = f"""
 WITH past AS (
     SELECT id, type, subject, sequence FROM events_event
-    WHERE type = ANY(%(types)s) AND id > %(after)s
-      AND (%(days)s::int IS NULL OR time > now() - make_interval(days => %(days)s))
+    WHERE id > %(after)s AND {_PAST}
     ORDER BY id LIMIT %(chunk)s
 ), new AS (
     SELECT *, %(consumer)s AS consumer, %(handler)s AS handler FROM past
@@ -65,5 +84,5 @@ WITH past AS (
     ON CONFLICT (event_id, handler) DO NOTHING
     RETURNING 1
 )
-SELECT (SELECT id FROM past ORDER BY id DESC LIMIT 1), (SELECT count(*) FROM made)
+SELECT (SELECT id FROM past ORDER BY id DESC LIMIT 1), (SELECT count(*) FROM past), (SELECT count(*) FROM made)
 """

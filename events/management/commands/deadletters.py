@@ -2,13 +2,11 @@
 
 import getpass
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-import click
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 from django.db.models import QuerySet
@@ -18,6 +16,7 @@ from events import dead_letters
 from events.dead_letter_text import group_line, line, page
 from events.errors import is_database_away
 from events.groups import groups
+from events.management.bar import bar
 from events.models import DeadLetter, UnusableMessage
 
 WHERE = "`manage.py deadletters list --groups` shows what there is"
@@ -93,8 +92,8 @@ class Command(BaseCommand):
             self.stdout.write("1 replayed")
         else:
             ids = _ids(chosen)
-            with _bar(f"replaying {len(ids)}", ids) as bar:
-                count = dead_letters.replay_all(ids, by=_who(), progress=bar.update)
+            with bar(f"replaying {len(ids)}", len(ids)) as shown:
+                count = dead_letters.replay_all(ids, by=_who(), progress=shown.update)
             self.stdout.write(f"{count} replayed")
 
     def _discard(self, options: dict[str, Any]) -> None:
@@ -108,8 +107,8 @@ class Command(BaseCommand):
             self._discard_all(_ids(chosen), options["reason"])
 
     def _discard_all(self, ids: Sequence[UUID], reason: str) -> None:
-        with _bar(f"discarding {len(ids)}", ids) as bar:
-            count, failed = dead_letters.discard_all(ids, by=_who(), reason=reason, progress=bar.update)
+        with bar(f"discarding {len(ids)}", len(ids)) as shown:
+            count, failed = dead_letters.discard_all(ids, by=_who(), reason=reason, progress=shown.update)
         self.stdout.write(f"{count} discarded")
         for letter_id, error in failed.items():
             self.stderr.write(f"{letter_id}: {error!r}")
@@ -182,11 +181,6 @@ def _chosen(options: dict[str, Any]) -> QuerySet[DeadLetter]:
 
 def _ids(chosen: QuerySet[DeadLetter]) -> Sequence[UUID]:
     return list(chosen.values_list("id", flat=True))
-
-
-def _bar(label: str, ids: Sequence[UUID]) -> Any:
-    """Return a progress bar; where nobody watches, it is its label alone."""
-    return click.progressbar(length=len(ids), label=label, file=sys.stderr)
 
 
 def _who() -> str:

@@ -1,35 +1,95 @@
-"""manage.py events backfill HANDLER."""
+"""manage.py events list | show | tail | backfill."""
 
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events.backfill import NotSubscribed, backfill
+from events.backfill import NotSubscribed, backfill, count_past
+from events.catalogue import registered
+from events.event_text import line, page
+from events.feed import follow, newest
+from events.management.bar import bar
+from events.models import Event
+
+EVERY = 0.5  # seconds from one look to the next
 
 
 class Command(BaseCommand):
-    """Works on past events."""
+    """The events from a shell."""
 
-    help = "Give a newly subscribed handler the past events that it missed. Safe to repeat."
+    help = "List, show and follow events; give a newly subscribed handler the past ones that it missed."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the one action."""
+        """Declare the actions and their filters."""
         actions = parser.add_subparsers(dest="action", required=True)
-        backfilling = actions.add_parser("backfill", help="insert missed deliveries")
-        backfilling.add_argument("handler")
-        backfilling.add_argument(
+        listing = actions.add_parser("list", help="the newest, the oldest of them first")
+        _add_filters(listing, count=50)
+        actions.add_parser("show", help="one, whole, with its deliveries").add_argument("id", type=UUID)
+        tail = actions.add_parser("tail", help="the newest, and with --follow each that comes")
+        tail.add_argument("--follow", "-f", action="store_true", help="go on until Ctrl-C")
+        _add_filters(tail, count=10)
+        filling = actions.add_parser("backfill", help="insert missed deliveries; safe to repeat, and beside traffic")
+        filling.add_argument("handler")
+        filling.add_argument(
             "--from-the-beginning",
             action="store_true",
             help="older events too, whose done deliveries are purged: only for a handler that never ran",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Backfill, telling the count as it grows."""
-        total = 0
+        """Do the action."""
+        getattr(self, f"_{options['action']}")(options)
+
+    def _list(self, options: dict[str, Any]) -> None:
+        for event in newest(_wanted(options), options["count"]):
+            self.stdout.write(line(event))
+
+    def _show(self, options: dict[str, Any]) -> None:
+        event = Event.objects.filter(pk=options["id"]).first()
+        if event is None:
+            raise CommandError(f"there is no event {options['id']}; `manage.py events list` shows the newest")
+        for text in page(event):
+            self.stdout.write(text)
+
+    def _tail(self, options: dict[str, Any]) -> None:
+        if not options["follow"]:
+            self._list(options)
+            return
         try:
-            for made in backfill(options["handler"], from_the_beginning=options["from_the_beginning"]):
-                total += made
-                self.stdout.write(f"{total} deliveries made")
+            for event in follow(_wanted(options), shown=options["count"], every=EVERY):
+                self.stdout.write(line(event))
+                self.stdout.flush()
+        except KeyboardInterrupt:
+            self.stdout.write("")
+
+    def _backfill(self, options: dict[str, Any]) -> None:
+        handler, from_the_beginning = options["handler"], options["from_the_beginning"]
+        made = 0
+        try:
+            total = count_past(handler, from_the_beginning=from_the_beginning)
+            with bar(f"looking at {total} events", total) as shown:
+                for step in backfill(handler, from_the_beginning=from_the_beginning):
+                    made += step.made
+                    shown.update(step.looked_at)
         except NotSubscribed as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"done: {total} deliveries made for {options['handler']}")
+        except KeyboardInterrupt:
+            told = f"interrupted: {made} deliveries made. What was made stays; run this again for the rest."
+            raise CommandError(told, returncode=130) from None
+        self.stdout.write(f"done: {made} deliveries made for {handler}")
+
+
+def _add_filters(parser: CommandParser, *, count: int) -> None:
+    parser.add_argument("--type", help="for example order.created.v1")
+    parser.add_argument("--subject", type=UUID, help="the id of an order or a user")
+    parser.add_argument("--request-id", dest="correlation_id", help="all that follows from this request")
+    parser.add_argument("-n", type=int, dest="count", default=count, help=f"how many: {count} unless given")
+
+
+def _wanted(options: dict[str, Any]) -> dict[str, object]:
+    """Return the filters. A type that never was is refused: it would look like a quiet day."""
+    kind = options["type"]
+    if kind and kind not in registered() and not Event.objects.filter(type=kind).exists():
+        raise CommandError(f"there is no event type {kind}: known are {', '.join(sorted(registered()))}")
+    return {name: options[name] for name in ("type", "subject", "correlation_id") if options[name]}

@@ -1,0 +1,45 @@
+"""The events as they come, for whoever watches from a shell."""
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from events.models import Event
+
+LOOK_BACK = timedelta(seconds=75)
+"""How long before its commit, and so before it is seen, an event may be made: no transaction outlives 60 s."""
+
+Wanted = Mapping[str, object]  # of Event's columns: the values that they must have
+
+
+def newest(wanted: Wanted, count: int) -> list[Event]:
+    """Return so many of the newest, the oldest of them first."""
+    return list(Event.objects.filter(**wanted).order_by("-id")[:count])[::-1]
+
+
+def follow(wanted: Wanted, *, shown: int, every: float) -> Iterator[Event]:
+    """Yield the newest, `shown` of them, then each that comes, looking every so many seconds, for ever.
+
+    Ids do not come in the order in which they are committed. So each look goes back as far as a transaction may be
+    old, and passes over what it has yielded: none is missed, and none told twice.
+    """
+    seen = set(_recent(wanted))
+    for event in newest(wanted, shown):
+        seen.add(event.id)
+        yield event
+    while True:
+        time.sleep(every)
+        recent = _recent(wanted)
+        yield from Event.objects.filter(pk__in=[id_ for id_ in recent if id_ not in seen]).order_by("id")
+        seen = set(recent)
+
+
+def _recent(wanted: Wanted) -> list[UUID]:
+    oldest = datetime.now(UTC) - LOOK_BACK
+    return list(Event.objects.filter(**wanted, id__gte=_first_id_of(oldest)).values_list("id", flat=True))
+
+
+def _first_id_of(moment: datetime) -> UUID:
+    """Return the least id of version 7 that can be made at a moment (RFC 9562, 5.7)."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
