@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from ordersite.api import problems
 from ordersite.api.converters import IdConverter
+from ordersite.asyncapi import views as asyncapi
 from ordersite.health import LiveView, ReadyView
 from ordersite.limits.admin import sign_in_page
 from ordersite.metrics import MetricsView
@@ -28,6 +29,9 @@ urlpatterns = [
     path("api/docs", openapi.docs),
     path("api/docs/problems", openapi.problem_list),
     path("api/docs/problems/<str:code>", openapi.problem_page),
+    path("api/events", asyncapi.page),
+    path("api/events/asyncapi.json", asyncapi.asyncapi),
+    path("api/events/schemas/<str:name>.json", asyncapi.schema),
     path("health/live", LiveView.as_view()),
     path("health/ready", ReadyView.as_view()),
     path("metrics", MetricsView.as_view()),

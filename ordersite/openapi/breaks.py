@@ -24,6 +24,17 @@ def breaks(old: Schema, new: Schema) -> list[str]:
     return list(_Comparison(old, new).paths())
 
 
+def kept(where: str, old: tuple[Schema, Schema], new: tuple[Schema, Schema]) -> list[str]:
+    """Return the breaks of what is written and read by code of both releases, as events are: each (document, schema).
+
+    Old ones must still be taken, and readers of the old must understand the new: it may only get fields that may be
+    left out. A word more in an enum is a break too, since readers validate what they are given.
+    """
+    (old_document, before), (new_document, after) = old, new
+    comparison = _Comparison(old_document, new_document)
+    return list(dict.fromkeys(comparison.kept(where, before, after)))
+
+
 class _Comparison:
     def __init__(self, old: Schema, new: Schema) -> None:
         self._old, self._new = old, new
@@ -37,6 +48,22 @@ class _Comparison:
                 if method in methods:
                     name = f"{method.upper()} {path}"
                     yield from self._operation(name, methods[method], self._new["paths"][path].get(method))
+
+    def kept(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
+        yield from self._given(where, old, new)
+        yield from self._taken(where, old, new)
+        yield from self._more_values(where, old, new)
+
+    def _more_values(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
+        old, new = _resolved(self._old, old), _resolved(self._new, new)
+        before, after = _values(old), _values(new)
+        if before is not None and (after is None or after - before):
+            yield f"{where} may be {', '.join(sorted(map(str, (after or set()) - before))) or 'anything'} now"
+        for field, schema in old.get("properties", {}).items():
+            if field in new.get("properties", {}):
+                yield from self._more_values(f"{where}/{field}", schema, new["properties"][field])
+        if "items" in old and "items" in new:
+            yield from self._more_values(f"{where}/*", old["items"], new["items"])
 
     def _operation(self, name: str, old: Schema, new: Schema | None) -> Iterator[str]:
         if new is None:

@@ -4,36 +4,35 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-import yaml
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ordersite.openapi.breaks import breaks
-from ordersite.openapi.document import VERSION, document
-from ordersite.openapi.errors_page import errors_page
-from ordersite.openapi.text import to_yaml
+from ordersite.asyncapi.contract import CONTRACT as EVENTS
+from ordersite.contract import Contract
+from ordersite.grpc.contract import CONTRACT as GRPC
+from ordersite.openapi.contract import CONTRACT as API
+from ordersite.openapi.document import VERSION
 
-CONTRACT = Path("contracts/openapi.yaml")
+CONTRACTS = (API, EVENTS, GRPC)
 RELEASED = Path("contracts/released")
-ERRORS = Path("docs/errors.md")
 
 
 class Command(BaseCommand):
-    """Writes the files; with --check, holds them against the code, and the contract against the last released one."""
+    """Writes the files; with --check, holds them against the code, and the contracts against the last released ones."""
 
-    help = "Write contracts/openapi.yaml and docs/errors.md from the code."
+    help = "Write contracts/, docs/errors.md and the stubs of gRPC from the code."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the two other things that it does."""
         parser.add_argument("--check", action="store_true", help="change nothing; fail where something is wrong")
-        parser.add_argument("--release", action="store_true", help="keep the contract as that of this version")
+        parser.add_argument("--release", action="store_true", help="keep the contracts as those of this version")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write, check or release."""
         root = Path(settings.BASE_DIR)
         if options["check"]:
-            problems = [*different(root), *broken(root)]
+            problems = [*different(root), *(line for contract in CONTRACTS for line in broken(root, contract))]
             if problems:
                 raise CommandError("\n".join(problems))
         elif options["release"]:
@@ -46,7 +45,7 @@ class Command(BaseCommand):
 
 def made() -> dict[Path, str]:
     """Return the files as the code has them."""
-    return {CONTRACT: to_yaml(document()), ERRORS: errors_page()}
+    return {path: text for contract in CONTRACTS for path, text in contract.made().items()}
 
 
 def different(root: Path) -> list[str]:
@@ -58,24 +57,25 @@ def different(root: Path) -> list[str]:
     ]
 
 
-def broken(root: Path) -> list[str]:
-    """Return what breaks clients of the last released contract, if there is one."""
-    released = sorted((root / RELEASED).glob("openapi-*.yaml"), key=_version)
+def broken(root: Path, contract: Contract) -> list[str]:
+    """Return what breaks readers of the last release of a contract, if there is one."""
+    released = sorted((root / RELEASED).glob(f"{contract.name}-*{contract.suffix}"), key=_version)
     if not released:
         return []
-    found = breaks(yaml.safe_load(released[-1].read_text()), document())
+    found = contract.breaks(released[-1].read_text())
     head = f"This breaks clients of {released[-1].name}. Keep it, and put the new beside it: docs/versioning.md."
     return [head, *(f"  {line}" for line in found)] if found else []
 
 
 def release(root: Path) -> None:
-    """Keep the contract as that of this version. Raises CommandError where that was released."""
-    path = root / RELEASED / f"openapi-{VERSION}.yaml"
-    if path.exists():
+    """Keep the contracts as those of this version. Raises CommandError where that was released."""
+    kept = {root / RELEASED / f"{contract.name}-{VERSION}{contract.suffix}": contract for contract in CONTRACTS}
+    if any(path.exists() for path in kept):
         raise CommandError(f"{VERSION} was released. Give the next one its number, in pyproject.toml and document.py.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(to_yaml(document()))
+    for path, contract in kept.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(contract.text())
 
 
 def _version(path: Path) -> list[int]:
-    return [int(part) for part in path.stem.removeprefix("openapi-").split(".")]
+    return [int(part) for part in path.stem.partition("-")[2].split(".")]
