@@ -10,7 +10,7 @@ DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECR
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: local ## start everything on this machine; Ctrl-C stops it (WEB_PORT, FLOWER_PORT, DATA_DIR move it)
+run: local ## start everything on this machine; Ctrl-C stops it (WEB_PORT, FLOWER_PORT, GRPC_PORT, DATA_DIR move it)
 	@exec $(VENV)/python -m ordersite.local.run
 
 demo-failure: ## on a running `make run`: break the mail, watch the retries and the dead letter, mend and replay
@@ -28,7 +28,7 @@ test: dev ## run the whole test suite against real servers (ARGS="-k orders" is 
 chaos: dev ## every fault by itself, then a storm of them under load: 25 minutes (SEED, MINUTES=10, RATE=20; TABLE=0: the storm alone)
 	@$(VENV)/python -m tests.chaos
 
-lint: dev ## check style, format, types, import contracts, migrations, production settings and the API's contract
+lint: dev ## check style, format, types, import contracts, migrations, production settings and the contracts
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(DUMMY) $(VENV)/mypy .
@@ -41,7 +41,7 @@ lint: dev ## check style, format, types, import contracts, migrations, productio
 audit: dev ## fail where a locked package has a known vulnerability (make lint only tells)
 	@$(VENV)/python tools/audit.py
 
-contracts: dev ## write contracts/openapi.yaml and docs/errors.md from the code (ARGS=--release keeps it as that of this version)
+contracts: dev ## write contracts/, docs/errors.md and the stubs of gRPC from the code (ARGS=--release keeps them as those of this version)
 	@$(DUMMY) $(VENV)/python manage.py contracts $(ARGS)
 
 format: dev ## put the code into the one format

@@ -43,9 +43,9 @@ def usual_processes(port: int, folder: Path) -> dict[str, list[str]]:
 
 
 def our_processes(port: int, folder: Path) -> dict[str, list[str]]:
-    """Return what `make run` starts and this load needs: not beat, and not Flower."""
+    """Return what `make run` starts and this load needs: not beat, Flower and gRPC."""
     all_of_them = commands(Settings(web_port=port, flower_port=port, data_dir=folder, demo_password=""))
-    return {name: argv for name, argv in all_of_them.items() if name not in ("beat", "flower")}
+    return {name: argv for name, argv in all_of_them.items() if name not in ("beat", "flower", "grpc")}
 
 
 def waiting_messages(database_url: str, broker_url: str) -> Waiting:

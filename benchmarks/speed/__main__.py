@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.command import chosen, number, run
 from benchmarks.speed import results
 from benchmarks.speed.backlog import backlog
+from benchmarks.speed.calls import calls
 from benchmarks.speed.cost import cost
 from benchmarks.speed.figures import Leg
 from benchmarks.speed.growth import growth, memory
@@ -33,6 +34,7 @@ LEGS: dict[str, Callable[[Bench], Leg]] = {
     "broker": broker_away,
     "sustained": sustained,
     "cost": cost,
+    "calls": calls,
     "growth": growth,
     "memory": memory,
 }

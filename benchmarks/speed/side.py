@@ -149,7 +149,7 @@ class Side:
 
 def _ordersite(**environment: str) -> Kind:
     all_of_them = commands(Settings(web_port=1, flower_port=1, data_dir=Path(), demo_password=""))
-    processes = {name: argv for name, argv in all_of_them.items() if name not in ("beat", "flower")}
+    processes = {name: argv for name, argv in all_of_them.items() if name not in ("beat", "flower", "grpc")}
     processes["web"] = ["{port}" if before == "--port" else part for before, part in _pairs(processes["web"])]
     ready = {name: " ready." for name in processes if name.startswith("worker")}
     return Kind(

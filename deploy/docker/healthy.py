@@ -42,6 +42,25 @@ def flower() -> bool:
     return answers("http://127.0.0.1:5555/healthcheck")
 
 
+def grpc() -> bool:
+    """The gRPC server serves, and reaches the database."""
+    import grpc as library
+    from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+    from grpc_health.v1.health_pb2_grpc import HealthStub
+
+    where = f"localhost:{os.environ.get('GRPC_PORT') or 50051}"
+    authorities = os.environ.get("USERS_GRPC_CA") or os.environ.get("GRPC_TLS_CERTIFICATE")
+    if os.environ.get("GRPC_TLS_CERTIFICATE") and authorities:
+        believed = library.ssl_channel_credentials(Path(authorities).read_bytes())
+        channel = library.secure_channel(where, believed)
+    else:
+        channel = library.insecure_channel(where)
+    with channel:
+        bearer = (("authorization", f"Bearer {setting('GRPC_SERVICE_TOKENS').split(',')[0].strip()}"),)
+        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=SECONDS, metadata=bearer)
+    return bool(answer.status == HealthCheckResponse.SERVING)
+
+
 def worker() -> bool:
     """The worker of this container answers a ping that came by the broker."""
     from celery import Celery
@@ -80,7 +99,7 @@ def found(sql: str, seconds: int) -> bool:
         return bool(connection.cursor().execute(sql.encode(), [seconds]).fetchone())
 
 
-CHECKS = {check.__name__: check for check in (web, flower, worker, relay, beat)}
+CHECKS = {check.__name__: check for check in (web, grpc, flower, worker, relay, beat)}
 
 
 def main(process: str) -> int:

@@ -5,6 +5,7 @@ Run as root, so that each file can be given to the one who reads it: the applica
 
 import os
 import secrets
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +17,9 @@ READERS = {
     "BROKER_URL": APPLICATION,
     "SECRET_KEY": APPLICATION,
     "FLOWER_BASIC_AUTH": APPLICATION,
+    "GRPC_SERVICE_TOKENS": APPLICATION,
+    "grpc.crt": APPLICATION,
+    "grpc.key": APPLICATION,
     "EMAIL_URL": APPLICATION,  # never made, but perhaps brought
 }
 
@@ -29,11 +33,24 @@ def main(folder: Path) -> None:
     fill(folder / "BROKER_URL", f"redis://:{redis_conf.removeprefix('requirepass ')}@redis:6379/0")
     fill(folder / "SECRET_KEY", secrets.token_urlsafe(50))
     fill(folder / "FLOWER_BASIC_AUTH", f"flower:{secrets.token_urlsafe(18)}")
+    fill(folder / "GRPC_SERVICE_TOKENS", secrets.token_urlsafe(32))
+    make_certificate(folder / "grpc.crt", folder / "grpc.key")
     for name, reader in READERS.items():
         if (folder / name).exists():
             (folder / name).chmod(0o400)
             os.chown(folder / name, reader, -1)
     folder.chmod(0o711)
+
+
+def make_certificate(certificate: Path, key: Path) -> None:
+    """Make a key and a certificate by itself, for the names under which containers, and its own check, call gRPC."""
+    if certificate.exists() and key.exists():
+        return
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", "3650"]
+    names = ["-subj", "/CN=grpc", "-addext", "subjectAltName=DNS:grpc,DNS:localhost"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(["openssl", "req", "-x509", *kind, *names, *files], check=True, capture_output=True)  # noqa: S603, S607 - of the image
+    sys.stdout.write(f"made {certificate} and {key}\n")
 
 
 def fill(path: Path, text: str) -> str:

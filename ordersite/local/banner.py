@@ -9,7 +9,7 @@ DEMO_SKU = "TEA-SENCHA-100"
 """A product of the demo catalogue."""
 
 
-def banner(settings: Settings, *, flower_auth: str) -> str:
+def banner(settings: Settings, *, flower_auth: str, grpc_token: str) -> str:
     """Return the text; the curl lines can be pasted in one go into bash and zsh."""
     web = f"http://127.0.0.1:{settings.web_port}"
     return f"""
@@ -18,6 +18,7 @@ ordersite is ready. Ctrl-C stops it; the next `make run` goes on with the same d
   API     {web}/api/v1/products
   Admin   {web}/admin/  sign in: admin@example.com / {settings.demo_password}
   Flower  http://127.0.0.1:{settings.flower_port}/  sign in: {flower_auth.replace(":", " / ", 1)}
+  gRPC    127.0.0.1:{settings.grpc_port}  authorization: Bearer {grpc_token}
 
 Paste this to place an order as a customer (ada@example.com / {settings.demo_password}):
 

@@ -21,6 +21,7 @@ def commands(settings: Settings) -> dict[str, list[str]]:
     return {
         "web": [*granian, *web, *where, "ordersite.wsgi:application"],
         **({"mail": [*python, "-m", "ordersite.local.mail", *mail(settings)]} if settings.mail_port else {}),
+        "grpc": [*python, "manage.py", "grpc", "--port", str(settings.grpc_port)],
         "relay": [*python, "manage.py", "relay"],
         **{f"worker-{queue}": [*celery, *worker(queue, children)] for queue, children in WORKERS.items()},
         "beat": [*celery, "beat", "--schedule", str(settings.data_dir / "celerybeat-schedule"), "--pidfile="],

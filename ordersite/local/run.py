@@ -58,7 +58,7 @@ def main() -> int:
 def run(settings: Settings) -> None:
     """Run everything until a KeyboardInterrupt, and raise that when all has ended."""
     held = lock(settings.data_dir)
-    check_ports({"WEB_PORT": settings.web_port, "FLOWER_PORT": settings.flower_port})
+    check_ports({"WEB_PORT": settings.web_port, "FLOWER_PORT": settings.flower_port, "GRPC_PORT": settings.grpc_port})
     log = stdout_log(width=max(map(len, commands(settings))))
     with contextlib.ExitStack() as on_exit:
         guard = Guard(holds=(held,))
@@ -86,7 +86,8 @@ def supervise(supervisor: Supervisor, settings: Settings, log: PrefixedLog, envi
     while not ready:
         time.sleep(POLL)
         ready = is_ready(settings.web_port)
-    log.text(banner(settings, flower_auth=environment["FLOWER_BASIC_AUTH"]))
+    tokens = environment["GRPC_SERVICE_TOKENS"]
+    log.text(banner(settings, flower_auth=environment["FLOWER_BASIC_AUTH"], grpc_token=tokens.split(",")[0]))
     while True:
         signal.pause()
 

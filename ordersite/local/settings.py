@@ -28,6 +28,7 @@ class Settings:
     flower_port: int
     data_dir: Path
     demo_password: str
+    grpc_port: int = 50051
     mail_port: int = 0
     """Where the local mail server listens; 0 for none, since EMAIL_URL names another."""
 
@@ -39,6 +40,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         flower_port=read_port(environ, "FLOWER_PORT", 5555),
         data_dir=Path(environ.get("DATA_DIR") or ".local").absolute(),
         demo_password=environ.get("DEMO_PASSWORD") or "demo-password",
+        grpc_port=read_port(environ, "GRPC_PORT", 50051),
         mail_port=0 if environ.get("EMAIL_URL") else free_port(),
     )
 
@@ -122,6 +124,7 @@ def make_secrets(environ: Mapping[str, str], kept: Mapping[str, str]) -> dict[st
     fresh = {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "FLOWER_BASIC_AUTH": f"flower:{secrets.token_urlsafe(12)}",
+        "GRPC_SERVICE_TOKENS": secrets.token_urlsafe(24),
     }
     return {name: environ.get(name) or kept.get(name) or value for name, value in fresh.items()}
 

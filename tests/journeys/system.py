@@ -29,6 +29,7 @@ logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every 
 
 PASSWORD = "journey-password"
 FLOWER_AUTH = "flower:journey-flower"
+GRPC_TOKEN = "journey-grpc-token"
 LEASE = 5  # seconds
 START = 180  # seconds for all processes to start on a machine that is busy with other things
 
@@ -68,7 +69,9 @@ class System:
         self.mailbox = Mailbox(folder)
         self._smtp = Controller(self.mailbox, hostname="127.0.0.1", port=free_port())
         self._log = (folder / "run.log").open("w", buffering=1)
-        settings = Settings(web_port=free_port(), flower_port=free_port(), data_dir=folder, demo_password=PASSWORD)
+        ports = {"web_port": free_port(), "flower_port": free_port(), "grpc_port": free_port()}
+        settings = Settings(**ports, data_dir=folder, demo_password=PASSWORD)
+        self.grpc = f"127.0.0.1:{settings.grpc_port}"
         self.web = f"http://127.0.0.1:{settings.web_port}"
         self.flower_url = f"http://127.0.0.1:{settings.flower_port}"
         embedded = ["DATABASE_URL"] if redis else VARIABLES
@@ -202,6 +205,7 @@ class System:
             "SECRET_KEY": "only-for-journeys-" + "x" * 40,
             "DEMO_PASSWORD": PASSWORD,
             "FLOWER_BASIC_AUTH": FLOWER_AUTH,
+            "GRPC_SERVICE_TOKENS": GRPC_TOKEN,
             "EMAIL_URL": f"smtp://127.0.0.1:{self._smtp.port}",
             "EVENTS_LEASE": str(LEASE),
             "EVENTS_BACKOFF_FIRST": "0.2",

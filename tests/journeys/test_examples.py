@@ -15,7 +15,7 @@ from tests import pages
 from tests.journeys import shell
 from tests.journeys.client import Api
 from tests.journeys.lossy import Lossy
-from tests.journeys.system import System
+from tests.journeys.system import GRPC_TOKEN, System
 
 README = "examples/README.md"
 SKU = "TEA-EARLGREY-100"
@@ -105,6 +105,29 @@ def test_the_patient_client_orders_once_though_the_answer_is_lost_on_the_way(sys
 def test_the_patient_client_does_not_repeat_what_is_refused(system: System) -> None:
     with pytest.raises(AssertionError, match="There is no product NO-SUCH-TEA on sale"):
         shell.run(system, by_hand("patient_client.py", **{SKU: "NO-SUCH-TEA"}), **customer(system.web))
+
+
+# --- gRPC ---------------------------------------------------------------------------------------------------------
+
+
+def test_who_watches_is_told_each_step_through_a_killed_server(
+    system: System, ada: Api, staff: Api, tmp_path: Path
+) -> None:
+    order, log = ada.order(SKU), tmp_path / "watch.log"
+    command, here = by_hand("watch_order.py", ORDER_ID=order["id"]), {"GRPC_TARGET": system.grpc}
+    with shell.running(system, command, log, **here, GRPC_TOKEN=GRPC_TOKEN) as client:
+        until("it is told of the confirmation", lambda: "is confirmed" in log.read_text())
+        system.supervisor.processes["grpc"].kill()
+        until("it is cut off", lambda: "again in" in log.read_text())
+        assert staff.post(f"/orders/{order['id']}/fulfil").status == 200
+        until("it ends", lambda: client.poll() is not None, seconds=60)
+    told = [line for line in log.read_text().splitlines() if " is " in line and "again in" not in line]
+    assert told[-2:] == [f"{order['number']} of Ada Lovelace is {status}" for status in ("confirmed", "fulfilled")]
+
+
+def test_a_stranger_watches_nothing(system: System) -> None:
+    with pytest.raises(AssertionError, match="UNAUTHENTICATED: Invalid token"):
+        shell.run(system, by_hand("watch_order.py"), GRPC_TARGET=system.grpc, GRPC_TOKEN="stolen")
 
 
 # --- The bus ------------------------------------------------------------------------------------------------------
