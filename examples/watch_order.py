@@ -20,7 +20,12 @@ from ordersite.grpc.stubs.users_v1_pb2_grpc import UserServiceStub
 LOOK_UP, WATCH = 5, 300  # seconds: deadlines
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds
 # A stream that was cut off is not gRPC's to repeat: only we know what we have seen. Look-ups it repeats itself.
-AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+AGAIN = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,  # by a server that ends
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
 RETRIES = {
     "methodConfig": [
         {
@@ -30,7 +35,7 @@ RETRIES = {
                 "initialBackoff": "0.2s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
     ]
@@ -62,7 +67,7 @@ class Watcher:
                         yield order
                 return
             except grpc.RpcError as error:
-                if code_of(error) not in AGAIN:
+                if error.code() not in AGAIN:
                     raise
                 seconds = random.uniform(pause / 2, pause)
                 print(f"{in_words(error)}; again in {seconds:.1f} s")
@@ -70,14 +75,9 @@ class Watcher:
                 pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def code_of(error: grpc.RpcError) -> grpc.StatusCode:
-    """Return the status of a call that failed."""
-    return error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-
-
 def in_words(error: grpc.RpcError) -> str:
     """Return why a call failed."""
-    return f"{code_of(error).name}: {error.details()}" if isinstance(error, grpc.Call) else str(error)
+    return f"{error.code().name}: {error.details()}"
 
 
 def main(order_id: str) -> None:

@@ -57,7 +57,8 @@ def grpc() -> bool:
         channel = library.insecure_channel(where)
     with channel:
         bearer = (("authorization", f"Bearer {setting('GRPC_SERVICE_TOKENS').split(',')[0].strip()}"),)
-        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=SECONDS, metadata=bearer)
+        check = HealthStub(channel).Check  # type: ignore[attr-defined]  # its types lack what its maker adds
+        answer = check(HealthCheckRequest(), timeout=SECONDS, metadata=bearer)
     return bool(answer.status == HealthCheckResponse.SERVING)
 
 

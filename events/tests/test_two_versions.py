@@ -97,6 +97,7 @@ def test_a_new_handler_gets_the_past_of_both_versions(next_release: Any) -> None
     Delivery.objects.filter(handler=ADDED.name).delete()
     assert sum(step.made for step in backfill(ADDED.name)) == 3
     assert sum(step.made for step in backfill(ADDED.name)) == 0
+    Delivery.objects.exclude(handler=ADDED.name).delete()  # what else waits in that queue
     for _ in range(3):
         run(ADDED, "analytics")
     assert sorted(kind for kind, _ in two_versions.seen) == ["order.created.v1"] * 2 + ["order.created.v2"]

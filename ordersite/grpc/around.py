@@ -32,9 +32,9 @@ class Around(grpc.aio.ServerInterceptor):
 
 
 def _wrapped(handler: Handler, enter: Enter) -> Handler:
-    """Return the handler, with this around it. What it answers a stream with, it writes itself.
+    """Return the handler, with this around it. A stream is written here, and not left to grpc's loop.
 
-    (A generator is closed at some later moment when its call is cancelled, in another task; a coroutine at once.)
+    (That leaves a generator whose call is cancelled to be closed at some later moment, by another task.)
     """
     made = getattr(grpc, f"{_kind(handler)}_rpc_method_handler")
     behaviour: Behaviour = getattr(handler, _kind(handler))
@@ -72,4 +72,4 @@ async def _no_such_method(requests: Any, context: Context) -> None:
     raise MethodNotAllowed("", detail="There is no such method.")
 
 
-_UNKNOWN = grpc.stream_stream_rpc_method_handler(_no_such_method)
+_UNKNOWN: Handler = grpc.stream_stream_rpc_method_handler(_no_such_method)

@@ -1,10 +1,11 @@
-"""What holds for every call: it has an id, is counted and logged, its errors have codes, it needs a token and a deadline."""
+"""What holds for every call: it is counted and logged, its errors have codes, it needs a token and a deadline."""
 
 import asyncio
 import hmac
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 import grpc
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
@@ -36,7 +37,7 @@ class Telling(Around):
                 code = _why_cancelled(context)
                 raise
             except BaseException:
-                code = context.code() or grpc.StatusCode.UNKNOWN
+                code = cast("grpc.StatusCode | None", context.code()) or grpc.StatusCode.UNKNOWN
                 raise
             finally:
                 tell(method, code, time.monotonic() - began)

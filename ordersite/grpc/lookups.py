@@ -1,4 +1,4 @@
-"""Asks the database from threads, so that the loop that serves all calls never waits, and no longer than a call lives."""
+"""Asks the database from threads, for no longer than a call lives: the loop that serves all calls never waits."""
 
 import asyncio
 import threading

@@ -30,7 +30,7 @@ AWAY = {
     grpc.StatusCode.PERMISSION_DENIED,
 }
 # gRPC's own retries, with its jitter, all within the deadline of the call: of reads, which do nothing twice.
-# https://grpc.io/docs/guides/retry/
+# https://grpc.io/docs/guides/retry/. A server that ends cancels the calls that it has not taken up.
 RETRIES = {
     "methodConfig": [
         {
@@ -40,7 +40,7 @@ RETRIES = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "1s",
                 "backoffMultiplier": 3,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
     ]
@@ -61,7 +61,7 @@ REST = 10.0
 
 def is_away(error: BaseException) -> bool:
     """Tell whether an error says that no answer can be had at the moment."""
-    return isinstance(error, grpc.Call) and error.code() in AWAY
+    return isinstance(error, grpc.RpcError) and error.code() in AWAY
 
 
 breaker = CircuitBreaker(
@@ -115,7 +115,6 @@ def _stub(pid: int) -> UserServiceStub:
 
 
 def _in_words(error: grpc.RpcError) -> str:
-    assert isinstance(error, grpc.Call)
     return f"{error.code().name}: {error.details()}"
 
 

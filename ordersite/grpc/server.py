@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 DRAIN = 10.0
 """Seconds that calls under way have to end, once the server is told to."""
 CALLS = 100
-"""Calls at once beside those that watch; more are refused (RESOURCE_EXHAUSTED) instead of waiting past their deadlines."""
+"""Calls at once beside those that watch; more are refused (RESOURCE_EXHAUSTED): they would only wait."""
 HEALTH_EVERY = 5.0
 """Seconds from one look whether the database answers to the next."""
 HEALTH_TIMEOUT = 3.0
@@ -78,9 +78,10 @@ async def serve(given: Options, *, started: Callable[[int], object], stopped: as
     server = _server(given, lookups, watches, health_service)
     try:
         port = _listen(server, given, credentials)
+        await _look_at_health(health_service, lookups)
         await server.start()
         started(port)
-        tasks = [asyncio.create_task(watches.run()), asyncio.create_task(_tell_health(health_service, lookups))]
+        tasks = [asyncio.create_task(watches.run()), asyncio.create_task(_keep_health(health_service, lookups))]
         await stopped.wait()
         await health_service.enter_graceful_shutdown()
         watches.end()
@@ -148,13 +149,17 @@ def _is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
-async def _tell_health(service: health.aio.HealthServicer, lookups: Lookups) -> None:
-    """Have the health service say whether the database answers."""
+async def _keep_health(service: health.aio.HealthServicer, lookups: Lookups) -> None:
     while True:
-        status = HealthCheckResponse.SERVING if await _answers(lookups) else HealthCheckResponse.NOT_SERVING
-        for name in ("", *SERVICES):
-            await service.set(name, status)
         await asyncio.sleep(HEALTH_EVERY)
+        await _look_at_health(service, lookups)
+
+
+async def _look_at_health(service: health.aio.HealthServicer, lookups: Lookups) -> None:
+    """Have the health service say whether the database answers."""
+    status = HealthCheckResponse.SERVING if await _answers(lookups) else HealthCheckResponse.NOT_SERVING
+    for name in ("", *SERVICES):
+        await service.set(name, status)
 
 
 async def _answers(lookups: Lookups) -> bool:

@@ -1,7 +1,7 @@
 """The services of the contract (contracts/proto/)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -55,15 +55,15 @@ class OrderService(orders_v1_pb2_grpc.OrderServiceServicer):
         """Return one order."""
         return order_message(await self._order(request.order_id, context))
 
-    async def WatchOrder(self, request: orders.WatchOrderRequest, context: Context) -> None:
+    async def WatchOrder(self, request: orders.WatchOrderRequest, context: Context) -> AsyncIterator[orders.Order]:
         """Tell the present state, then each step until the order is final."""
         order = await self._order(request.order_id, context)
         with self._watches.watching(order) as watch:
             told = order_message(order)
-            await context.write(told)
+            yield told
             while told.status not in FINAL:
                 told = await watch.next()
-                await context.write(told)
+                yield told
 
     async def _order(self, text: str, context: Context) -> Order:
         order_id = _id(text, "order_id")

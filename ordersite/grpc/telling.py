@@ -13,7 +13,7 @@ HEALTH = "/grpc.health.v1.Health/"
 # Ours, and not the caller's: the others say that it asked for what it cannot have, or went away.
 FAULTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAVAILABLE}
 
-disable_created_metrics()  # a second series for each, that nobody here asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, that nobody here asks for
 registry = CollectorRegistry()
 requests = Counter("ordersite_grpc_requests", "Calls that ended.", ["method", "code"], registry=registry)
 seconds = Histogram(

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from django.db import connection
 from google.rpc import error_details_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from events.tests.waiting import until
 from inventory.tests.shop import make_product
@@ -21,9 +21,22 @@ from ordersite.grpc.errors import STATUS
 from ordersite.grpc.stubs.orders_v1_pb2 import ORDER_STATUS_CONFIRMED, GetOrderRequest
 from ordersite.grpc.stubs.users_v1_pb2 import BatchGetUsersRequest, GetUserRequest
 from ordersite.grpc.telling import registry
-from ordersite.tests.serving import BEARER, WITH_ALL, Client, client_of, code, details, emptied, serving
+from ordersite.tests.serving import (
+    BEARER,
+    WITH_ALL,
+    Client,
+    Health,
+    client_of,
+    code,
+    committed,
+    details,
+    emptied,
+    serving,
+)
 from users.models import User
 from users.tests.api import make_user
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +71,7 @@ def test_a_person_is_told_by_id(client: Client, ada: User) -> None:
 
 
 def test_many_people_are_told_without_those_who_are_not_there(client: Client, ada: User) -> None:
-    grace = make_user("grace")
+    grace = committed(lambda: make_user("grace"))
     asked = [str(ada.id), str(uuid4()), str(grace.id), str(ada.id).upper()]
     told = client.users.BatchGetUsers(BatchGetUsersRequest(user_ids=asked), **WITH_ALL)
     assert sorted(user.email for user in told.users) == ["ada@example.com", "grace@example.com"]
@@ -66,8 +79,8 @@ def test_many_people_are_told_without_those_who_are_not_there(client: Client, ad
 
 
 def test_an_order_is_told_whole(client: Client, ada: User) -> None:
-    make_product("CUP")
-    order = place_confirmed(ada, CUP=3)
+    committed(lambda: make_product("CUP"))
+    order = committed(lambda: place_confirmed(ada, CUP=3))
     told = client.orders.GetOrder(GetOrderRequest(order_id=str(order.id)), **WITH_ALL)
     assert (told.id, told.number, told.user_id) == (str(order.id), order.number, str(order.user_id))
     assert (told.status, told.currency, told.total) == (ORDER_STATUS_CONFIRMED, order.currency, str(order.total))
@@ -126,7 +139,7 @@ def test_a_message_that_is_too_large_is_refused_unread(client: Client) -> None:
     ],
 )
 def test_without_a_service_token_nothing_is_told(client: Client, metadata: Any, expected: str) -> None:
-    health = health_pb2_grpc.HealthStub(client.channel)
+    health = Health(client.channel)
     unknown = client.channel.unary_unary("/ordersite.users.v1.UserService/Nothing", bytes, bytes)
     calls: list[tuple[Any, Any]] = [
         (client.users.GetUser, GetUserRequest(user_id="x")),
@@ -182,11 +195,12 @@ def test_calls_are_counted_by_method_and_code(client: Client) -> None:
 def queries(state: str = "active") -> list[tuple[Any, ...]]:
     """Our queries that look for people, in other connections than this."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT pid FROM pg_stat_activity WHERE state = %s AND pid <> pg_backend_pid() AND query ~ 'users_user'",
             [state],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 @pytest.fixture

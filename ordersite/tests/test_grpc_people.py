@@ -28,6 +28,8 @@ from ordersite.tests.subprocesses import COMPLETE, run_python
 from users.models import User as Account
 from users.tests.api import make_user
 
+pytestmark = pytest.mark.django_db
+
 
 class Scripted(UserServiceServicer):
     """A user service that answers as it is told, call by call: with a status, or in so many seconds."""
@@ -41,7 +43,8 @@ class Scripted(UserServiceServicer):
         step = self._script.pop(0) if self._script else 0.0
         if isinstance(step, grpc.StatusCode):
             context.abort(step, "as it was told")
-        threading.Event().wait(step)
+        else:
+            threading.Event().wait(step)
         users = [User(id=user_id, email="ada@example.com", full_name="Ada") for user_id in request.user_ids]
         return BatchGetUsersResponse(users=users)
 
@@ -108,13 +111,6 @@ def test_both_ways_tell_the_same(asking: Any, port: int, ada: Account) -> None:
     person = Person(ada.id, "ada@example.com", "Ada")
     assert asking(port).find(asked) == LocalPeople().find(asked) == {ada.id: person}
     assert isinstance(people(), RemotePeople)
-
-
-def test_the_way_is_chosen_by_a_setting() -> None:
-    read = "import ordersite.settings as s; print(s.PEOPLE, s.USERS_GRPC['target'])"
-    assert run_python("-c", read, **COMPLETE).stdout == "notifications.people.LocalPeople \n"
-    there = run_python("-c", read, **COMPLETE, USERS_GRPC_TARGET="users:50051").stdout
-    assert there == "ordersite.grpc.people.RemotePeople users:50051\n"
 
 
 def test_a_mail_goes_to_whom_the_service_names(asking: Any, port: int, ada: Account) -> None:
