@@ -24,7 +24,7 @@ Asked = tuple[float, float, float]
 def calls(bench: Bench) -> Leg:
     """The same person looked up by a call in the process, over gRPC, over REST, and by a queue with an answer."""
     with ExitStack() as stack:
-        it = stack.enter_context(side(_kind(free_port()), bench.place, broker=1))
+        it = stack.enter_context(side(with_grpc(free_port()), bench.place, broker=1))
         it.start()
         user_id, bearer = it.users[0], bearers(it)[0]
         path = f"/api/v1/users/{user_id}"
@@ -41,7 +41,7 @@ def calls(bench: Bench) -> Leg:
     return Leg(figures)
 
 
-def _kind(port: int) -> Kind:
+def with_grpc(port: int) -> Kind:
     """Return our site with its web, a gRPC server, and a worker that answers."""
     worker = ["celery", "-q", "-A", "benchmarks.lookups", "worker", "-Q", "lookups", "-c", "2", "-l", "INFO"]
     processes = {
