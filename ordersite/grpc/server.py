@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import grpc
 from django.conf import settings
@@ -81,17 +82,24 @@ async def serve(given: Options, *, started: Callable[[int], object], stopped: as
         await _look_at_health(health_service, lookups)
         await server.start()
         started(port)
-        tasks = [asyncio.create_task(watches.run()), asyncio.create_task(_keep_health(health_service, lookups))]
-        await stopped.wait()
+        await _run(stopped.wait(), watches.run(), _keep_health(health_service, lookups))
         await health_service.enter_graceful_shutdown()
         watches.end()
         await server.stop(DRAIN)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         for part in (watches, lookups):
             await asyncio.to_thread(part.close)
+
+
+async def _run(*parts: Coroutine[Any, Any, object]) -> None:
+    """Run these until one has ended, and end the others. Raises what one raised: then the process is to begin anew."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
 
 
 def _server(

@@ -211,7 +211,7 @@ KINDS = [
     Kind("worker frozen", "worker", freezing(*(f"worker-{name}" for name in WORKERS)), 12),
     Kind("pool process killed", "pool", pool_process_killed),
     Kind("killed at a failpoint", "failpoint", failpoint),
-    Kind("beat or Flower killed", "other", killing("beat", "flower")),
+    Kind("beat, Flower or gRPC killed", "other", killing("beat", "flower", "grpc")),
     Kind("broker killed", "broker", broker_killed),
     Kind("broker stopped", "broker", broker_stopped, 20),
     Kind("broker frozen", "broker", broker_frozen, 20),
