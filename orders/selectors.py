@@ -39,10 +39,10 @@ def find_order(order_id: UUID) -> Order | None:
     return Order.objects.prefetch_related("lines").filter(pk=order_id).first()
 
 
-def moved(told: Sequence[tuple[UUID, str]]) -> dict[UUID, Order]:
-    """Return those of these orders that are not in the status beside them any more, with their lines and history."""
+def moved(told: Sequence[tuple[UUID, str]], *, most: int) -> dict[UUID, Order]:
+    """Return those, `most` of them, that are not in the status beside them any more, with their lines and history."""
     ids, statuses = columns(told, width=2)
-    found = [row[0] for row in fetch(_MOVED, {"ids": ids, "statuses": statuses})]
+    found = [row[0] for row in fetch(_MOVED, {"ids": ids, "statuses": statuses, "most": most})]
     return Order.objects.prefetch_related("lines", "history").in_bulk(found) if found else {}
 
 
@@ -50,6 +50,7 @@ def moved(told: Sequence[tuple[UUID, str]]) -> dict[UUID, Order]:
 _MOVED = """
 SELECT DISTINCT o.id FROM unnest(%(ids)s::uuid[], %(statuses)s::text[]) AS told (id, status)
 JOIN orders_order o ON o.id = told.id AND o.status <> told.status
+LIMIT %(most)s
 """
 
 

@@ -8,7 +8,7 @@ from celery.signals import worker_process_init
 from django.db import close_old_connections
 
 app = Celery("lookups", broker=os.environ["BROKER_URL"], backend=os.environ["BROKER_URL"])
-app.conf.update(task_default_queue="lookups", worker_prefetch_multiplier=1, result_expires=60)
+app.conf.update(task_default_queue="lookups", worker_prefetch_multiplier=1, result_expires=60, db_reuse_max=10_000)
 
 
 @worker_process_init.connect

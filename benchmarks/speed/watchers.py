@@ -15,7 +15,7 @@ from benchmarks.speed.proc import megabytes, milliseconds
 from benchmarks.speed.rounds import CONNECTIONS, Bench, bearers, good
 from benchmarks.speed.side import SHELF, Side, side
 from benchmarks.speed.wire import Run
-from ordersite.grpc.stubs.orders_v1_pb2 import WatchOrderRequest
+from ordersite.grpc.stubs.orders_v1_pb2 import Order, WatchOrderRequest
 from ordersite.grpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
 from ordersite.local.errors import LocalError
 from ordersite.local.settings import free_port
@@ -87,7 +87,7 @@ async def _watched(bench: Bench, it: Side, port: int, ids: Sequence[UUID]) -> li
     return figures
 
 
-async def _when_told(call: "grpc.aio.UnaryStreamCall[object, object]") -> float:
+async def _when_told(call: "grpc.aio.UnaryStreamCall[WatchOrderRequest, Order]") -> float:
     await call.read()
     return time.perf_counter()
 

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 EVERY = 0.2
 """Seconds from one look to the next: how late a change is told at most, but for the look itself."""
+AT_ONCE = 100
+"""Orders that a look reads whole."""
 FINAL = {STATUS[status] for status, following in TRANSITIONS.items() if not following}
 
 
@@ -85,10 +87,9 @@ class Watches:
         """Look for ever. While the database is away, those who watch wait."""
         while True:
             await asyncio.sleep(EVERY)
-            if not self._watches:
-                continue
             try:
-                await self._look()
+                while self._watches and await self._look() == AT_ONCE:
+                    pass  # there are more: when many orders move on at once, the first need not wait for the last
                 self._is_away = False
             except DatabaseError as error:
                 if not self._is_away:
@@ -105,9 +106,11 @@ class Watches:
         """Close the connection."""
         self._lookups.close()
 
-    async def _look(self) -> None:
+    async def _look(self) -> int:
+        """Tell of orders that have moved on; return how many."""
         told = [(watch.order_id, watch.told) for watch in self._watches]
-        found = await self._lookups.run(LONGEST, partial(moved, told))
+        found = await self._lookups.run(LONGEST, partial(moved, told, most=AT_ONCE))
         for watch in self._watches:
             if order := found.get(watch.order_id):
                 watch.tell(order)
+        return len(found)

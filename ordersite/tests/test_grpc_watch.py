@@ -178,9 +178,9 @@ def test_one_look_serves_all_who_watch(client: Client, ada: User, monkeypatch: p
     for call in calls:
         next(call)
 
-    def counted(told: Sequence[tuple[UUID, str]]) -> dict[UUID, Order]:
+    def counted(told: Sequence[tuple[UUID, str]], *, most: int) -> dict[UUID, Order]:
         asked.append(len(told))
-        return moved(told)
+        return moved(told, most=most)
 
     monkeypatch.setattr("ordersite.grpc.watches.moved", counted)
     until("a few looks were had", lambda: len(asked) >= 3)
@@ -217,6 +217,24 @@ def test_a_deadline_ends_it(client: Client, order: Order) -> None:
         list(call)
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     until("it is forgotten", lambda: watchers() == 0)
+
+
+def test_many_that_move_on_at_once_are_told_all(client: Client, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ordersite.grpc.watches.AT_ONCE", 2)
+    orders = [placed(ada) for _ in range(5)]
+    calls = [watch(client, order) for order in orders]
+    for call in calls:
+        next(call)
+
+    def confirm_all() -> None:
+        with transaction.atomic():
+            for order in orders:
+                confirm_order(order.id)
+
+    committed(confirm_all)
+    assert [next(call).status for call in calls] == [ORDER_STATUS_CONFIRMED] * 5
+    for call in calls:
+        call.cancel()
 
 
 def test_an_order_that_is_not_there_is_not_found(client: Client) -> None:
