@@ -1,4 +1,6 @@
+import signal
 import threading
+from collections.abc import Iterator
 from io import StringIO
 from uuid import uuid4
 
@@ -13,6 +15,20 @@ from events.publishing import publish
 from events.tests.helpers import order_cancelled, order_created, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def not_for_ever() -> Iterator[None]:
+    """End a test that waits for an event which never comes."""
+
+    def give_up(*_: object) -> None:
+        raise AssertionError("nothing came")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 def events(*arguments: object) -> str:
@@ -56,7 +72,7 @@ def test_one_is_shown_whole_with_its_deliveries() -> None:
         events("show", uuid4())
 
 
-def test_who_follows_sees_each_event_once_also_one_that_is_committed_late() -> None:
+def test_who_follows_sees_each_event_once_also_one_that_is_committed_late(not_for_ever: None) -> None:
     published(order_created())
     (last,) = published(order_created())
     feed = follow({}, shown=1, every=0)
@@ -83,7 +99,7 @@ def test_who_follows_sees_each_event_once_also_one_that_is_committed_late() -> N
     assert next(feed).id == after
 
 
-def test_who_follows_a_subject_sees_its_events_alone() -> None:
+def test_who_follows_a_subject_sees_its_events_alone(not_for_ever: None) -> None:
     mine = order_created()
     feed = follow({"subject": mine.order_id}, shown=5, every=0)
     published(order_created())
