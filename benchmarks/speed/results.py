@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from benchmarks.report import PACKAGES, STYLE
+from benchmarks.report import PACKAGES, STYLE, replace_marked
 from benchmarks.speed.figures import Bar, Figure, Leg
 from ordersite.local.settings import CHECKOUT
 
 KEPT = CHECKOUT / "benchmarks" / "results.json"
 RESULTS = CHECKOUT / "benchmarks" / "RESULTS.md"
 CHART = CHECKOUT / "docs" / "img" / "speed.svg"
+
+# Pages that have a leg's figures where they speak of it.
+PAGES = {"calls": "docs/sync-or-async.md", "watchers": "docs/decisions/0024-grpc.md"}
 
 MARK = "<!-- make bench -->"
 
@@ -26,6 +29,8 @@ def keep(name: str, leg: Leg, what: str) -> None:
     head = RESULTS.read_text().partition(MARK)[0]
     RESULTS.write_text(f"{head}{MARK}\n\n{document(kept)}")
     CHART.write_text(chart({name: Leg.of_json(leg) for name, leg in kept.items()}))
+    if name in PAGES:
+        replace_marked(CHECKOUT / PAGES[name], f"{table(leg)}\n\n{_when(kept[name])}\n", "make bench")
 
 
 def _kept() -> dict[str, Any]:
@@ -39,11 +44,13 @@ def document(kept: Mapping[str, Any]) -> str:
     parts = [promises(bars)]
     for name, leg in legs.items():
         data = kept[name]
-        parts.append(
-            f"## {name}\n\n{data['about']} Measured {data['measured']} on {data['cores']} cores.\n\n{table(leg)}"
-        )
+        parts.append(f"## {name}\n\n{data['about']} {_when(data)}\n\n{table(leg)}")
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     return "\n\n".join([*parts, f"With {versions}."]) + "\n"
+
+
+def _when(data: Mapping[str, Any]) -> str:
+    return f"Measured {data['measured']} on {data['cores']} cores."
 
 
 def promises(bars: Sequence[Bar]) -> str:
