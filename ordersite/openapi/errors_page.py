@@ -22,6 +22,7 @@ A pointer is a JSON pointer into the body ([RFC 6901](https://www.rfc-editor.org
 a query parameter or a header.
 
 Decide by `code`. Treat one that you do not know by its status: new ones may come with any release.
+Over gRPC the same codes stand in the details of a call's status: [grpc.md](grpc.md#errors).
 
 | code | status | what it means | what to do |
 | --- | --- | --- | --- |
