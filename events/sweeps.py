@@ -1,9 +1,10 @@
 """What the relay sets right every second: leases that ran out, and parking that was missed either way."""
 
 import logging
+from collections import Counter
 from uuid import UUID
 
-from events import parking
+from events import parking, tally
 from events.claims import due_queues
 from events.error_text import fingerprint
 from events.policy import default_limits
@@ -15,6 +16,7 @@ EXPIRED = 500  # rows a sweep: a mass of expired leases is worked off over sever
 PARKED = 1_000  # rows a sweep looks at, round and round: 5,000 slowed orders beside 100,000 parked rows by a twentieth
 DUE = 200  # rows a queue and sweep: what is due and held back sits among the oldest
 FIRST = UUID(int=0)
+HANDLER = 6  # its place in a row of _EXPIRE
 WORKER_LOST = "WorkerLost"  # what stands as the error's type of an attempt that nobody ended
 
 
@@ -32,6 +34,7 @@ def expire_leases() -> int:
                 parking.after_death(*place)
             if started:
                 logger.warning("%s %s: its worker was lost; it is %s", place[3], delivery_id, state)
+        tally.note_expired(Counter(row[HANDLER] for row in rows))
     return len(rows)
 
 

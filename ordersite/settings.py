@@ -71,6 +71,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ordersite.api.middleware.RequestIdMiddleware",
+    "ordersite.http_metrics.MetricsMiddleware",
     "ordersite.api.middleware.BodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "ordersite.headers.HeadersMiddleware",

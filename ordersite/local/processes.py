@@ -24,8 +24,13 @@ def commands(settings: Settings) -> dict[str, list[str]]:
         "relay": [*python, "manage.py", "relay"],
         **{f"worker-{queue}": [*celery, *worker(queue, children)] for queue, children in WORKERS.items()},
         "beat": [*celery, "beat", "--schedule", str(settings.data_dir / "celerybeat-schedule"), "--pidfile="],
-        "flower": [*celery, "flower", "--address=127.0.0.1", f"--port={settings.flower_port}"],
+        "flower": [*celery, "flower", "--address=127.0.0.1", f"--port={settings.flower_port}", *remembering(settings)],
     }
+
+
+def remembering(settings: Settings) -> list[str]:
+    """Return what has Flower keep its tasks in a file, every 30 s and at its end, and begin with them."""
+    return ["--persistent=True", f"--db={settings.data_dir / 'flower'}", "--state_save_interval=30000"]
 
 
 def mail(settings: Settings) -> list[str]:

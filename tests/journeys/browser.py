@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -30,3 +31,19 @@ def browse() -> Iterator[Page]:
         browser.close()
     assert [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
     assert errors == []
+
+
+def sign_in(page: Page, web: str, email: str, password: str) -> None:
+    """Sign in to the admin, and arrive at its first page."""
+    page.goto(f"{web}/admin/")
+    page.locator("[name=username]").fill(email)
+    page.locator("[name=password]").fill(password)
+    page.locator("[type=submit]").click()
+    page.wait_for_url(f"{web}/admin/")
+
+
+def violations(page: Page) -> list[str]:
+    """What breaks a rule of WCAG, level A or AA, as axe-core finds it: the rule, and where."""
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]

@@ -202,6 +202,7 @@ class System:
             "SECRET_KEY": "only-for-journeys-" + "x" * 40,
             "DEMO_PASSWORD": PASSWORD,
             "FLOWER_BASIC_AUTH": FLOWER_AUTH,
+            "FLOWER_URL": self.flower_url,
             "EMAIL_URL": f"smtp://127.0.0.1:{self._smtp.port}",
             "EVENTS_LEASE": str(LEASE),
             "EVENTS_BACKOFF_FIRST": "0.2",
