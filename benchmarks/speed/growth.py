@@ -5,14 +5,13 @@ from functools import partial
 
 import psycopg
 
-from benchmarks.speed import requests, wire
 from benchmarks.speed.backlog import fill_and_drain
 from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
 from benchmarks.speed.intake import post
-from benchmarks.speed.loads import OURS
+from benchmarks.speed.loads import OURS, place
 from benchmarks.speed.proc import megabytes, with_children
-from benchmarks.speed.rounds import CONNECTIONS, Bench, bearers, good, in_turns
-from benchmarks.speed.side import ORDERSITE, SHELF, Side, side
+from benchmarks.speed.rounds import Bench, bearers, in_turns
+from benchmarks.speed.side import ORDERSITE, Side, side
 from benchmarks.speed.work import PIECES, Work
 
 PAST_ORDERS = 1_000_000
@@ -21,6 +20,9 @@ CHUNK = 100_000
 
 FEW, MANY = 1_000, 100_000
 """Orders after which the processes' memory is read."""
+
+AT_ONCE = 1_000_000.0
+"""Orders a second: all are due at once, and wait for a connection that is free."""
 
 # Past orders with a line, a step, an event and done deliveries each; their ids are of yesterday, so that new ones
 # come behind them, as they would. Loaded by the server itself, which is COPY without the way there and back.
@@ -103,10 +105,14 @@ def _forget_undone(it: Side) -> None:
 def memory(bench: Bench) -> Leg:
     """The memory of each process after a thousand orders and after a hundred thousand."""
     with side(ORDERSITE, bench.place, broker=1) as it:
-        it.start()
+        it.start("web")
+        work = Work.from_now(it)
         _place(bench, it, FEW)
+        it.start(*it.kind.processes.keys() - {"web"})  # on a backlog, so that every process has work, and is warm
+        work.drain(FEW * PIECES, bench.say)
         few = resident(it)
         _place(bench, it, MANY - FEW)
+        work.drain(MANY * PIECES, bench.say)
         many = resident(it)
     figures = [Figure(f"memory after {FEW:,} orders", name, value, "MB") for name, value in few.items()]
     figures += [Figure(f"memory after {MANY:,} orders", name, value, "MB") for name, value in many.items()]
@@ -117,14 +123,10 @@ def memory(bench: Bench) -> Leg:
 
 
 def _place(bench: Bench, it: Side, number: int) -> None:
-    """Place so many orders as fast as the connections allow, and see them through."""
-    work, orders = Work.from_now(it), requests.orders(OURS, list(SHELF), bearers(it))
-    placed = 0
-    while placed < number:
-        seconds = min(10.0, (number - placed) / 100)
-        placed += len(good(wire.closed(it.port, orders, connections=CONNECTIONS, seconds=max(0.2, seconds))).seconds)
-        bench.say(f"{placed:,} of {number:,} orders placed")
-    work.drain(placed * PIECES, bench.say)
+    """Place so many orders as fast as the connections allow."""
+    for placed in range(0, number, FEW):  # each is answered: those cut off would be placed, and not counted
+        place(it, rate=AT_ONCE, seconds=FEW / AT_ONCE)
+        bench.say(f"{placed + FEW:,} of {number:,} orders placed")
 
 
 def resident(it: Side) -> dict[str, float]:
