@@ -5,7 +5,7 @@ given Django's, which it extends.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -36,7 +36,8 @@ class BoundedPaginator(Paginator[Any]):
     @cached_property
     def count(self) -> int:
         """Return how many rows there are, up to COUNTED."""
-        return self.object_list[:COUNTED].count()  # type: ignore[union-attr]  # a list only gives querysets
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows[:COUNTED].count()
 
 
 @dataclass(frozen=True)

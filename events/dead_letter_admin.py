@@ -51,6 +51,7 @@ class DecisionInline(PartOfLetter, TabularInline[Decision, Delivery]):
     """What was decided, by whom, when and why."""
 
     model = Decision
+    hide_title = True
     fields = ["at", "action", "by", "reason", "died_at"]
 
 
@@ -58,6 +59,7 @@ class NoteInline(PartOfLetter, TabularInline[Note, Delivery]):
     """What people wrote down."""
 
     model = Note
+    hide_title = True
     fields = ["at", "by", "text"]
 
 
@@ -65,6 +67,7 @@ class FailedAttemptInline(PartOfLetter, TabularInline[FailedAttempt, Delivery]):
     """The attempts that counted, also those before a replay."""
 
     model = FailedAttempt
+    hide_title = True
     verbose_name_plural = "failed attempts (counted from 1 again after a replay)"
     fields = ["number", "started_at", "ended_at", "worker", "error_type", "error_message"]
 

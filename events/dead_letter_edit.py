@@ -27,8 +27,8 @@ MOST = 200_000  # characters of JSON; an order of 1,000 lines has about 120,000
 class Edit(forms.Form):
     """The data that the handler is to be given, as JSON, and why they are edited."""
 
-    data = forms.CharField(
-        max_length=MOST, widget=Textarea(attrs={"rows": 24, "spellcheck": "false", "class": "font-mono"})
+    data = forms.CharField(  # type: ignore[assignment]  # forms take fields out of the class
+        max_length=MOST, widget=Textarea(attrs={"rows": 24, "spellcheck": "false", "class": "as-written"})
     )
     reason = forms.CharField(max_length=500, required=False, widget=TextInput())
 

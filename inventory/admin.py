@@ -52,12 +52,12 @@ class ProductAdmin(Exported[Product]):
     """The catalogue, with stock adjusted by the same service as over REST."""
 
     form = ProductForm
-    list_display = ["sku", "name", "price", "currency", "on_hand", "reserved", "available", "is_active"]
+    export_fields = ["sku", "name", "price", "currency", "on_hand", "reserved", "available", "is_active", "id"]
+    list_display = [*export_fields[:-1]]
     list_filter = ["is_active"]
     list_select_related = ["stock"]
     search_fields = ["sku", "name"]
     ordering = ["sku"]
-    export_fields = [*list_display, "id"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Take a product off sale by making it inactive: its movements must stay."""
@@ -67,7 +67,7 @@ class ProductAdmin(Exported[Product]):
         """Fix the sku once events may name it; show what there is."""
         return ["sku", "currency", "on_hand", "reserved", "available"] if obj else []
 
-    def get_fields(self, request: HttpRequest, obj: Product | None = None) -> Sequence[str]:
+    def get_fields(self, request: HttpRequest, obj: Product | None = None) -> Any:
         """Show the stock beside what changes it, which is for those who may."""
         of_product = ["sku", "name", "description", "price", "currency", "is_active"]
         of_stock = ["on_hand", "reserved", "available"] if obj else []
@@ -137,10 +137,10 @@ class ReservationAdmin(_OfProduct):
 class MovementAdmin(_OfProduct, Exported[Movement]):
     """The ledger of what came and went."""
 
-    list_display = ["at", "product", "kind", "quantity", "reason", "order_id"]
+    export_fields = ["at", "product", "kind", "quantity", "reason", "order_id", "id"]
+    list_display = [*export_fields[:-1]]
     list_filter = ["kind", ("at", DaysFilter)]
     list_filter_submit = True
-    export_fields = [*list_display, "id"]
 
     def find(self, rows: QuerySet[Movement], text: str) -> QuerySet[Movement]:
         """Find by what an index finds: of the movements of orders, which are shipments, there is one."""

@@ -29,11 +29,13 @@ Step = Callable[[Order], Order]
 
 class LineInline(ReadOnly, TabularInline[OrderLine, Order]):
     model = OrderLine
+    hide_title = True
     fields = ["sku", "name", "quantity", "unit_price", "line_total"]
 
 
 class HistoryInline(ReadOnly, TabularInline[StatusChange, Order]):
     model = StatusChange
+    hide_title = True
     verbose_name_plural = "status history"
     fields = ["at", "from_status", "to_status", "reason"]
 

@@ -323,7 +323,9 @@ UNFOLD = {
     "SITE_TITLE": "Ordersite",
     "SITE_HEADER": "Ordersite",
     "SITE_SYMBOL": "receipt_long",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "ordersite.admin.navigation.icon"}],
     "SITE_URL": "/api/docs",
+    "COLORS": {"primary": {"500": "oklch(71.4% .203 305.504)"}},  # unfold's own cannot be read well on its dark pages
     "SHOW_BACK_BUTTON": True,
     "STYLES": ["ordersite.admin.navigation.style_sheet"],
     "SIDEBAR": {"navigation": "ordersite.admin.navigation.navigation"},

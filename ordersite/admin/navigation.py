@@ -41,7 +41,7 @@ GROUPS: Mapping[str, Sequence[tuple[str, str, str]]] = {
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return what unfold shows in the sidebar for this person."""
     operations = {"title": "Operations", "icon": "monitoring", "link": reverse("admin:index")}
-    groups = [{"title": "Operations", "items": [operations]}]
+    groups: list[dict[str, Any]] = [{"title": "Operations", "items": [operations]}]
     for title, entries in GROUPS.items():
         if items := list(_items(request, entries)):
             groups.append({"title": title, "separator": True, "items": items})
@@ -59,3 +59,8 @@ def _items(request: HttpRequest, entries: Sequence[tuple[str, str, str]]) -> Ite
 def style_sheet(request: HttpRequest) -> str:
     """Return where the style sheet is that stands beside unfold's."""
     return static("events/admin.css")
+
+
+def icon(request: HttpRequest) -> str:
+    """Return where the icon is that a browser shows on its tabs."""
+    return static("events/icon.svg")

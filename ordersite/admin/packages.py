@@ -12,7 +12,7 @@ admin.site.unregister([AuthToken, TaskResult, GroupResult])
 
 
 @admin.register(AuthToken)
-class TokenPage(AuthTokenAdmin, ModelAdmin[AuthToken]):
+class TokenPage(AuthTokenAdmin, ModelAdmin[AuthToken]):  # type: ignore[misc]  # knox has no types
     """Bearer tokens of the API."""
 
 

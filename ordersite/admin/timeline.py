@@ -1,6 +1,7 @@
 """An order's events with their deliveries, each linked to its page and to the mail that it caused."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +32,7 @@ def _mails(events: list[Event]) -> Iterator[Notification]:
 
 
 def _rows(event: Event, mails: Mails, reader: Any) -> Iterator[Row]:
-    of_event = (event.sequence, event.type, event.time)
+    of_event = (event.sequence, event.type, _moment(event.time))
     deliveries = event.deliveries.all()
     if not deliveries:
         yield (*of_event, "none, or purged", "", "", "", "", "")
@@ -45,10 +46,14 @@ def _of_delivery(delivery: Delivery, mail: Notification | None, reader: Any) -> 
         delivery.handler,
         state,
         delivery.attempts,
-        delivery.handled_at or "",
+        _moment(delivery.handled_at) if delivery.handled_at else "",
         f"{delivery.error_type}: {delivery.error_message}" if delivery.error_type else "",
         _mail_link(mail, reader) if mail else "",
     )
+
+
+def _moment(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M:%S}"
 
 
 def _mail_link(mail: Notification, reader: Any) -> SafeString | str:
