@@ -172,7 +172,10 @@ class DeadLetter(Delivery):
 
     class Meta:
         proxy = True
-        permissions = [("decide_deadletter", "Can replay and discard dead letters")]
+        permissions = [
+            ("decide_deadletter", "Can replay and discard dead letters"),
+            ("edit_deadletter", "Can edit the data of dead letters and replay them"),
+        ]
 
 
 class Decision(models.Model):
@@ -187,6 +190,7 @@ class Decision(models.Model):
     by = models.CharField(max_length=200)
     reason = models.TextField(blank=True)
     at = models.DateTimeField(db_default=Now())
+    # When the letter had died: a replay clears the delivery's handled_at. NULL: decided by a release that kept none.
     died_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -198,6 +202,21 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} by {self.by}"
+
+
+class Note(models.Model):
+    """What a person wrote down about a dead letter. Append-only."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="notes")
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField(db_default=Now())
+    text = models.TextField()
+
+    class Meta:
+        ordering = [F("id").asc()]
+
+    def __str__(self) -> str:
+        return f"note by {self.by}"
 
 
 class FailedAttempt(models.Model):

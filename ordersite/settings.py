@@ -50,6 +50,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY or not (
 )
 
 INSTALLED_APPS = [
+    "unfold",  # before the admin, whose templates and site it takes the place of
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -316,6 +318,20 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 WHITENOISE_USE_FINDERS = EMBEDDED or DEBUG
 # Where people reach Flower: each dead letter links to its task there.
 FLOWER_URL = env.str("FLOWER_URL", default="http://127.0.0.1:5555").rstrip("/")
+# Where people find the log lines of a request, with {request_id} in it: each dead letter links there.
+LOGS_URL = env.str("LOGS_URL", default="")
+UNFOLD = {
+    "SITE_TITLE": "Ordersite",
+    "SITE_HEADER": "Ordersite",
+    "SITE_SYMBOL": "receipt_long",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "ordersite.admin.navigation.icon"}],
+    "SITE_URL": "/api/docs",
+    "COLORS": {"primary": {"500": "oklch(71.4% .203 305.504)"}},  # unfold's own cannot be read well on its dark pages
+    "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "ordersite.operations.views.dashboard",
+    "STYLES": ["ordersite.admin.navigation.style_sheet"],
+    "SIDEBAR": {"navigation": "ordersite.admin.navigation.navigation"},
+}
 
 # --- Logs -------------------------------------------------------------------------------------------------------
 

@@ -50,9 +50,7 @@ class Migration(migrations.Migration):
                 ("until", models.DateTimeField(db_default=Now())),
             ],
         ),
-        migrations.AddField("decision", "died_at", models.DateTimeField(null=True)),
         AddIndexConcurrently("decision", models.Index(fields=["at"], name="decision_at")),
-        AddIndexConcurrently("decision", models.Index(fields=["died_at"], name="decision_died_at")),
         AddIndexConcurrently("failedattempt", models.Index(fields=["ended_at"], name="failed_attempt_ended")),
         AddIndexConcurrently(
             "delivery", models.Index(fields=["handled_at"], name="delivery_died", condition=Q(state="dead"))

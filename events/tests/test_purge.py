@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from events import purge as module
 from events import tasks
 from events.dead_letters import discard, replay
-from events.models import Decision, Delivery, Event, FailedAttempt, State, SubjectCounter, UnusableMessage
+from events.models import Decision, Delivery, Event, FailedAttempt, Note, State, SubjectCounter, UnusableMessage
 from events.purge import purge_events, purge_final, purge_rows
 from events.tests.helpers import only, order_cancelled, order_created, published
 
@@ -35,6 +35,7 @@ def age(days: int, state: str = "done", **filters: object) -> None:
     if state == "discarded":
         for delivery in Delivery.objects.filter(**filters):
             Decision.objects.create(delivery=delivery, action="discard", by="ann", reason="old")
+            Note.objects.create(delivery=delivery, by="ann", text="old")
 
 
 def test_it_deletes_what_was_done_long_ago_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
