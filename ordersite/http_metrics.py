@@ -6,7 +6,9 @@ The processes of one web server share a folder of small files, which prometheus-
 
 import os
 import time
+from functools import cache
 
+from django.contrib.admindocs.views import simplify_regex
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -43,10 +45,16 @@ class MetricsMiddleware:
         started = time.perf_counter()
         response = self._get_response(request)
         method = request.method if request.method in METHODS else "other"
-        route = (request.resolver_match and request.resolver_match.route) or UNMATCHED
+        route = _told((request.resolver_match and request.resolver_match.route) or "")
         requests.labels(method, route, str(response.status_code)).inc()
         seconds.labels(method, route).observe(time.perf_counter() - started)
         return response
+
+
+@cache
+def _told(route: str) -> str:
+    """Return the pattern as a person would write it: /products/<sku>."""
+    return simplify_regex(route) if route else UNMATCHED
 
 
 def of_all_processes() -> CollectorRegistry:

@@ -41,14 +41,14 @@ def data(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"detail": f"last is one of {', '.join(SPANS)}."}, status=400)
     found = asdict(figures(last))
     found["queues"] = [_queue(name, state) for name, state in found["queues"].items()]
-    return _fresh(found)
+    return JsonResponse(found)
 
 
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:
     """Return which processes are at work. Takes a second or two: the workers are asked."""
     _check(request)
-    return _fresh({"processes": [asdict(process) for process in processes()]})
+    return JsonResponse({"processes": [asdict(process) for process in processes()]})
 
 
 def urls() -> list[URLPattern]:
@@ -68,7 +68,3 @@ def _check(request: HttpRequest) -> None:
 def _queue(name: str, state: dict[str, Any]) -> dict[str, Any]:
     letters = f"{reverse('admin:events_deadletter_changelist')}?{urlencode({'consumer': name})}"
     return {"name": name, **state, "letters": letters}
-
-
-def _fresh(found: dict[str, Any]) -> JsonResponse:
-    return JsonResponse(found, headers={"Cache-Control": "no-store"})
