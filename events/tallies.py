@@ -1,8 +1,9 @@
 """Reads what tally.py has counted: sums of all for metrics, and series for charts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from events.models import Tally, TallyMark
 from events.sql import fetch
@@ -89,7 +90,7 @@ def _between(bucket: int, share: float) -> float:
     return lower + (BOUNDS[bucket] - lower) * share
 
 
-def _parameters(span: Span) -> Mapping[str, object]:
+def _parameters(span: Span) -> dict[str, Any]:
     return {"grain": span.grain, "step": span.step, "seconds": span.seconds - span.step}
 
 

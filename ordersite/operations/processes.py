@@ -39,7 +39,7 @@ def processes() -> Sequence[Process]:
         Process("broker", broker, "answers" if broker else "does not answer: orders are taken, and wait"),
         _relays(),
         *(_worker(queue, workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
-        _beat(settings.CELERY_BEAT_SCHEDULE[PERIODIC]["schedule"].total_seconds()),
+        _beat(),
     ]
 
 
@@ -57,7 +57,7 @@ def _ask_workers() -> dict[str, list[str]]:
     try:
         with app.connection_for_write(transport_options=TRANSPORT) as connection:
             asked = app.control.inspect(timeout=INSPECT_TIMEOUT, connection=connection)
-            answers: dict[str, list[dict[str, Any]]] = asked.active_queues() or {}
+            answers = asked.active_queues() or {}
     except (BrokerError, OSError):
         return {}
     for worker, queues in sorted(answers.items()):
@@ -75,7 +75,9 @@ def _relays() -> Process:
     return Process("relay", number > 0, f"{number} at work" if number else "none at work: events wait")
 
 
-def _beat(period: float) -> Process:
+def _beat() -> Process:
+    schedule: Any = settings.CELERY_BEAT_SCHEDULE[PERIODIC]["schedule"]
+    period = schedule.total_seconds()
     last = TaskResult.objects.filter(periodic_task_name=PERIODIC).order_by("-id").values_list("date_created").first()
     if last is None:
         return Process("beat", False, "nothing that it sent has come yet")

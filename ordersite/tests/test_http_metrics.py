@@ -35,7 +35,7 @@ def count(text: str, method: str, route: str, status: int) -> int:
 
 
 def scraped() -> str:
-    return client_of().get("/metrics").content.decode()
+    return str(client_of().get("/metrics").content.decode())
 
 
 def test_a_request_counts_under_its_route_and_not_its_path() -> None:

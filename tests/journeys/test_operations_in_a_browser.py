@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -11,7 +12,7 @@ from tests.journeys.client import Api
 from tests.journeys.system import PASSWORD, System
 
 SKU = "TEA-ASSAM-100"
-PHONE = {"width": 390, "height": 844}
+WIDTH = 390  # pixels of a phone
 
 pytestmark = pytest.mark.skipif(not browser.CHROMIUM, reason=browser.MISSING)
 
@@ -103,13 +104,13 @@ def test_it_leads_to_the_dead_letters_and_to_flower(page: Page, system: System) 
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page) -> None:
-    page.set_viewport_size(PHONE)
+    page.set_viewport_size({"width": WIDTH, "height": 844})
     expect(page.get_by_role("button", name="Last hour")).to_be_in_viewport()
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_breaks_no_rule_of_accessibility(page: Page, scheme: str) -> None:
+def test_it_breaks_no_rule_of_accessibility(page: Page, scheme: Literal["light", "dark"]) -> None:
     page.emulate_media(color_scheme=scheme)
     chart(page, "orders").locator("summary").click()
     assert browser.violations(page) == []
