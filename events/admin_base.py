@@ -62,6 +62,7 @@ class Page(ModelAdmin[M], Generic[M]):
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    change_list_template = "admin/list.html"
     change_form_template = "admin/page.html"
 
     def buttons(self, request: HttpRequest, row: M) -> Sequence[Button]:

@@ -1,11 +1,13 @@
 """Filters of lists, beside those that unfold brings."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.contrib.filters.admin import RangeDateFilter, RangeNumericFilter
 from unfold.contrib.filters.forms import RangeDateForm
 from unfold.utils import parse_date_str
 
@@ -38,3 +40,14 @@ class DaysFilter(RangeDateFilter):  # type: ignore[misc]
 
 def _moment(day: date, of_day: time) -> datetime:
     return datetime.combine(day, of_day, tzinfo=UTC)
+
+
+class AmountsFilter(RangeNumericFilter):  # type: ignore[misc]
+    """The smallest and the largest amount, both included."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """Yield the form. unfold has its fields told apart by what they hold while they are empty."""
+        for choice in super().choices(changelist):
+            for end, label in (("from", "Smallest amount"), ("to", "Largest amount")):
+                choice["form"].fields[f"{self.parameter_name}_{end}"].widget.attrs["aria-label"] = label
+            yield choice

@@ -11,10 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from rest_framework.exceptions import APIException
-from unfold.contrib.filters.admin import RangeNumericFilter
 
 from events.admin_base import Button, TabularInline, ask
-from events.admin_filters import DaysFilter
+from events.admin_filters import AmountsFilter, DaysFilter
 from events.csv_export import Exported
 from events.read_only import ReadOnly
 from orders.models import Order, OrderLine, StatusChange
@@ -44,7 +43,7 @@ class OrderAdmin(ReadOnly, Exported[Order]):
     """Orders: read, cancel and fulfil, by the same services as over REST."""
 
     list_display = ["number", "user", "status", "total", "currency", "created_at"]
-    list_filter = ["status", ("created_at", DaysFilter), ("total", RangeNumericFilter)]
+    list_filter = ["status", ("created_at", DaysFilter), ("total", AmountsFilter)]
     list_filter_submit = True
     list_select_related = ["user"]
     list_disable_select_all = True

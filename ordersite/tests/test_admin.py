@@ -42,15 +42,15 @@ def test_every_page_of_every_table_opens(filled: None, browser: Client, boss: Us
 
 def typed_into(form: Any) -> list[str]:
     """Queries that a person may send by the form of a filter."""
-    typed = ("2025-03-01", "9999-12-31", "0001-01-01", "12.5", "-1e400", "NaN", "nonsense", "")
+    typed = ("0001-01-01", "9999-12-31", "-1e400", "NaN", "nonsense")
     return ["?" + urlencode(dict.fromkeys(form.fields, text)) for text in typed]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_every_filter_and_column_of_a_list_works(filled: None, browser: Client, model: type[Model]) -> None:
     site = admin.site._registry[model]
-    for column in range(1, len(site.list_display) + 1):
-        assert browser.get(url(model, "changelist"), {"o": str(column)}).status_code == 200
+    columns = ".".join(str(column) for column in range(1, len(site.list_display) + 1))
+    assert browser.get(url(model, "changelist"), {"o": columns}).status_code == 200
     shown = browser.get(url(model, "changelist"))
     for spec in shown.context["cl"].filter_specs:
         for choice in spec.choices(shown.context["cl"]):

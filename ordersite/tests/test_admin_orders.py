@@ -158,8 +158,8 @@ def test_no_search_reads_all_orders_or_reservations(typed: str) -> None:
         for statement in MANY.strip().split(";\n"):
             cursor.execute(statement)
     plan = search(Order.objects.order_by("-created_at", "-id"), typed)[:100].explain()
-    assert "Seq Scan" not in plan, plan
-    assert "order_newest" not in plan, plan  # a walk through all of them
+    for walk in ("Seq Scan on orders_order", "Seq Scan on inventory_reservation", "order_newest"):
+        assert walk not in plan, plan
 
 
 def test_orders_are_filtered_by_status_days_and_amounts(browser: Client) -> None:
