@@ -5,6 +5,7 @@ from uuid import UUID
 
 from events import parking
 from events.claims import due_queues
+from events.correlation import correlated
 from events.error_text import fingerprint
 from events.policy import default_limits
 from events.sql import bounded_transaction, earlier_undone, fetch, held_back, note_failed, state_of
@@ -27,12 +28,18 @@ def expire_leases() -> int:
     """
     with bounded_transaction(default_limits()):
         rows = fetch(_EXPIRE, {"chunk": EXPIRED, "fingerprint": fingerprint(WORKER_LOST)})
-        for delivery_id, state, started, *place in rows:
+        for delivery_id, state, started, correlation_id, *place in rows:
             if state == "dead":
                 parking.after_death(*place)
             if started:
-                logger.warning("%s %s: its worker was lost; it is %s", place[3], delivery_id, state)
+                with correlated(correlation_id):
+                    _tell_lost(delivery_id, state, place[3])
     return len(rows)
+
+
+def _tell_lost(delivery_id: UUID, state: str, handler: str) -> None:
+    fields = {"handler": handler, "delivery": delivery_id, "outcome": "lost"}
+    logger.warning("%s %s: its worker was lost; it is %s", handler, delivery_id, state, extra=fields)
 
 
 def wake_missed(*, after: UUID) -> UUID:
@@ -84,7 +91,9 @@ SET state = CASE WHEN dies THEN 'dead' ELSE 'pending' END,
 FROM fate WHERE d.id = fate.id
 RETURNING d.*, fate.started, fate.counted
 ), noted AS ({note_failed("changed", "counted")})
-SELECT id, state, started, subject, consumer, sequence, handler, dead_holds FROM changed
+SELECT id, state, started, (SELECT e.correlation_id FROM events_event e WHERE e.id = changed.event_id),
+       subject, consumer, sequence, handler, dead_holds
+FROM changed
 """
 
 _PARKED = """
