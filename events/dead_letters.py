@@ -100,7 +100,7 @@ def discard(delivery_id: UUID, *, by: str, reason: str) -> None:
         letter = _lock(delivery_id)
         compensate = the_map().compensation(letter.handler)
         if compensate is not None:
-            with correlated(letter.event.correlation_id):
+            with correlated(letter.event.correlation_id, letter.event.traceparent):
                 compensate(letter.subject)
         fetch(_DISCARD, {"id": delivery_id})
         parking.wake_next(letter.subject, letter.consumer)

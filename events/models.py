@@ -17,6 +17,7 @@ class Event(models.Model):
     sequence = models.BigIntegerField()
     time = models.DateTimeField(db_default=Now())
     correlation_id = models.CharField(max_length=128, blank=True)
+    traceparent = models.CharField(max_length=55, blank=True, db_default="")
     data = models.JSONField()
 
     class Meta:

@@ -1,22 +1,29 @@
 """Writing a mail down, and sending it."""
 
+import logging
 import smtplib
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 from uuid import UUID
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.template.loader import render_to_string
 from psycopg.types.json import Jsonb
 
+from events import tracing
+from events.correlation import correlated
 from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
 from events.sql import ASYNCHRONOUSLY, execute, fetch
 from notifications.models import Notification
 from users.models import User
 from users.selectors import find_users
+
+logger = logging.getLogger(__name__)
 
 SUBJECTS = {
     "welcome": "Welcome",
@@ -25,6 +32,14 @@ SUBJECTS = {
     "order_rejected": "We cannot deliver your order {number}",
     "order_cancelled": "Your order {number} is cancelled",
     "order_fulfilled": "Your order {number} is on its way",
+}
+
+
+# What a span says of the mail server, by OpenTelemetry's conventions.
+_SERVER: dict[str, str | int] = {
+    "network.protocol.name": "smtp",
+    "server.address": settings.EMAIL_HOST,
+    "server.port": settings.EMAIL_PORT,
 }
 
 
@@ -73,9 +88,20 @@ def _send_each(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator[
         for event in events:
             if notification := written.get(event.id):
                 connection = connection or stack.enter_context(_connected())
-                send(notification, connection)
-                fetch(_SENT, {"id": notification.pk})
+                with correlated(event.correlation_id, event.traceparent):
+                    _send_and_tell(notification, connection)
             yield event
+
+
+def _send_and_tell(notification: Notification, connection: BaseEmailBackend) -> None:
+    began = time.monotonic()
+    about = {"notification": str(notification.pk), "template": notification.template}
+    with tracing.calling("SMTP send", _SERVER | {f"ordersite.{name}": value for name, value in about.items()}):
+        send(notification, connection)
+    fetch(_SENT, {"id": notification.pk})
+    milliseconds = round((time.monotonic() - began) * 1000, 1)
+    fields = about | {"milliseconds": milliseconds}
+    logger.info("mail %s sent: %s", notification.template, notification.pk, extra=fields)
 
 
 # The disk is not waited for: that would be one wait a mail. _on_the_disk() waits for all of them.

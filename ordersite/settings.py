@@ -1,5 +1,6 @@
 """All settings, from the environment. Every variable is explained in .env.example; NAME_FILE names a file with it."""
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import environ
 from celery.schedules import crontab
 from kombu.utils.url import parse_url
 
-from ordersite.environment import env, networks, refuse_weak, required, secret
+from ordersite.environment import choice, env, networks, refuse_weak, required, secret
+from ordersite.logs import FORMATS
 
 django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
 
@@ -72,6 +74,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ordersite.tracing.TracingMiddleware",
     "ordersite.api.middleware.RequestIdMiddleware",
     "ordersite.http_metrics.MetricsMiddleware",
     "ordersite.api.middleware.BodyMiddleware",
@@ -335,17 +338,26 @@ UNFOLD = {
 
 # --- Logs -------------------------------------------------------------------------------------------------------
 
+LOG_FORMAT = choice("LOG_FORMAT", FORMATS, default="text" if DEBUG or EMBEDDED else "json")
+logging.captureWarnings(True)  # Python's warnings are lines as all others
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "events.correlation.RequestIdFilter"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
+    "filters": {
+        "request_id": {"()": "events.correlation.RequestIdFilter"},
+        "only_failures": {"()": "ordersite.logs.OnlyFailures"},
+        "only_plain_tasks": {"()": "ordersite.logs.OnlyPlainTasks"},
+    },
+    "formatters": {"line": {"()": "ordersite.logs.make_formatter", "kind": LOG_FORMAT}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django.server": {"propagate": True},
+        "django.request": {"filters": ["only_failures"]},
+        "celery.app.trace": {"filters": ["only_plain_tasks"]},
+        "celery.worker.strategy": {"level": "WARNING"},  # that a task was received: the line of its end says it too
         "celery.redirected": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "tornado.access": {"level": "WARNING"},
