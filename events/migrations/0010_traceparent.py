@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0007_contract_delivery_undone")]
+    dependencies = [("events", "0009_notes_and_died_at")]
     operations = [
         migrations.AddField(
             model_name="event",

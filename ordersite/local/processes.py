@@ -26,14 +26,7 @@ def commands(settings: Settings) -> dict[str, list[str]]:
         "relay": [*python, "manage.py", "relay"],
         **{f"worker-{queue}": [*celery, *worker(queue, children)] for queue, children in WORKERS.items()},
         "beat": [*named("beat"), *celery, "beat", "--schedule", schedule, "--pidfile="],
-        "flower": [
-            *named("flower"),
-            *celery,
-            "flower",
-            "--address=127.0.0.1",
-            f"--port={settings.flower_port}",
-            *remembering(settings),
-        ],
+        "flower": [*named("flower"), *celery, "flower", *flower(settings)],
     }
 
 
@@ -42,9 +35,10 @@ def named(kind: str) -> list[str]:
     return ["env", f"PROCESS_KIND={kind}"]
 
 
-def remembering(settings: Settings) -> list[str]:
-    """Return what has Flower keep its tasks in a file, every 30 s and at its end, and begin with them."""
-    return ["--persistent=True", f"--db={settings.data_dir / 'flower'}", "--state_save_interval=30000"]
+def flower(settings: Settings) -> list[str]:
+    """Return where Flower listens, and the file in which it keeps its tasks, every 30 s and at its end."""
+    kept = ["--persistent=True", f"--db={settings.data_dir / 'flower'}", "--state_save_interval=30000"]
+    return ["--address=127.0.0.1", f"--port={settings.flower_port}", *kept]
 
 
 def mail(settings: Settings) -> list[str]:
