@@ -12,7 +12,7 @@ from events.sql import bounded_transaction, earlier_undone, fetch, held_back, no
 logger = logging.getLogger(__name__)
 
 EXPIRED = 500  # rows a sweep: a mass of expired leases is worked off over several seconds
-PARKED = 1_000  # rows a sweep looks at, round and round: 5,000 slowed orders beside 100,000 parked rows by a twentieth
+PARKED = 1_000  # rows a sweep looks at, round and round: 12 ms of each second
 DUE = 200  # rows a queue and sweep: what is due and held back sits among the oldest
 FIRST = UUID(int=0)
 WORKER_LOST = "WorkerLost"  # what stands as the error's type of an attempt that nobody ended

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
-from events.sql import ASYNCHRONOUSLY, fetch
+from events.sql import ASYNCHRONOUSLY, execute, fetch
 from notifications.models import Notification
 from users.models import User
 from users.selectors import find_users
@@ -51,10 +51,22 @@ def notify(event: ReceivedEvent[Any], template: str) -> None:
 
 
 def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator[ReceivedEvent[Any]]:
-    """Do what notify() does for many events over one connection, and yield each whose mail has left, at once.
+    """Do what notify() does for many events over one connection, and yield those whose mails have left.
 
-    Raises at the first that fails, as notify() does; those before it are sent.
+    Raises at the first that fails, as notify() does; those before it are sent, and are yielded before.
     """
+    left: list[ReceivedEvent[Any]] = []
+    try:
+        for event in _send_each(events, template):
+            left.append(event)  # noqa: PERF402 - those before one that fails are to be there
+    except Exception:
+        yield from _on_the_disk(left, template)
+        raise
+    yield from _on_the_disk(left, template)
+
+
+def _send_each(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator[ReceivedEvent[Any]]:
+    """Send each mail that is still to be sent, mark it, and yield its event."""
     with ExitStack() as stack:
         connection: BaseEmailBackend | None = None
         written = _written(events, template)
@@ -62,19 +74,29 @@ def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator
             if notification := written.get(event.id):
                 connection = connection or stack.enter_context(_connected())
                 send(notification, connection)
-                _mark_sent(notification)
+                fetch(_SENT, {"id": notification.pk})
             yield event
 
 
-def _mark_sent(notification: Notification) -> None:
-    """Write down that the mail has left; should PostgreSQL crash and forget that, it goes again as the same."""
-    fetch(_SENT, {"id": notification.pk})
-
-
+# The disk is not waited for: that would be one wait a mail. _on_the_disk() waits for all of them.
 _SENT = f"""
 UPDATE notifications_notification SET state = 'sent', sent_at = now()
 FROM {ASYNCHRONOUSLY} WHERE id = %(id)s RETURNING id
 """
+
+
+def _on_the_disk(left: Sequence[ReceivedEvent[Any]], template: str) -> Sequence[ReceivedEvent[Any]]:
+    """Return these once it is on the disk that their mails have left.
+
+    Else a crash of PostgreSQL could forget that, and the delivery be marked done after it. A commit that is waited for
+    has all before it on the disk too; and had PostgreSQL crashed meanwhile, this connection would be dead, and fail.
+    """
+    if left:
+        execute(_WAIT, {"event": left[-1].id, "template": template})
+    return left
+
+
+_WAIT = "UPDATE notifications_notification SET sent_at = sent_at WHERE event_id = %(event)s AND template = %(template)s"
 
 
 def send(notification: Notification, connection: BaseEmailBackend) -> None:
