@@ -23,8 +23,9 @@ from tests.pages import ROOT
 
 FOLDER = ROOT / "docs" / "img"
 SCREEN = {"width": 1280, "height": 900}
+TALL = 1_900  # pixels: what sticks to the bottom of the screen covers nothing
 PHONE = {"width": 390, "height": 844}
-SKUS = ["TEA-ASSAM-100", "TEA-SENCHA-100", "MUG-BLUE"]
+SKUS = ["TEA-ASSAM-100", "TEA-SENCHA-100", "CUP-PORCELAIN"]
 NEVER = "554 5.7.1 no such mailbox here"
 FAILING = "notifications.send_order_received"
 MINUTES = 60
@@ -126,6 +127,7 @@ def take_all(system: System, scheme: str, letter: str, order: str) -> None:
         expect(page.locator("#ops-until")).to_contain_text("is counted")
         expect(page.locator("#ops-processes .ops-up")).to_have_count(8)
         take("operations", "#operations")
+        page.set_viewport_size({"width": SCREEN["width"], "height": TALL})
         take("order", "#content", lambda: page.goto(f"{system.web}/admin/orders/order/{order}/change/"))
         take("dead-letter", "#content", lambda: page.goto(f"{system.web}/admin/events/deadletter/{letter}/change/"))
         page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})

@@ -61,7 +61,7 @@ function options(unit) {
     interaction: { mode: "index", intersect: false },
     plugins: { legend: { position: "bottom", labels: { color: text, usePointStyle: true, pointStyle: "line", boxWidth: 30 } } },
     scales: {
-      x: { ticks: { color: text, maxTicksLimit: 7, maxRotation: 0 }, grid: { display: false } },
+      x: { ticks: { color: text, maxTicksLimit: 6, maxRotation: 0 }, grid: { display: false } },
       y: { beginAtZero: true, ticks: { color: text, maxTicksLimit: 5, precision: 0 }, grid: { color: grid }, title: { display: true, text: unit, color: text } },
     },
   };
