@@ -6,9 +6,20 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun, worker_before_create_process
+from celery.signals import (
+    celeryd_init,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_before_create_process,
+    worker_process_init,
+    worker_process_shutdown,
+)
 from django.conf import settings
 from django.db import close_old_connections
+
+from events import correlation
+from ordersite import tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
 
@@ -16,6 +27,13 @@ app = Celery("ordersite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["consumer"].add("events.worker:MessageGuard")  # by name: its module needs the apps loaded
+
+
+@celeryd_init.connect
+def name_the_worker(options: dict[str, Any], **_: Any) -> None:
+    """Have each line of a worker's log name its queues. This comes before its log is set up."""
+    queues = options.get("queues") or [settings.CELERY_TASK_DEFAULT_QUEUE]
+    os.environ["PROCESS_KIND"] = f"worker-{','.join(queues)}"
 
 
 @setup_logging.connect
@@ -38,3 +56,27 @@ def share_what_is_loaded(**_: Any) -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@task_prerun.connect
+def work_under_the_request_id(task: Any, **_: Any) -> None:
+    """Have what Celery itself logs of a task name the request that it follows from."""
+    correlation.begin(task.request.get("request_id") or "")
+
+
+@task_postrun.connect
+def leave_the_request_id(**_: Any) -> None:
+    """Have the next task's lines not name this one's request."""
+    correlation.begin("")
+
+
+@worker_process_init.connect
+def trace(**_: Any) -> None:
+    """Have this process of a worker's pool send its spans: what was begun before the fork would send none."""
+    tracing.set_up()
+
+
+@worker_process_shutdown.connect
+def send_the_last_spans(**_: Any) -> None:
+    """Send what is left: a pool process ends without Python's own end."""
+    tracing.flush()

@@ -1,5 +1,6 @@
 """Reads variables of the environment. What is missing or cannot be meant ends the process, and says what to do."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
@@ -45,6 +46,14 @@ def file(name: str) -> Path | None:
     """Return the path of a file, None where none is named."""
     text = env.str(name, default="")
     return Path(text) if text else None
+
+
+def choice(name: str, of: Sequence[str], *, default: str) -> str:
+    """Return a variable that is one of these words, or end the process and say what they are."""
+    value = env.str(name, default="") or default
+    if value not in of:
+        raise SystemExit(f"ordersite: {name}={value} is none of {', '.join(of)}.")
+    return value
 
 
 def networks(name: str) -> list[IPv4Network | IPv6Network]:

@@ -23,6 +23,7 @@ from benchmarks.speed.intake import intake, reads
 from benchmarks.speed.live import broker_away, latency, sustained
 from benchmarks.speed.rounds import Bench, NotHere
 from benchmarks.speed.side import Place
+from benchmarks.speed.steps import steps
 from benchmarks.speed.watchers import watchers
 from ordersite.local.log import Log
 from ordersite.local.servers import VARIABLES, start_servers
@@ -39,6 +40,7 @@ LEGS: dict[str, Callable[[Bench], Leg]] = {
     "watchers": watchers,
     "growth": growth,
     "memory": memory,
+    "steps": steps,
 }
 
 

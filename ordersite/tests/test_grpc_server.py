@@ -87,15 +87,15 @@ def test_over_tls_who_believes_the_certificate_is_answered(
         monkeypatch.setenv("GRPC_PORT", str(server.port))
         monkeypatch.setenv("GRPC_TLS_CERTIFICATE", str(certificate[0]))
         monkeypatch.setenv("GRPC_SERVICE_TOKENS", f"{TOKEN}, another")
-        assert load("deploy/docker/healthy.py").CHECKS["grpc"]()
+        assert load("deploy/healthy.py").CHECKS["grpc"]()
 
 
 def test_the_health_check_finds_a_server_and_misses_one(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRPC_SERVICE_TOKENS", TOKEN)
     with serving() as server:
         monkeypatch.setenv("GRPC_PORT", str(server.port))
-        assert load("deploy/docker/healthy.py").main("grpc") == 0
-    assert load("deploy/docker/healthy.py").main("grpc") == 1
+        assert load("deploy/healthy.py").main("grpc") == 0
+    assert load("deploy/healthy.py").main("grpc") == 1
 
 
 def test_each_service_tells_its_health(database: None) -> None:
