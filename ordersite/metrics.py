@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.http import HttpResponse
 from prometheus_client import CollectorRegistry
@@ -79,6 +80,8 @@ class SiteCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric."""
+        if settings.GRPC["tokens"]:  # there is to be one
+            yield GaugeMetricFamily("ordersite_grpc_up", "1 while a gRPC server is at work.", self._site.activity.grpc)
         yield from self._of_queues()
         yield from self._counted()
         yield self._outcomes()

@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from events.tally import BOUNDS, BUCKETS
 from events.tests.waiting import until
 from ordersite.local.mail import ANSWER_FILE
+from ordersite.local.processes import WORKERS
 from tests.journeys import browser
 from tests.journeys.system import PASSWORD, System
 from tests.pages import ROOT
@@ -31,6 +32,7 @@ SKUS = ["TEA-ASSAM-100", "TEA-SENCHA-100", "CUP-PORCELAIN"]
 NEVER = "554 5.7.1 no such mailbox here"
 FAILING = "notifications.send_order_received"
 MINUTES = 60
+PROCESSES = len(WORKERS) + 4  # and broker, relay, beat, gRPC
 
 _PAST = """
 INSERT INTO events_tally (grain, at, what, name, count, waited_seconds, ran_seconds, waited, ran)
@@ -127,14 +129,14 @@ def take_all(system: System, scheme: str, order: str) -> None:
 
     with opened(system, scheme) as page:
         expect(page.locator("#ops-until")).to_contain_text("is counted")
-        expect(page.locator("#ops-processes .ops-up")).to_have_count(8)
+        expect(page.locator("#ops-processes .ops-up")).to_have_count(PROCESSES)
         page.evaluate(HOSTS)
         take("operations", "#operations")
         page.set_viewport_size({"width": SCREEN["width"], "height": TALL})
         take("order", "#content", lambda: page.goto(f"{system.web}/admin/orders/order/{order}/change/"))
         page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
         page.goto(f"{system.web}/admin/")
-        expect(page.locator("#ops-processes .ops-up")).to_have_count(8)
+        expect(page.locator("#ops-processes .ops-up")).to_have_count(PROCESSES)
         page.evaluate(HOSTS)
         page.screenshot(path=FOLDER / f"operations-phone-{scheme}.png", animations="disabled")
 

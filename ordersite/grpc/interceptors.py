@@ -1,4 +1,4 @@
-"""What holds for every call: it is counted and logged, its errors have codes, it needs a token and a deadline."""
+"""What holds for every call: it is traced, counted, logged; its errors have codes; it needs a token and a deadline."""
 
 import asyncio
 import hmac
@@ -15,7 +15,8 @@ from events.correlation import correlated
 from ordersite.api.middleware import VALID_ID
 from ordersite.grpc.around import Around, Context
 from ordersite.grpc.errors import DeadlineRequired, status_of
-from ordersite.grpc.telling import tell
+from ordersite.grpc.spans import TRACEPARENT, serving, tell_end
+from ordersite.grpc.telling import is_fault, tell
 
 REQUEST_ID = "x-request-id"
 
@@ -26,21 +27,23 @@ class Telling(Around):
     @asynccontextmanager
     async def around(self, method: str, context: Context) -> AsyncIterator[None]:
         """Do the call under its id."""
-        began, code = time.monotonic(), grpc.StatusCode.OK
+        began, code, failed = time.monotonic(), grpc.StatusCode.OK, False
         given = sent(context, REQUEST_ID)
         request_id = given if VALID_ID.fullmatch(given) else str(uuid7())
-        with correlated(request_id):
+        with correlated(request_id), serving(method, request_id, sent(context, TRACEPARENT)) as span:
             try:
                 await context.send_initial_metadata(((REQUEST_ID, request_id),))
                 yield
             except asyncio.CancelledError:
                 code = _why_cancelled(context)
                 raise
-            except BaseException:
+            except BaseException as error:
                 code = cast("grpc.StatusCode | None", context.code()) or grpc.StatusCode.UNKNOWN
+                failed = is_fault(code, error)
                 raise
             finally:
-                tell(method, code, time.monotonic() - began)
+                tell_end(span, code, failed=failed)
+                tell(method, code, time.monotonic() - began, failed=failed)
 
 
 class Errors(Around):
@@ -54,7 +57,10 @@ class Errors(Around):
         except grpc.aio.AbortError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered
-            await context.abort_with_status(status_of(error))
+            try:
+                await context.abort_with_status(status_of(error))
+            except grpc.aio.AbortError as aborted:
+                raise aborted from error
 
 
 class Tokens(Around):

@@ -11,12 +11,14 @@ import grpc
 from django.conf import settings
 from pybreaker import CircuitBreaker, CircuitBreakerError
 
+from events import tracing
 from events.correlation import current
 from events.errors import DependencyAway
 from notifications.people import Person
 from ordersite.grpc.interceptors import REQUEST_ID
 from ordersite.grpc.services import MOST_USERS
-from ordersite.grpc.stubs.users_v1_pb2 import BatchGetUsersRequest, User
+from ordersite.grpc.spans import TRACEPARENT, attributes, name_of
+from ordersite.grpc.stubs.users_v1_pb2 import BatchGetUsersRequest, BatchGetUsersResponse, User
 from ordersite.grpc.stubs.users_v1_pb2_grpc import UserServiceStub
 
 # What says that no answer can be had, of this call or of any, and not that the call is wrong. A token that is refused
@@ -53,6 +55,7 @@ CHANNEL = {
     "grpc.min_reconnect_backoff_ms": 1_000,  # so long a connection may take to come about
     "grpc.max_reconnect_backoff_ms": 5_000,  # by itself two minutes: a service that is back would go unnoticed
 }
+METHOD = "/ordersite.users.v1.UserService/BatchGetUsers"
 FAILURES = 5
 """Answers in a row that cannot be had, after which none is asked for."""
 REST = 10.0
@@ -78,8 +81,12 @@ class RemotePeople:
         return {UUID(user.id): Person(UUID(user.id), user.email, user.full_name) for user in found}
 
     def _ask(self, user_ids: Sequence[str]) -> Sequence[User]:
+        with tracing.calling(name_of(METHOD), {**attributes(METHOD), **_server()}):
+            return self._answer(user_ids).users
+
+    def _answer(self, user_ids: Sequence[str]) -> BatchGetUsersResponse:
         try:
-            answer = breaker.call(
+            return breaker.call(
                 _stub(os.getpid()).BatchGetUsers,
                 BatchGetUsersRequest(user_ids=user_ids),
                 timeout=settings.USERS_GRPC["timeout"],
@@ -91,13 +98,19 @@ class RemotePeople:
             if is_away(error):
                 raise DependencyAway(f"the user service cannot be asked: {_in_words(error)}") from error
             raise
-        return answer.users
 
 
 def _metadata() -> tuple[tuple[str, str], ...]:
-    """Return who asks, and for what request."""
-    known = (("authorization", f"Bearer {settings.USERS_GRPC['token']}"),)
-    return (*known, (REQUEST_ID, current())) if current() else known
+    """Return who asks, for what request, and in what trace."""
+    known = {"authorization": f"Bearer {settings.USERS_GRPC['token']}"}
+    known |= {REQUEST_ID: current(), TRACEPARENT: tracing.current()}
+    return tuple((key, value) for key, value in known.items() if value)
+
+
+def _server() -> dict[str, str | int]:
+    """Return whom a span says was asked."""
+    host, _, port = settings.USERS_GRPC["target"].rpartition(":")
+    return {"server.address": host, "server.port": int(port)} if port.isdigit() else {"server.address": port}
 
 
 @cache

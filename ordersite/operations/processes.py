@@ -32,14 +32,16 @@ class Process:
 
 
 def processes() -> Sequence[Process]:
-    """Return the state of the broker, the relays, a worker for each queue, and beat."""
+    """Return the state of the broker, the relays, a worker for each queue, beat, and gRPC where it is to be."""
     broker = broker_answers()
     workers = workers_by_queue() if broker else {}
+    seen = activity()
     return [
         Process("broker", broker, "answers" if broker else "does not answer: orders are taken, and wait"),
-        _relays(),
+        _relays(seen.relays),
         *(_worker(queue, workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
         _beat(),
+        *([_grpc(up=seen.grpc)] if settings.GRPC["tokens"] else []),
     ]
 
 
@@ -70,9 +72,12 @@ def _worker(queue: str, names: Sequence[str]) -> Process:
     return Process(f"worker of {queue}", bool(names), ", ".join(names) or "none answers: its deliveries wait")
 
 
-def _relays() -> Process:
-    number = activity().relays
+def _relays(number: int) -> Process:
     return Process("relay", number > 0, f"{number} at work" if number else "none at work: events wait")
+
+
+def _grpc(*, up: bool) -> Process:
+    return Process("gRPC", up, "at work" if up else "none at work: other services get no answer")
 
 
 def _beat() -> Process:

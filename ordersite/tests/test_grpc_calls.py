@@ -246,7 +246,9 @@ def test_more_calls_than_threads_wait_and_are_answered(client: Client, ada: User
     assert {call.result().email for call in calls} == {"ada@example.com"}
 
 
-def test_a_bug_is_internal_and_tells_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_internal_and_tells_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(user_ids: Any) -> None:
         raise RuntimeError("secret details")
 
@@ -254,6 +256,8 @@ def test_a_bug_is_internal_and_tells_nothing(client: Client, monkeypatch: pytest
     error = refused(client.users.GetUser, GetUserRequest(user_id=str(uuid4())))
     assert code(error) == (grpc.StatusCode.INTERNAL, "internal_error")
     assert "secret" not in str(error)
+    line = until("it is logged", lambda: [each for each in caplog.records if "GetUser: INTERNAL" in each.message])[0]
+    assert line.levelname == "ERROR"
 
 
 def test_a_connection_that_died_at_rest_is_replaced(client: Client, ada: User) -> None:

@@ -1,5 +1,6 @@
 """Who watches an order is told each change of its status, once and in order, whatever happens meanwhile."""
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -243,7 +244,10 @@ def test_an_order_that_is_not_there_is_not_found(client: Client) -> None:
     assert code(caught.value) == (grpc.StatusCode.NOT_FOUND, "not_found")
 
 
-def test_a_server_that_ends_sends_who_watches_to_another(client: Client, order: Order) -> None:
+def test_a_server_that_ends_sends_who_watches_to_another(
+    client: Client, order: Order, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ordersite.grpc.telling")
     with serving() as server, client_of(server.port) as other:
         call = watch(other, order)
         assert next(call).status == ORDER_STATUS_PENDING
@@ -251,3 +255,5 @@ def test_a_server_that_ends_sends_who_watches_to_another(client: Client, order: 
         with pytest.raises(grpc.RpcError) as caught:
             next(call)
     assert code(caught.value) == (grpc.StatusCode.UNAVAILABLE, "shutting_down")
+    (line,) = (record for record in caplog.records if "WatchOrder: UNAVAILABLE" in record.message)
+    assert line.levelname == "INFO"  # nobody is to look after what each deploy does

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.exposition import generate_latest
 
 from events import tally
 from events.tests.helpers import order_created, published
+from ordersite.grpc import telling
 from ordersite.settings import BASE_DIR
 from users.tests.api import client_of
 
@@ -31,14 +33,15 @@ def expressions() -> Iterator[str]:
 
 
 @pytest.fixture
-def scraped(transactional_db: None) -> str:
-    """What /metrics says of a site on which something of everything has happened."""
+def scraped(transactional_db: None, settings: Any) -> str:
+    """What /metrics says of a site on which something of everything has happened, and that of a gRPC server."""
+    settings.GRPC = settings.GRPC | {"tokens": ("a-token",)}
     published(order_created())
     tally.note_expired({"inventory.reserve_items": 1})
     while tally.advance():
         pass
     client_of().get("/api/v1/products")
-    return str(client_of().get("/metrics").content.decode())
+    return str(client_of().get("/metrics").content.decode()) + generate_latest(telling.registry).decode()
 
 
 def exposed(scraped: str) -> set[str]:

@@ -85,6 +85,12 @@ def test_processes_that_are_not_there_are_told(browser: Client) -> None:
     }
 
 
+def test_grpc_is_told_of_where_it_is_to_be(browser: Client, settings: Any) -> None:
+    settings.GRPC = settings.GRPC | {"tokens": ("a-token",)}
+    (found,) = (each for each in browser.get(HEALTH).json()["processes"] if each["name"] == "gRPC")
+    assert found == {"name": "gRPC", "up": False, "detail": "none at work: other services get no answer"}
+
+
 def test_without_a_broker_the_workers_are_not_waited_for(browser: Client, settings: Any) -> None:
     settings.BROKER_URL = COMPLETE["BROKER_URL"]
     found = browser.get(HEALTH).json()["processes"]

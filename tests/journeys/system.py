@@ -32,7 +32,7 @@ PASSWORD = "journey-password"
 FLOWER_AUTH = "flower:journey-flower"
 GRPC_TOKEN = "journey-grpc-token"
 LEASE = 5  # seconds
-OURS = ("web", "relay", "worker-", "beat", "flower")  # beginnings of the names of processes that have our log
+OURS = ("web", "grpc", "relay", "worker-", "beat", "flower")  # beginnings of the names of processes that have our log
 START = 180  # seconds for all processes to start on a machine that is busy with other things
 
 

@@ -38,7 +38,7 @@ def test_every_line_of_every_process_is_one_object(system: System, ada: Api) -> 
     assert [line for line in told if not of_all <= line.keys()] == []
     assert all(line["time"].endswith("+00:00") for line in told)
     assert {line["process"] for line in told} >= {
-        *("web", "relay", "beat"),
+        *("web", "grpc", "relay", "beat"),
         *(f"worker-{queue}" for queue in ("inventory", "orders", "notifications", "analytics", "maintenance")),
     }
 

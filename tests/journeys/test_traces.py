@@ -3,10 +3,17 @@
 from collections.abc import Sequence
 from uuid import uuid4
 
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+
 from events.tests.waiting import until
+from ordersite.grpc.stubs.orders_v1_pb2 import GetOrderRequest
+from ordersite.grpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
+from ordersite.tests.serving import Health
 from tests.journeys.client import Answer, Api, call
 from tests.journeys.collector import Collector, Span
-from tests.journeys.system import System
+from tests.journeys.system import GRPC_TOKEN, System
 
 SKU = "TEA-SENCHA-100"
 POST = "POST /api/v1/orders"
@@ -106,3 +113,24 @@ def test_probes_are_not_traced(system: System, ada: Api, collector: Collector) -
     call("GET", f"{system.web}/health/live", X_Request_ID="a-probe")
     whole_trace(collector, place(ada))
     assert collector.trace_of("a-probe") == ""
+
+
+def test_a_call_over_grpc_goes_on_with_its_caller_s_trace(system: System, ada: Api, collector: Collector) -> None:
+    order, trace, parent = place(ada).json, uuid4().hex, uuid4().hex[:16]
+    metadata = (("authorization", f"Bearer {GRPC_TOKEN}"), ("traceparent", f"00-{trace}-{parent}-01"))
+    with grpc.insecure_channel(system.grpc) as channel:
+        Health(channel).Check(HealthCheckRequest(), timeout=10, metadata=metadata)
+        OrderServiceStub(channel).GetOrder(GetOrderRequest(order_id=order["id"]), timeout=10, metadata=metadata)
+        nothing = channel.unary_unary("/made.up.Service/Nothing", bytes, bytes)
+        with pytest.raises(grpc.RpcError):
+            nothing(b"", timeout=10, metadata=metadata)
+    spans = until("both have come", lambda: collector.of(trace)[1:] and collector.of(trace))
+    told, unknown = sorted(spans, key=lambda span: span.start)
+    assert [(span.kind, span.process, span.parent, span.failed) for span in spans] == [
+        (SERVER, "grpc", parent, False)
+    ] * 2
+    assert told.name == told.attributes["rpc.method"] == "ordersite.orders.v1.OrderService/GetOrder"
+    assert told.attributes["rpc.system.name"] == "grpc"
+    assert told.attributes["rpc.response.status_code"] == "OK"
+    assert (unknown.name, unknown.attributes["rpc.method"]) == ("grpc", "_OTHER")
+    assert unknown.attributes["rpc.response.status_code"] == "UNIMPLEMENTED"

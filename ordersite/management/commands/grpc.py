@@ -1,6 +1,7 @@
 """manage.py grpc: answers gRPC calls until it is told to stop. Any number may run, each on a port of its own."""
 
 import asyncio
+import logging
 import signal
 from typing import Any
 
@@ -10,6 +11,8 @@ from prometheus_client import start_http_server
 
 from ordersite.grpc.server import CannotServe, options, serve
 from ordersite.grpc.telling import registry
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -38,4 +41,4 @@ class Command(BaseCommand):
         await serve(options(port), started=self._tell, stopped=stopped)
 
     def _tell(self, port: int) -> None:
-        self.stdout.write(f"grpc: ready on port {port}")
+        logger.info("grpc: ready on port %d", port)
