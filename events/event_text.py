@@ -21,6 +21,7 @@ def page(event: Event) -> Iterator[str]:
         "subject": event.subject,
         "sequence": event.sequence,
         "request id": event.correlation_id or "-",
+        "traceparent": event.traceparent or "-",
         "schema": event.dataschema,
         "data": json.dumps(event.data, indent=2),
     }

@@ -25,7 +25,7 @@ least once; what a handler changes in the database happens exactly once.
 
 ATTRIBUTES: Part = {
     "title": "Attributes",
-    "description": "The attributes of CloudEvents 1.0, and two of our own: sequence and correlationid.",
+    "description": "The attributes of CloudEvents 1.0, two of our own (sequence, correlationid), and traceparent.",
     "type": "object",
     "properties": {
         "specversion": {"type": "string", "const": "1.0", "description": "The version of CloudEvents."},
@@ -42,9 +42,10 @@ ATTRIBUTES: Part = {
         "dataschema": {"type": "string", "format": "uri-reference", "description": "Where the schema of `data` is."},
         "sequence": {"type": "integer", "minimum": 1, "description": "Its place among the events of its subject."},
         "correlationid": {"type": "string", "description": "The X-Request-ID of the request from which it follows."},
+        "traceparent": {"type": "string", "description": "Where there is a trace: what it follows from (W3C, 00-...)."},
     },
 }
-ATTRIBUTES["required"] = list(ATTRIBUTES["properties"])
+ATTRIBUTES["required"] = [name for name in ATTRIBUTES["properties"] if name != "traceparent"]
 
 
 def document() -> Part:

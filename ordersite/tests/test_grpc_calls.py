@@ -1,5 +1,6 @@
 """Calls over gRPC: what they answer, and what they refuse, by a real server on a real database."""
 
+import asyncio
 import logging
 import threading
 import time
@@ -18,6 +19,7 @@ from inventory.tests.shop import make_product
 from orders.tests.placing import place_confirmed
 from ordersite.api.codes import CODES
 from ordersite.grpc.errors import STATUS
+from ordersite.grpc.lookups import Lookups
 from ordersite.grpc.stubs.orders_v1_pb2 import ORDER_STATUS_CONFIRMED, GetOrderRequest
 from ordersite.grpc.stubs.users_v1_pb2 import BatchGetUsersRequest, GetUserRequest
 from ordersite.grpc.telling import registry
@@ -231,6 +233,22 @@ def test_a_deadline_reaches_down_to_the_database(client: Client, locked_users: N
     assert time.monotonic() - began < 2
     until("the query has ended", lambda: not queries(), seconds=2)
     until("it is counted", lambda: counted("/ordersite.users.v1.UserService/GetUser", "DEADLINE_EXCEEDED"))
+
+
+def statement_timeout() -> int:
+    """Milliseconds, as PostgreSQL has them in this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize(("left", "least", "most"), [(2.5, 500, 2_500), (60.0, 10_000, 10_000)])
+def test_a_statement_may_take_what_is_left_of_the_deadline(client: Client, left: float, least: int, most: int) -> None:
+    lookups = Lookups(1)
+    try:
+        assert least <= asyncio.run(lookups.run(left, statement_timeout)) <= most
+    finally:
+        lookups.close()
 
 
 def test_a_caller_who_goes_away_takes_the_query_along(client: Client, locked_users: None) -> None:
