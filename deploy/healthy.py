@@ -1,9 +1,10 @@
 """Health checks for a supervisor: `python deploy/healthy.py worker` ends with 0 where that process does its work.
 
-Each kind of process is asked for something that only one at work can give: web, relay, worker, beat, grpc, flower. They load
-no Django: they run every few seconds. They read DATABASE_URL and BROKER_URL (or a file that NAME_FILE names), WEB_PORT,
-FLOWER_PORT, GRPC_PORT with what it serves by, and BEAT_SCHEDULE, the file of beat's --schedule. `worker` may be told a name, of several on one machine:
-`worker inventory`, for `celery worker -n inventory@%h`.
+Each kind of process is asked for something that only one at work can give: web, grpc, relay, worker, beat, flower. They
+load no Django: they run every few seconds. They read DATABASE_URL and BROKER_URL (or a file that NAME_FILE names),
+WEB_PORT, FLOWER_PORT, GRPC_PORT with the tokens and the certificate of gRPC, and BEAT_SCHEDULE, the file of beat's
+--schedule. `worker` may be told a name, of several on one machine: `worker inventory`, for `celery worker -n
+inventory@%h`.
 """
 
 import os

@@ -1,5 +1,6 @@
 """How the server starts, what it refuses to do, and how it ends."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,13 @@ def test_the_command_says_what_is_missing(settings: Any) -> None:
     settings.GRPC = settings.GRPC | {"tokens": ()}
     with pytest.raises(CommandError, match="GRPC_SERVICE_TOKENS is not set: nobody could call"):
         call_command("grpc", "--port", "1")
+
+
+def test_a_taken_port_of_metrics_is_told_with_its_variable(settings: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings.GRPC_METRICS_PORT = taken.getsockname()[1]
+        with pytest.raises(CommandError, match=r"metrics \(Address already in use\).*GRPC_METRICS_PORT"):
+            call_command("grpc", "--port", "1")
 
 
 def test_over_tls_who_believes_the_certificate_is_answered(

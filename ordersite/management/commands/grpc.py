@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **given: Any) -> None:
         """Serve until SIGTERM or SIGINT."""
         if settings.GRPC_METRICS_PORT:
-            start_http_server(settings.GRPC_METRICS_PORT, settings.GRPC["address"], registry)
+            _serve_metrics(settings.GRPC["address"], settings.GRPC_METRICS_PORT)
         try:
             asyncio.run(self._serve(given["port"]))
         except CannotServe as error:
@@ -42,3 +42,11 @@ class Command(BaseCommand):
 
     def _tell(self, port: int) -> None:
         logger.info("grpc: ready on port %d", port)
+
+
+def _serve_metrics(address: str, port: int) -> None:
+    try:
+        start_http_server(port, address, registry)
+    except OSError as error:
+        told = f"{address}:{port} cannot be had for metrics ({error.strerror}): choose another GRPC_METRICS_PORT."
+        raise CommandError(told) from error
