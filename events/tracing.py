@@ -114,10 +114,13 @@ def fail(span: Span, error: BaseException) -> None:
 
 @contextmanager
 def calling(name: str, attributes: Mapping[str, str | int]) -> Iterator[None]:
-    """Do the enclosed work, a call of another system, in a span of its own, where there is a trace."""
+    """Do the enclosed work, a call of another system, in a span of its own, where there is a trace.
+
+    What is sent along is then the context of that span: current().
+    """
     if not current():
         yield
         return
     span = _tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
-    with ended(span):
+    with under(context_of(span)), ended(span):
         yield
