@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -132,7 +133,13 @@ def _credentials(given: Options) -> grpc.ServerCredentials | None:
             )
         return None
     try:
-        return grpc.ssl_server_credentials([(given.key.read_bytes(), given.certificate.read_bytes())])
+        pair = given.key.read_bytes(), given.certificate.read_bytes()
+        # grpc would only say that it cannot listen. A key with a password is not taken: nobody is there to type it.
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(given.certificate, given.key, password="")
+        return grpc.ssl_server_credentials([pair])
+    except ssl.SSLError as error:
+        told = "GRPC_TLS_CERTIFICATE and GRPC_TLS_KEY are to be PEM files of a certificate and of its own key"
+        raise CannotServe(f"{told}, without a password: {error.reason or error}.") from None
     except OSError as error:
         raise CannotServe(f"{error.filename} cannot be read: {error.strerror}.") from None
 

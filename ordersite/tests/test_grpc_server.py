@@ -65,6 +65,13 @@ def test_a_certificate_that_is_not_there_is_told(tmp_path: Path) -> None:
         start(certificate=tmp_path / "nothing.crt", key=tmp_path / "nothing.key")
 
 
+def test_what_is_no_certificate_is_told(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    (nothing := tmp_path / "nothing.crt").write_text("nothing")
+    for pair in ((nothing, certificate[1]), (certificate[0], certificate[0])):
+        with pytest.raises(CannotServe, match="are to be PEM files of a certificate and of its own key"):
+            start(certificate=pair[0], key=pair[1])
+
+
 def test_a_taken_port_is_told_with_its_variable(database: None) -> None:
     with serving() as server, pytest.raises(CannotServe, match=rf"127\.0\.0\.1:{server.port} cannot.*GRPC_PORT"):
         start(port=server.port)
