@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 DEADLOCK_RETRIES = 3
 
+STALE = "stale: this delivery was already started or has moved on"
+SUPERSEDED = "superseded: the lease ran out, and another worker has the delivery"
+NOT_OURS = (STALE, SUPERSEDED)
+
 
 def run(handler: Handler, delivery_id: UUID, token: UUID, *, worker: str) -> str:
     """Run the delivery that a message tells of and return what became of it, in words for Flower.
@@ -34,7 +38,7 @@ def run(handler: Handler, delivery_id: UUID, token: UUID, *, worker: str) -> str
     """
     started = _start(handler, delivery_id, token, worker)
     if started is None:
-        return "stale: this delivery was already started or has moved on"
+        return STALE
     with correlated(started.correlation_id):
         return _run_started(handler, started)
 
@@ -63,7 +67,7 @@ def _run_started(handler: Handler, started: Started) -> str:
         _apply(handler, started)
     except Superseded:
         logger.warning("%s %s: the lease ran out and another worker has it", handler.name, started.id)
-        return "superseded: the lease ran out, and another worker has the delivery"
+        return SUPERSEDED
     return f"done at attempt {started.attempts}"
 
 

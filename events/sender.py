@@ -31,7 +31,8 @@ class Sender:
     def send(self, claim: Claim, deliveries: Sequence[Claimed]) -> None:
         """Send the message of these deliveries, all of one handler. Raises BrokerError, OSError.
 
-        The Celery id of a lone one is the delivery's own; a batch is a task of its own.
+        The Celery id of a lone one is the delivery's own; a batch is a task of its own. Whether its result is kept is
+        declared with the handler, which the worker has and the relay need not.
         """
         first, *more = deliveries
         ids, tokens = [str(delivery.id) for delivery in deliveries], [str(delivery.token) for delivery in deliveries]
@@ -42,7 +43,6 @@ class Sender:
             queue=claim.queue,
             retries=first.tries,
             headers={"request_id": "batch" if more else first.correlation_id},
-            ignore_result=True,
             producer=self._open(),
             retry=True,
             retry_policy=RETRY_POLICY,

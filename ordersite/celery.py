@@ -6,9 +6,11 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun, worker_before_create_process
+from celery.signals import setup_logging, task_prerun, worker_before_create_process, worker_shutting_down
 from django.conf import settings
 from django.db import close_old_connections
+
+from events.jobs import worker_is_ending
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
 
@@ -16,6 +18,7 @@ app = Celery("ordersite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["consumer"].add("events.worker:MessageGuard")  # by name: its module needs the apps loaded
+worker_shutting_down.connect(worker_is_ending)
 
 
 @setup_logging.connect

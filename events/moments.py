@@ -1,0 +1,35 @@
+"""Up to which moment all that was written can be read: for what must be exact as of then, without a snapshot.
+
+Whoever writes a time commits after it, in a transaction that began before it (now(), clock_timestamp()). So once no
+transaction is open that began before a moment, every row with an earlier time is there to be seen, and none with an
+earlier time can still appear. All processes sign in as one role: of others' transactions PostgreSQL would not tell.
+"""
+
+from datetime import datetime
+
+from events.sql import fetch
+
+# Seconds. No transaction of ours lives for 60 (docs/limits.md), so an older one is no writer of ours: a pg_dump, say.
+LONGEST_TRANSACTION = 65
+MARGIN = 1.0  # seconds between the beginning of a transaction and when pg_stat_activity tells of it, at the very most
+
+
+def now() -> datetime:
+    """Return the time of PostgreSQL's clock, which is that of all that is written."""
+    moment: datetime = fetch("SELECT clock_timestamp()", {})[0][0]
+    return moment
+
+
+def is_settled(moment: datetime) -> bool:
+    """Tell whether everything with a time before this moment is committed. At the latest that is so 65 s after it."""
+    parameters = {"moment": moment, "margin": MARGIN, "longest": LONGEST_TRANSACTION}
+    return bool(fetch(_IS_SETTLED, parameters)[0][0])
+
+
+_IS_SETTLED = """
+SELECT clock_timestamp() > %(moment)s::timestamptz + make_interval(secs => %(margin)s) AND NOT EXISTS (
+    SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+      AND xact_start < %(moment)s::timestamptz
+      AND xact_start > clock_timestamp() - make_interval(secs => %(longest)s))
+"""
