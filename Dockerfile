@@ -14,8 +14,10 @@ RUN DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost \
  && /venv/bin/python -m compileall -q /app
 
 FROM python:3.13-slim
-# All of the code is root's: the processes run as somebody who can write nothing but /tmp.
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin ordersite
+# All of the code is root's: the processes run as somebody who can write nothing but /tmp and, where the volume of
+# reports is mounted, /reports.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin ordersite \
+ && install -d -m 700 -o ordersite -g ordersite /reports
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app
