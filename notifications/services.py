@@ -1,11 +1,13 @@
 """Writing a mail down, and sending it."""
 
 import smtplib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.template.loader import render_to_string
@@ -15,7 +17,6 @@ from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
 from events.sql import ASYNCHRONOUSLY, fetch
 from notifications.models import Notification
-from users.models import User
 from users.selectors import find_users
 
 SUBJECTS = {
@@ -25,11 +26,22 @@ SUBJECTS = {
     "order_rejected": "We cannot deliver your order {number}",
     "order_cancelled": "Your order {number} is cancelled",
     "order_fulfilled": "Your order {number} is on its way",
+    "sales_summary": "Sales of {day}",
 }
+TO_THE_SHOP = ("sales_summary",)  # mails to whom the settings name, not to a customer
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Whom a mail is for; `user_id` is None where that is no account."""
+
+    user_id: UUID | None
+    email: str
+    name: str
 
 
 class NoRecipient(PermanentError):
-    """The account that the mail is for is gone."""
+    """The account that the mail is for is gone, or the settings name nobody any more."""
 
 
 class Refused(PermanentError):
@@ -140,8 +152,8 @@ def _written(events: Sequence[ReceivedEvent[Any]], template: str) -> dict[UUID, 
     rows = Notification.objects.filter(event_id__in=[event.id for event in events], template=template)
     sent = set(rows.filter(state=Notification.State.SENT).values_list("event_id", flat=True))
     left = [event for event in events if event.id not in sent]
-    users = find_users({event.data.user_id for event in left})
-    drafts = {event.id: _draft(event, template, users.get(event.data.user_id)) for event in left}
+    recipients = _recipients(left, template)
+    drafts = {event.id: _draft(event, template, recipients.get(event.id)) for event in left}
     mails = Jsonb([_row(draft) for draft in drafts.values()])
     ids: dict[UUID, UUID] = dict(fetch(_WRITE, {"template": template, "mails": mails}))
     for event_id, notification_id in ids.items():
@@ -166,11 +178,21 @@ RETURNING event_id, id
 """
 
 
-def _row(draft: Notification) -> dict[str, str]:
+def _recipients(events: Sequence[ReceivedEvent[Any]], template: str) -> Mapping[UUID, Recipient]:
+    """Return whom the mail about each event is for, by event; without those that there is nobody for."""
+    if template in TO_THE_SHOP:
+        shop = Recipient(None, settings.SUMMARY_TO, "")
+        return {event.id: shop for event in events if shop.email}
+    users = find_users({event.data.user_id for event in events})
+    found = {event.id: users.get(event.data.user_id) for event in events}
+    return {event_id: Recipient(user.id, user.email, user.full_name) for event_id, user in found.items() if user}
+
+
+def _row(draft: Notification) -> dict[str, str | None]:
     return {
         "id": str(draft.id),
         "event_id": str(draft.event_id),
-        "user_id": str(draft.user_id),
+        "user_id": str(draft.user_id) if draft.user_id else None,
         "recipient": draft.recipient,
         "subject": draft.subject,
         "text": draft.text,
@@ -179,16 +201,17 @@ def _row(draft: Notification) -> dict[str, str]:
     }
 
 
-def _draft(event: ReceivedEvent[Any], template: str, user: User | None) -> Notification:
-    if user is None:
-        raise NoRecipient(f"there is no account {event.data.user_id}")
+def _draft(event: ReceivedEvent[Any], template: str, recipient: Recipient | None) -> Notification:
+    if recipient is None:
+        whom = "address in SUMMARY_TO" if template in TO_THE_SHOP else f"account {event.data.user_id}"
+        raise NoRecipient(f"there is no {whom}")
     facts = event.data.model_dump()
-    context = facts | {"name": user.full_name or "there"}
+    context = facts | {"name": recipient.name or "there"}
     return Notification(
         event_id=event.id,
         template=template,
-        user_id=user.id,
-        recipient=user.email,
+        user_id=recipient.user_id,
+        recipient=recipient.email,
         subject=SUBJECTS[template].format(**facts),
         text=render_to_string(f"notifications/{template}.txt", context),
         html=render_to_string(f"notifications/{template}.html", context),
