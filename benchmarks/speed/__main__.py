@@ -20,6 +20,7 @@ from benchmarks.speed.figures import Leg
 from benchmarks.speed.growth import growth, memory
 from benchmarks.speed.intake import intake, reads
 from benchmarks.speed.live import broker_away, latency, sustained
+from benchmarks.speed.reports import reports
 from benchmarks.speed.rounds import Bench, NotHere
 from benchmarks.speed.side import Place
 from ordersite.local.log import Log
@@ -35,6 +36,7 @@ LEGS: dict[str, Callable[[Bench], Leg]] = {
     "cost": cost,
     "growth": growth,
     "memory": memory,
+    "reports": reports,
 }
 
 
