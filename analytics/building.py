@@ -9,7 +9,7 @@ import errno
 import logging
 import time
 from datetime import datetime
-from typing import NoReturn, TextIO
+from typing import TextIO
 from uuid import UUID
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -68,6 +68,7 @@ def _build(turn: Turn) -> None:
     source = sources().get(turn.kind)
     if source is None:
         _fail(turn, NO_SUCH_KIND, None)
+        return
     _wait_until_settled(turn)
     rows, size = _write_file(turn, source)
     if not reports.finish(turn, rows=rows, size=size):  # should this raise, it may be done: beat removes strays
@@ -129,6 +130,7 @@ def _tell(turn: Turn, percent: int) -> None:
     tell(percent, report_id=str(turn.report_id), kind=turn.kind)
 
 
-def _fail(turn: Turn, reason: str, error: BaseException | None) -> NoReturn:
-    reports.fail(turn, reason)
-    raise PermanentError(reason) from error
+def _fail(turn: Turn, reason: str, error: BaseException | None) -> None:
+    """Raise PermanentError, once the report says why; where it was cancelled meanwhile, there is nothing to tell."""
+    if reports.fail(turn, reason):
+        raise PermanentError(reason) from error

@@ -121,6 +121,16 @@ def test_a_full_disk_fails_it_with_words_and_leaves_nothing(sam: User, read: Any
     assert (report.status, report.error) == ("failed", building.DISK_FULL)
 
 
+def test_one_that_is_cancelled_while_the_disk_is_full_is_no_dead_letter(sam: User, read: Any) -> None:
+    def fill() -> None:
+        reports.cancel(report.id)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    report = ask(sam, "stock")
+    read(fill)
+    assert build(report).status == "cancelled"
+
+
 @pytest.mark.skipif(not os.access("/dev/full", os.W_OK), reason="there is no /dev/full here")
 def test_a_disk_that_is_really_full_is_told_so(sam: User, folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "create", lambda name: open("/dev/full", "w", newline=""))  # noqa: SIM115, PTH123
