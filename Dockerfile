@@ -14,9 +14,10 @@ RUN DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost \
  && /venv/bin/python -m compileall -q /app
 
 FROM python:3.13-slim
-# All of the code is root's: the processes run as somebody who can write nothing but /tmp and, where the volume of
-# reports is mounted, /reports.
+# All of the code is root's: the processes run as somebody who can write nothing but /tmp and, where volumes are, /state
+# and /reports.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin ordersite \
+ && install -d -o ordersite /state \
  && install -d -m 700 -o ordersite -g ordersite /reports
 COPY --from=build /venv /venv
 COPY --from=build /app /app
@@ -24,6 +25,6 @@ WORKDIR /app
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER ordersite
 EXPOSE 8000
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--no-ws", \
-     "--workers", "2", "--blocking-threads", "2", "--respawn-failed-workers", "--respawn-interval", "1", \
+CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--no-ws", \
+     "--log-config", "ordersite/server_log.json", "--workers", "2", "--blocking-threads", "2", "--respawn-failed-workers", "--respawn-interval", "1", \
      "--workers-kill-timeout", "15", "ordersite.wsgi:application"]

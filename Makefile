@@ -1,10 +1,12 @@
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv/bin
+# Two processes, each with servers of its own; given ones are for one. ARGS="-n 0" runs all in one.
+PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,-n 2 --dist loadgroup)
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
-.PHONY: help run demo-failure compare bench test chaos lint audit contracts format lock clean local dev
+.PHONY: help run demo-failure compare bench test chaos screenshots lint audit contracts format lock clean local dev
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -23,10 +25,13 @@ bench: dev ## how fast it is, beside plain ways to do the same: an hour (LEG=int
 	@$(VENV)/python -m benchmarks.speed
 
 test: dev ## run the whole test suite against real servers (ARGS="-k orders" is given to pytest)
-	@$(VENV)/python -m pytest $(ARGS)
+	@$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
 
 chaos: dev ## every fault by itself, then a storm of them under load: 25 minutes (SEED, MINUTES=10, RATE=20; TABLE=0: the storm alone)
 	@$(VENV)/python -m tests.chaos
+
+screenshots: dev ## take the pictures of README and docs from the running site, with demo data; needs Chromium
+	@$(VENV)/python -m tests.screenshots
 
 lint: dev ## check style, format, types, import contracts, migrations, production settings and the API's contract
 	@$(VENV)/ruff check .

@@ -3,11 +3,12 @@
 from django.contrib import admin
 
 from analytics.models import DailyProductSales, DailySales
+from events.admin_base import Page
 from events.read_only import ReadOnly
 
 
 @admin.register(DailySales)
-class DailySalesAdmin(ReadOnly, admin.ModelAdmin[DailySales]):
+class DailySalesAdmin(ReadOnly, Page[DailySales]):
     """Orders per day and status."""
 
     list_display = ["day", "status", "orders", "amount", "currency"]
@@ -16,10 +17,10 @@ class DailySalesAdmin(ReadOnly, admin.ModelAdmin[DailySales]):
 
 
 @admin.register(DailyProductSales)
-class DailyProductSalesAdmin(ReadOnly, admin.ModelAdmin[DailyProductSales]):
+class DailyProductSalesAdmin(ReadOnly, Page[DailyProductSales]):
     """Pieces per day, product and status."""
 
     list_display = ["day", "sku", "status", "quantity", "amount", "currency"]
     list_filter = ["status", "day"]
-    search_fields = ["=sku"]
+    search_fields = ["sku__exact"]
     ordering = ["-day", "sku", "status"]

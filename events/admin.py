@@ -1,53 +1,74 @@
 """Admin pages of the bus: events and deliveries to read, dead letters to decide (dead_letter_admin.py)."""
 
 from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.utils.safestring import SafeString
 
-from events.dead_letter_admin import DeadLetterAdmin, DecisionInline, FailedAttemptInline
-from events.models import DeadLetter, Delivery, Event, UnusableMessage
+from events.admin_base import Page, TabularInline, as_uuid, link
+from events.dead_letter_admin import DeadLetterAdmin, DecisionInline, FailedAttemptInline, NoteInline
+from events.models import DeadLetter, Delivery, Event, State, UnusableMessage
 from events.read_only import ReadOnly
 
 admin.site.register(DeadLetter, DeadLetterAdmin)
 
 
-class DeliveryInline(ReadOnly, admin.TabularInline[Delivery, Event]):
+class DeliveryInline(ReadOnly, TabularInline[Delivery, Event]):
     model = Delivery
     fields = ["handler", "state", "attempts", "handled_at", "error_message"]
     show_change_link = True
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnly, admin.ModelAdmin[Event]):
+class EventAdmin(ReadOnly, Page[Event]):
     """What happened, and who has handled it."""
 
     list_display = ["id", "type", "subject", "sequence", "time"]
     list_filter = ["type"]
-    search_fields = ["=id", "=subject", "=correlation_id"]
+    search_fields = ["correlation_id__exact"]
+    search_help_text = "The id of an event, of an order, or of a request"
     ordering = ["-id"]
-    show_full_result_count = False
     inlines = [DeliveryInline]
+
+    def find(self, rows: QuerySet[Event], text: str) -> QuerySet[Event] | None:
+        """Find by id or subject. A request's id has no index: it is looked for where the others find nothing."""
+        wanted = as_uuid(text)
+        found = rows.filter(Q(pk=wanted) | Q(subject=wanted)) if wanted else rows.none()
+        return found if found.exists() else None
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnly, admin.ModelAdmin[Delivery]):
+class DeliveryAdmin(ReadOnly, Page[Delivery]):
     """Every event on its way to every handler."""
 
     list_display = ["id", "handler", "event_type", "state", "attempts", "due_at", "handled_at"]
     list_filter = ["state", "consumer", "handler"]
-    search_fields = ["=id", "=subject"]
+    search_fields = ["id"]
+    search_help_text = "The id of a delivery, or of an order"
     ordering = ["-id"]
-    show_full_result_count = False
-    inlines = [FailedAttemptInline, DecisionInline]
+    inlines = [FailedAttemptInline, DecisionInline, NoteInline]
+
+    def find(self, rows: QuerySet[Delivery], text: str) -> QuerySet[Delivery]:
+        """Find by id, or by the subject of the event: deliveries have no index of their own on that."""
+        wanted = as_uuid(text)
+        if wanted is None:
+            return rows.none()
+        return rows.filter(Q(pk=wanted) | Q(event__in=Event.objects.filter(subject=wanted)))
+
+
+def delivery_link(delivery: Delivery) -> SafeString:
+    """Return a link to the delivery's page, which is a dead letter's where a person decides or has decided about it."""
+    letter = delivery.state in (State.DEAD, State.DISCARDED)
+    return link(delivery.state, f"events_{'deadletter' if letter else 'delivery'}_change", delivery.pk)
 
 
 @admin.register(UnusableMessage)
-class UnusableMessageAdmin(ReadOnly, admin.ModelAdmin[UnusableMessage]):
+class UnusableMessageAdmin(ReadOnly, Page[UnusableMessage]):
     """Messages that no worker could use, as they came."""
 
     list_display = ["received_at", "queue", "problem", "worker", "size", "summary"]
     list_filter = ["problem", "queue"]
     search_fields = ["=id", "detail", "raw"]
     ordering = ["-id"]
-    show_full_result_count = False
 
     @admin.display
     def summary(self, message: UnusableMessage) -> str:

@@ -6,15 +6,16 @@ Whatever goes wrong, those that are not done are given back, uncounted, to be se
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from celery.exceptions import Retry, SoftTimeLimitExceeded
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from events import batches, outcomes
+from events import batches, outcomes, tracing
 from events.catalogue import UnknownType
 from events.correlation import correlated
 from events.deliveries import Started
@@ -24,6 +25,7 @@ from events.handlers import Handler, ReceivedEvent, Shape
 from events.lease import LeaseKeeper
 from events.runner import DEADLOCK_RETRIES, apply_effect, receive
 from events.sql import bounded_transaction
+from events.telling import tell
 
 logger = logging.getLogger(__name__)
 
@@ -33,14 +35,24 @@ Member = tuple[Started, ReceivedEvent[Any]]
 
 
 class Batch:
-    """The deliveries of one message, and what has become of each."""
+    """The deliveries of one message, and what has become of each.
 
-    def __init__(self, handler: Handler, started: Sequence[Started]) -> None:
+    Each has a span of its own, in the trace that its event belongs to; all begin and end with the batch.
+    """
+
+    def __init__(self, handler: Handler, started: Sequence[Started], parents: Mapping[UUID, str]) -> None:
         self.handler = handler
-        self._started = started
+        self._spans = {
+            one.id: tracing.begin(tracing.PROCESS, handler.name, one, parents.get(one.id, "")) for one in started
+        }
+        self._started = [one.under(tracing.context_of(self._spans[one.id])) for one in started]
         self._began = time.monotonic()
         self._done: set[UUID] = set()
         self._postponed: set[UUID] = set()
+
+    def in_spans(self) -> AbstractContextManager[None]:
+        """Do the enclosed work in the spans of all."""
+        return tracing.ended(*self._spans.values())
 
     def readable(self) -> list[Member]:
         """Return those whose events this code can read; what becomes of others is decided where they run alone."""
@@ -60,6 +72,11 @@ class Batch:
         """Note that these are done."""
         self._done |= {started.id for started, _ in members}
 
+    def fail(self, error: Exception, *failed: Started) -> None:
+        """Tell the traces of these, or of all that are not done, that they failed."""
+        for one in failed or [one for one in self._started if one.id not in self._done]:
+            tracing.fail(self._spans[one.id], error)
+
     def postpone(self, members: Sequence[Member]) -> None:
         """Note that these were not tried: nothing speaks against another batch."""
         self._postponed |= {started.id for started, _ in members}
@@ -71,28 +88,49 @@ class Batch:
         for left, alone in ((failed, True), (postponed, False)):
             if left:
                 outcomes.write_down(self.handler, partial(batches.give_back_many, left, alone=alone))
+        self._tell()
         told = f"{len(self._done)} of {len(self._started)} done"
         return told + (f", {len(failed)} go on one by one" if failed else "")
 
+    def _tell(self) -> None:
+        for one in self._started:
+            with correlated(one.correlation_id, one.traceparent):
+                tell(self.handler, one, self._outcome(one), batch=len(self._started))
 
-def run_batch(handler: Handler, sent: Mapping[UUID, UUID], *, worker: str) -> str:
+    def _outcome(self, one: Started) -> str:
+        if one.id in self._done:
+            return "done"
+        return "postponed" if one.id in self._postponed else "to run alone"
+
+
+def run_batch(
+    handler: Handler, sent: Mapping[UUID, UUID], *, worker: str, parents: Mapping[UUID, str] | None = None
+) -> str:
     """Run the deliveries of a message (tokens by ids) and return what became of them, in words for Flower.
 
+    `parents` are the contexts that came with the message, by ids: of the spans in which the deliveries were sent.
     Raises celery's Retry where the database is away; the leases then bring the deliveries back.
     """
     started = _start(handler, sent, worker)
     if not started:
+        logger.info("%s: a batch of %d is stale", handler.name, len(sent))
         return f"stale: none of these {len(sent)} deliveries is this message's any more"
-    batch = Batch(handler, started)
-    members = batch.readable()
+    batch = Batch(handler, started, parents or {})
+    with batch.in_spans():
+        _run_members(batch, batch.readable())
+        return batch.end()
+
+
+def _run_members(batch: Batch, members: Sequence[Member]) -> None:
+    handler = batch.handler
     try:
         if members:
             _SHAPES[handler.shape, handler.many is not None](batch, members)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told of where the delivery runs alone
-        logger.warning("%s: a batch of %d failed, and goes on one by one: %r", handler.name, len(started), error)
+        logger.warning("%s: a batch of %d failed, and goes on one by one: %r", handler.name, len(members), error)
+        batch.fail(error)
         if is_database_away(error):
             connection.close()
-    return batch.end()
 
 
 def _start(handler: Handler, sent: Mapping[UUID, UUID], worker: str) -> list[Started]:
@@ -105,7 +143,7 @@ def _start(handler: Handler, sent: Mapping[UUID, UUID], worker: str) -> list[Sta
             if not is_database_away(error):
                 raise
             if not left:
-                raise Retry("the deliveries could not be started", exc=error) from error
+                raise outcomes.put_off(f"{handler.name}: a batch could not be started", error) from error
     return []
 
 
@@ -143,7 +181,7 @@ def _one_by_one(batch: Batch, members: Sequence[Member]) -> None:
             batch.postpone(members[position:])
             return
         try:
-            with correlated(started.correlation_id):
+            with correlated(started.correlation_id, started.traceparent):
                 apply_effect(batch.handler, started, event)
             batch.done((started, event))
         except SoftTimeLimitExceeded:
@@ -152,6 +190,7 @@ def _one_by_one(batch: Batch, members: Sequence[Member]) -> None:
             if is_database_away(error):
                 raise
             logger.warning("%s %s failed in a batch: %r", batch.handler.name, started.id, error)
+            batch.fail(error, started)
 
 
 def _outside(batch: Batch, members: Sequence[Member]) -> None:

@@ -69,7 +69,8 @@ SET state = 'running', in_batch = true, token = %(new_token)s, worker = %(worker
 FROM ours, events_event e, {ASYNCHRONOUSLY}
 WHERE d.id = ours.id AND e.id = d.event_id
 RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
-          e.id, e.type, e.subject, e.sequence, e.time, e.correlation_id, coalesce(d.edited_data, e.data)
+          e.id, e.type, e.subject, e.sequence, e.time, e.correlation_id, e.traceparent,
+          coalesce(d.edited_data, e.data)
 """
 
 _HOLD_MANY = _OURS

@@ -21,6 +21,7 @@ class Claimed:
     handler: str
     tries: int
     correlation_id: str
+    traceparent: str
     batch: int
 
 
@@ -88,7 +89,7 @@ SET state = 'leased', token = {sent_token("d")},
     lease_until = clock_timestamp() + make_interval(secs => d.lease_seconds)
 FROM {ASYNCHRONOUSLY}, chosen JOIN events_event e ON e.id = chosen.event_id
 WHERE d.id = chosen.id
-RETURNING d.id, d.token, d.handler, d.attempts + d.waits, e.correlation_id,
+RETURNING d.id, d.token, d.handler, d.attempts + d.waits, e.correlation_id, e.traceparent,
           CASE WHEN d.attempts + d.waits = 0 THEN d.batch ELSE 1 END
 """
 

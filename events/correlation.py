@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from events import tracing
+
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
 
 
@@ -13,19 +15,27 @@ def current() -> str:
     return _current.get()
 
 
+def begin(correlation_id: str) -> None:
+    """Put the work at hand under this correlation id, until another takes its place."""
+    _current.set(correlation_id)
+
+
 @contextmanager
-def correlated(correlation_id: str) -> Iterator[None]:
-    """Do the enclosed work under this correlation id."""
+def correlated(correlation_id: str, traceparent: str = "") -> Iterator[None]:
+    """Do the enclosed work under this correlation id, and in this context of a trace where there is one."""
     token = _current.set(correlation_id)
     try:
-        yield
+        with tracing.under(traceparent):
+            yield
     finally:
         _current.reset(token)
 
 
 class RequestIdFilter(logging.Filter):
-    """Adds `request_id` to every log record, "-" outside any request."""
+    """Adds `request_id` to every log record, "-" outside any request, and `trace_id` where there is a trace."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = current() or "-"
+        if trace_id := tracing.trace_id():
+            record.trace_id = trace_id
         return True

@@ -1,36 +1,42 @@
-"""Admin pages of the dead letters: what went wrong, in groups and one by one; replay and discard."""
+"""Admin pages of the dead letters: what went wrong, in groups and one by one. What is done about them stands in
+dead_letter_decisions.py and dead_letter_edit.py.
+"""
 
-import json
 from collections.abc import Iterator, Sequence
+from shlex import quote as in_shell
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from rest_framework.exceptions import APIException
 
-from events.dead_letters import data_of, dead_letters, discard_all, in_place_of, letters, replay_all
+from events.admin_base import Button, Section, TabularInline, as_written, link
+from events.admin_forms import Textarea
+from events.dead_letter_edit import EditingPage
+from events.dead_letters import add_note, letters
+from events.differences import difference_table, pretty
 from events.groups import groups
-from events.models import LETTER, DeadLetter, Decision, Delivery, FailedAttempt, State
+from events.models import LETTER, DeadLetter, Decision, Delivery, FailedAttempt, Note, State
 from events.read_only import ReadOnly
+from events.subscriptions import the_map
 
-SHOWN = 20  # letters that a form names one by one
+GROUP_HEADERS = ["Queue", "Handler", "Error", "Letters", "First died", "Last died", "Replay"]
 
 
-class Reason(forms.Form):
-    """Why letters are discarded."""
+class NoteForm(forms.Form):
+    """What a person writes down about a letter."""
 
-    reason = forms.CharField(max_length=500, widget=forms.TextInput(attrs={"size": 60}))
+    text = forms.CharField(label="Add a note", max_length=5_000, widget=Textarea(attrs={"rows": 3}))
 
 
 class PartOfLetter(ReadOnly):
@@ -41,17 +47,27 @@ class PartOfLetter(ReadOnly):
         return True
 
 
-class DecisionInline(PartOfLetter, admin.TabularInline[Decision, Delivery]):
+class DecisionInline(PartOfLetter, TabularInline[Decision, Delivery]):
     """What was decided, by whom, when and why."""
 
     model = Decision
-    fields = ["at", "action", "by", "reason"]
+    hide_title = True
+    fields = ["at", "action", "by", "reason", "died_at"]
 
 
-class FailedAttemptInline(PartOfLetter, admin.TabularInline[FailedAttempt, Delivery]):
+class NoteInline(PartOfLetter, TabularInline[Note, Delivery]):
+    """What people wrote down."""
+
+    model = Note
+    hide_title = True
+    fields = ["at", "by", "text"]
+
+
+class FailedAttemptInline(PartOfLetter, TabularInline[FailedAttempt, Delivery]):
     """The attempts that counted, also those before a replay."""
 
     model = FailedAttempt
+    hide_title = True
     verbose_name_plural = "failed attempts (counted from 1 again after a replay)"
     fields = ["number", "started_at", "ended_at", "worker", "error_type", "error_message"]
 
@@ -77,20 +93,20 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(state=self.value() or State.DEAD)
 
 
-class DeadLetterAdmin(ReadOnly, admin.ModelAdmin[DeadLetter]):
+class DeadLetterAdmin(ReadOnly, EditingPage):
     """Deliveries that failed for good and wait for a person."""
 
     list_display = ["id", "dead_letter_queue", "handler", "event_type", "reason", "error", "attempts", "handled_at"]
     list_filter = [StateFilter, "consumer", "handler", "event_type", "reason", "fingerprint"]
-    search_fields = ["=id", "=subject", "error_message"]
+    search_fields = ["=id", "=subject", "error_message"]  # letters are few
     ordering = ["id"]
-    show_full_result_count = False
-    actions = ["replay", "discard"]
-    inlines = [FailedAttemptInline, DecisionInline]
+    list_before_template = "admin/events/deadletter/groups.html"
+    change_form_template = "admin/events/deadletter/change_form.html"
+    inlines = [FailedAttemptInline, DecisionInline, NoteInline]
     fieldsets = [
         (None, {"fields": ["dead_letter_queue", "handler", "state", "reason", "attempts", "handled_at", "in_flower"]}),
         ("Error", {"fields": ["error_type", "error_message", "the_group", "the_traceback"]}),
-        ("Event", {"fields": ["event_type", "event", "subject", "sequence", "correlation_id", "event_data"]}),
+        ("Event", {"fields": ["event_type", "event", "about", "sequence", "request_id", "in_the_log", "event_data"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeadLetter]:
@@ -103,10 +119,6 @@ class DeadLetterAdmin(ReadOnly, admin.ModelAdmin[DeadLetter]):
             return letters().filter(pk=object_id).first()
         except ValidationError:
             return None
-
-    def has_decide_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may replay and discard."""
-        return request.user.has_perm("events.decide_deadletter")
 
     # --- what is shown ------------------------------------------------------------------------------------------------
 
@@ -123,126 +135,92 @@ class DeadLetterAdmin(ReadOnly, admin.ModelAdmin[DeadLetter]):
     @admin.display(description="traceback")
     def the_traceback(self, letter: DeadLetter) -> SafeString:
         """Return the traceback of the last attempt."""
-        return _as_written(letter.error_traceback)
+        return as_written(letter.error_traceback)
 
     @admin.display(description="data")
     def event_data(self, letter: DeadLetter) -> SafeString:
-        """Return what the handler was given."""
-        edited = "" if letter.edited_data is None else " (edited for this delivery)"
-        return format_html("{}{}", _as_written(json.dumps(data_of(letter), indent=2, ensure_ascii=False)), edited)
+        """Return the event's data, which no edit touches."""
+        return as_written(pretty(letter.event.data))
+
+    @admin.display(description="about")
+    def about(self, letter: DeadLetter) -> SafeString | str:
+        """Return a link to what the event is about, such as its order."""
+        page = the_map().subject_page(letter.event_type)
+        return link(letter.subject, page, letter.subject) if page else str(letter.subject)
 
     @admin.display(description="request id")
-    def correlation_id(self, letter: DeadLetter) -> str:
+    def request_id(self, letter: DeadLetter) -> str:
         """Return the id of the request from which the event follows, as it stands on every log line."""
         return letter.event.correlation_id
+
+    @admin.display(description="in the log")
+    def in_the_log(self, letter: DeadLetter) -> SafeString | str:
+        """Return a link to the log lines of the request, or without LOGS_URL a command that finds them."""
+        request_id = letter.event.correlation_id
+        if not request_id:
+            return "-"
+        if not settings.LOGS_URL:
+            return as_written(f"grep -F -- {in_shell(request_id)} THE_LOG")
+        url = settings.LOGS_URL.replace("{request_id}", quote(request_id, safe=""))
+        return format_html('<a class="text-link underline" href="{}">{}</a>', url, request_id)
 
     @admin.display(description="in Flower")
     def in_flower(self, letter: DeadLetter) -> SafeString:
         """Return a link to the Celery task."""
-        return format_html('<a href="{0}/task/{1}">{1}</a>', settings.FLOWER_URL, letter.id)
+        return format_html('<a class="text-link underline" href="{0}/task/{1}">{1}</a>', settings.FLOWER_URL, letter.id)
 
     @admin.display(description="the same error")
     def the_group(self, letter: DeadLetter) -> SafeString:
         """Return a link to the letters of the same handler and kind of error."""
-        url = reverse("admin:events_deadletter_changelist")
-        query = f"handler={letter.handler}&fingerprint={letter.fingerprint}"
-        return format_html('<a href="{}?{}">{}</a>', url, query, letter.fingerprint or "none")
+        query = f"?handler={quote(letter.handler)}&fingerprint={letter.fingerprint}"
+        return link(letter.fingerprint or "none", "events_deadletter_changelist", query=query)
+
+    def sections(self, request: HttpRequest, row: DeadLetter) -> Sequence[Section]:
+        """Show what a person made of the data."""
+        if row.edited_data is None:
+            return ()
+        return (
+            Section("Edited data, which the handler is given", as_written(pretty(row.edited_data))),
+            Section("What the edit changes", difference_table(row.event.data, row.edited_data)),
+        )
+
+    def buttons(self, request: HttpRequest, row: DeadLetter) -> Sequence[Button]:
+        """Lead to the forms that discard and edit."""
+        if row.state != State.DEAD or not self.has_decide_permission(request):
+            return ()
+        edit = Button("Edit the data and replay", reverse("admin:events_deadletter_edit", args=[row.pk]))
+        discard = Button("Discard, with a reason", reverse("admin:events_deadletter_discard", args=[row.pk]))
+        return (edit, discard) if self.may_edit(request) else (discard,)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the groups first, until something is filtered."""
-        shown = {"groups": () if request.GET else groups, "may_decide": self.has_decide_permission(request)}
+        shown = {
+            "groups": () if request.GET else groups,
+            "group_headers": GROUP_HEADERS,
+            "may_decide": self.has_decide_permission(request),
+        }
         return super().changelist_view(request, {**(extra_context or {}), **shown})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show one letter, with what may be done about it."""
-        shown = {"may_decide": self.has_decide_permission(request)}
+        shown = {"may_decide": self.has_decide_permission(request), "note": NoteForm()}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
-    # --- what is done -------------------------------------------------------------------------------------------------
-
-    @admin.action(description="Replay: send again from the first attempt", permissions=["decide"])
-    def replay(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> None:
-        """Replay the chosen ones."""
-        self._replay_all(request, list(chosen.values_list("id", flat=True)))
-
-    @admin.action(description="Discard, with a reason", permissions=["decide"])
-    def discard(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> HttpResponse | None:
-        """Ask for a reason, then give the chosen ones up, each with its compensation."""
-        return self._discard(request, chosen)
-
     def get_urls(self) -> list[URLPattern]:
-        """Add what is done about one letter, and about a group."""
-        site = self.admin_site.admin_view
-        return [
-            path("replay-group/", site(self.replay_group), name="events_deadletter_replay_group"),
-            path("<uuid:pk>/replay/", site(self.replay_one), name="events_deadletter_replay"),
-            path("<uuid:pk>/discard/", site(self.discard_one), name="events_deadletter_discard"),
-            *super().get_urls(),
-        ]
+        """Add the address to which notes are sent."""
+        note = self.admin_site.admin_view(self.note)
+        return [path("<uuid:pk>/note/", note, name="events_deadletter_note"), *super().get_urls()]
 
-    def replay_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Replay one letter."""
-        self._check_may_decide(request)
+    def note(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Keep a note."""
+        self.check_may_decide(request)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        self._replay_all(request, [pk])
+        letter, form = get_object_or_404(letters(), pk=pk), NoteForm(request.POST)
+        if form.is_valid():
+            add_note(letter.id, by=str(request.user), text=form.cleaned_data["text"])
+        else:
+            self.message_user(request, f"The note was not kept: {form.errors['text'][0]}", messages.ERROR)
         return redirect("admin:events_deadletter_change", pk)
-
-    def replay_group(self, request: HttpRequest) -> HttpResponse:
-        """Replay all letters of one handler and kind of error."""
-        self._check_may_decide(request)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        wanted = {name: request.POST.get(name, "") for name in ("handler", "fingerprint")}
-        self._replay_all(request, list(dead_letters().filter(**wanted).values_list("id", flat=True)))
-        return redirect("admin:events_deadletter_changelist")
-
-    def discard_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Ask for a reason, then give one letter up, with its compensation."""
-        self._check_may_decide(request)
-        chosen = letters().filter(pk=pk)
-        get_object_or_404(chosen)
-        return self._discard(request, chosen) or redirect("admin:events_deadletter_change", pk)
-
-    def _check_may_decide(self, request: HttpRequest) -> None:
-        if not self.has_decide_permission(request):
-            raise PermissionDenied
-
-    def _replay_all(self, request: HttpRequest, ids: Sequence[UUID]) -> None:
-        count = replay_all(ids, by=str(request.user))
-        level = messages.SUCCESS if count else messages.WARNING
-        self.message_user(request, f"{count} of {len(ids)} will be sent again.", level)
-
-    def _discard(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> HttpResponse | None:
-        """Return the form, or None when its answer was good and the letters are discarded."""
-        form = Reason(request.POST if "reason" in request.POST else None)
-        if not form.is_valid():
-            return self._ask_for_reason(request, chosen, form)
-        ids = list(chosen.values_list("id", flat=True))
-        count, failed = discard_all(ids, by=str(request.user), reason=form.cleaned_data["reason"])
-        for letter_id, error in failed.items():
-            why = error.detail if isinstance(error, APIException) else repr(error)
-            self.message_user(request, f"{letter_id} was not discarded: {why}", messages.ERROR)
-        level = messages.SUCCESS if count else messages.WARNING
-        self.message_user(request, f"{count} of {len(ids)} discarded.", level)
-        return None
-
-    def _ask_for_reason(self, request: HttpRequest, chosen: QuerySet[DeadLetter], form: Reason) -> HttpResponse:
-        counts = chosen.order_by("handler").values_list("handler").annotate(Count("id"))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Discard dead letters",
-            "opts": self.opts,
-            "form": form,
-            "steps": [(handler, count, in_place_of(handler)) for handler, count in counts],
-            "letters": chosen[:SHOWN],
-            "selected": request.POST.getlist("_selected_action"),
-            "across": request.POST.get("select_across", "0"),
-        }
-        return TemplateResponse(request, "admin/events/deadletter/discard.html", context)
-
-
-def _as_written(text: str) -> SafeString:
-    return format_html('<pre style="white-space: pre-wrap; margin: 0">{}</pre>', text)

@@ -52,6 +52,8 @@ def page(letter: DeadLetter) -> Iterator[str]:
         yield f"failed attempt {attempt.number}: {_time(attempt.started_at)} on {attempt.worker}: {error}"
     for decision in letter.decisions.all():
         yield f"{decision.action} by {decision.by}: {_time(decision.at)} {decision.reason}"
+    for note in letter.notes.all():
+        yield f"note by {note.by}: {_time(note.at)} {note.text}"
     yield letter.error_traceback
 
 

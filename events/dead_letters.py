@@ -13,10 +13,10 @@ from rest_framework.exceptions import APIException
 from rest_framework.exceptions import ValidationError as InvalidInput
 
 from events import parking
-from events.catalogue import event_type, registered
+from events.catalogue import UnknownType, event_type, registered
 from events.correlation import correlated
 from events.errors import is_database_away
-from events.models import LETTER, DeadLetter, Decision, Delivery, State
+from events.models import LETTER, DeadLetter, Decision, Delivery, Note, State
 from events.sql import fetch
 from events.subscriptions import the_map
 
@@ -72,11 +72,9 @@ def replay(delivery_id: UUID, *, by: str, reason: str = "", data: dict[str, Any]
     """
     with transaction.atomic():
         letter = _lock(delivery_id)
-        if data is not None:
-            data = _fitting(letter, data)
-        edited = json.dumps(data) if data is not None else None
+        edited = json.dumps(fitting(letter, data)) if data is not None else None
         fetch(_REPLAY, {"id": delivery_id, "edited": edited})
-        _record(delivery_id, Decision.Action.REPLAY, by, reason)
+        _record(letter, Decision.Action.REPLAY, by, reason)
 
 
 def replay_all(ids: Iterable[UUID], *, by: str, reason: str = "", progress: Progress = unseen) -> int:
@@ -102,11 +100,11 @@ def discard(delivery_id: UUID, *, by: str, reason: str) -> None:
         letter = _lock(delivery_id)
         compensate = the_map().compensation(letter.handler)
         if compensate is not None:
-            with correlated(letter.event.correlation_id):
+            with correlated(letter.event.correlation_id, letter.event.traceparent):
                 compensate(letter.subject)
         fetch(_DISCARD, {"id": delivery_id})
         parking.wake_next(letter.subject, letter.consumer)
-        _record(delivery_id, Decision.Action.DISCARD, by, reason)
+        _record(letter, Decision.Action.DISCARD, by, reason)
 
 
 def discard_all(
@@ -138,6 +136,27 @@ def data_of(letter: Delivery) -> Any:
     return letter.event.data if letter.edited_data is None else letter.edited_data
 
 
+def fitting(letter: Delivery, data: Any) -> dict[str, Any]:
+    """Return an edit as it is kept. Raises InvalidInput where it does not fit the event's type, or is about another."""
+    try:
+        edited = event_type(letter.event_type).model_validate(data, extra="forbid")
+    except UnknownType as error:
+        raise InvalidInput({"data": [str(error)]}) from error
+    except ValidationError as error:
+        problems = {".".join(map(str, e["loc"])): [e["msg"]] for e in error.errors()}
+        raise InvalidInput({"data": problems}) from error
+    if edited.subject != letter.subject:
+        raise InvalidInput({"data": ["An edit may not make the event one about something else."]})
+    return edited.model_dump(mode="json")
+
+
+def add_note(delivery_id: UUID, *, by: str, text: str) -> Note:
+    """Keep what a person writes down about a letter, whatever became of it. Raises InvalidInput for an empty text."""
+    if not text.strip():
+        raise InvalidInput({"text": ["Write something."]})
+    return Note.objects.create(delivery_id=delivery_id, by=by[:BY_LIMIT], text=text)
+
+
 def in_place_of(handler_name: str) -> str:
     """Return, in words, what is done when a dead letter of this handler is discarded."""
     compensation = the_map().compensation(handler_name)
@@ -167,19 +186,10 @@ def _lock(delivery_id: UUID) -> DeadLetter:
     return letter
 
 
-def _fitting(letter: DeadLetter, data: dict[str, Any]) -> dict[str, Any]:
-    try:
-        edited = event_type(letter.event_type).model_validate(data, extra="forbid")
-    except ValidationError as error:
-        problems = {".".join(map(str, e["loc"])): [e["msg"]] for e in error.errors()}
-        raise InvalidInput({"data": problems}) from error
-    if edited.subject != letter.subject:
-        raise InvalidInput({"data": ["An edit may not make the event one about something else."]})
-    return edited.model_dump(mode="json")
-
-
-def _record(delivery_id: UUID, action: Decision.Action, by: str, reason: str) -> None:
-    Decision.objects.create(delivery_id=delivery_id, action=action, by=by[:BY_LIMIT], reason=reason)
+def _record(letter: DeadLetter, action: Decision.Action, by: str, reason: str) -> None:
+    Decision.objects.create(
+        delivery_id=letter.id, action=action, by=by[:BY_LIMIT], reason=reason, died_at=letter.handled_at
+    )
 
 
 _SET_REPLAYED = """state = 'pending', reason = '', attempts = 0, waits = 0, waiting_since = NULL, waiting_for = '',
@@ -193,12 +203,13 @@ RETURNING id
 
 _REPLAY_CHUNK = f"""
 WITH dead AS (
-    SELECT id FROM events_delivery WHERE id = ANY(%(ids)s) AND state = 'dead' ORDER BY id FOR UPDATE
+    SELECT id, handled_at FROM events_delivery WHERE id = ANY(%(ids)s) AND state = 'dead' ORDER BY id FOR UPDATE
 ), replayed AS (
-    UPDATE events_delivery d SET {_SET_REPLAYED} FROM dead WHERE d.id = dead.id AND d.state = 'dead' RETURNING d.id
+    UPDATE events_delivery d SET {_SET_REPLAYED} FROM dead WHERE d.id = dead.id AND d.state = 'dead'
+    RETURNING d.id, dead.handled_at
 )
-INSERT INTO events_decision (delivery_id, action, by, reason)
-SELECT id, 'replay', %(by)s, %(reason)s FROM replayed
+INSERT INTO events_decision (delivery_id, action, by, reason, died_at)
+SELECT id, 'replay', %(by)s, %(reason)s, handled_at FROM replayed
 RETURNING id
 """
 

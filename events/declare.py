@@ -75,9 +75,12 @@ def _make_task(handler: Handler, *, result: bool) -> None:
 
     def deliver(task: "Task[Any, Any]", delivery: str | list[str], token: str | list[str]) -> str:
         worker = str(task.request.hostname)
+        traceparent = task.request.get("traceparent")  # as the ids: one, or one for each, or none
         if isinstance(delivery, list):
-            return run_batch(handler, dict(zip(map(UUID, delivery), map(UUID, token), strict=True)), worker=worker)
-        told = run(handler, UUID(delivery), UUID(str(token)), worker=worker)
+            ids = [UUID(one) for one in delivery]
+            sent = dict(zip(ids, map(UUID, token), strict=True))
+            return run_batch(handler, sent, worker=worker, parents=dict(zip(ids, traceparent or [], strict=False)))
+        told = run(handler, UUID(delivery), UUID(str(token)), worker=worker, parent=traceparent or "")
         if result and told in NOT_OURS:
             raise Ignore(told)
         return told

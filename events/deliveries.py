@@ -11,8 +11,9 @@ never wait; what they miss, the sweep finds.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -38,8 +39,14 @@ class Started:
     sequence: int
     time: datetime
     correlation_id: str
+    traceparent: str  # of the span of this work, where there is one; else the event's
     data: dict[str, Any]
     waiting: float  # seconds for which it has been waiting for a dependency that is away
+    began: float = field(default_factory=monotonic)  # by this process's monotonic clock
+
+    def under(self, context: str) -> "Started":
+        """Return the delivery as it is worked on in this context, that of its own span."""
+        return self if context == self.traceparent else replace(self, traceparent=context)
 
 
 def start(delivery_id: UUID, token: UUID, *, worker: str, lease: int) -> Started | None:
@@ -147,7 +154,8 @@ SET state = 'running', token = %(new_token)s, attempts = d.attempts + 1, worker 
 FROM events_event e, {ASYNCHRONOUSLY}
 WHERE d.id = %(id)s AND e.id = d.event_id AND {may_start("d", "%(token)s")}
 RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
-          e.id, e.type, e.subject, e.sequence, e.time, e.correlation_id, coalesce(d.edited_data, e.data),
+          e.id, e.type, e.subject, e.sequence, e.time, e.correlation_id, e.traceparent,
+          coalesce(d.edited_data, e.data),
           CASE WHEN d.waiting_for = 'dependency'
                THEN extract(epoch FROM clock_timestamp() - d.waiting_since) ELSE 0 END::float8
 """

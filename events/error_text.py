@@ -1,35 +1,16 @@
 """Exceptions as rows keep them: bounded, without secrets, and with a fingerprint to group them by."""
 
 import hashlib
-import re
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from urllib.parse import quote, unquote, urlsplit
 
-from django.conf import settings
+from events.hiding import hide_secrets
 
 MESSAGE_LIMIT = 2_000  # characters of an error's message that a delivery keeps
 TRACEBACK_LIMIT = 20_000
-HIDDEN = "[hidden]"
-
 # Characters beside what is kept that are looked at too: a secret that a cut goes through would not be known as one.
 _MARGIN = 2_000
-
-_SHORTEST_SECRET = 6  # a shorter value would hide ordinary words
-# What looks like a secret wherever it comes from: the password of a URL, a bearer token, a value under a telling name.
-_SECRETS = [
-    (re.compile(r"(?<=://)([^\s/@:]*):[^\s/]+@"), rf"\1:{HIDDEN}@"),
-    (re.compile(r"(?i)\b(bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
-    (
-        re.compile(
-            r"""(?ix) ((?:password|passwd|secret|api[_-]?key|token|authorization)[\w-]{0,40}) (\\?["']?\s*[:=]\s*)
-            (?: "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | (?!\[hidden\]|None\b)[^\s,;)}\]&]+ )"""
-        ),
-        rf"\1\2{HIDDEN}",
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -67,11 +48,7 @@ def without_secrets(text: str) -> str:
 
     What PostgreSQL takes in no text (NULs, halves of surrogate pairs) is left out or written with a backslash.
     """
-    for secret in _own_secrets():
-        text = text.replace(secret, HIDDEN)
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text.replace("\0", "").encode(errors="backslashreplace").decode()
+    return hide_secrets(text).replace("\0", "").encode(errors="backslashreplace").decode()
 
 
 def _message(error: BaseException) -> str:
@@ -100,12 +77,3 @@ def _places(error: BaseException) -> list[str]:
         f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}"
         for frame, _ in traceback.walk_tb(error.__traceback__)
     ]
-
-
-@cache
-def _own_secrets() -> tuple[str, ...]:
-    """Return the secrets that the settings hold, as they are and as URLs write them, the longest first."""
-    urls = [urlsplit(url).password for url in (settings.DATABASE_URL, settings.BROKER_URL)]
-    found = [str(value) for value in [settings.SECRET_KEY, settings.EMAIL_HOST_PASSWORD, *urls] if value]
-    written = {form for value in found for form in (value, quote(value, safe=""), unquote(value))}
-    return tuple(sorted((value for value in written if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))

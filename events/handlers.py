@@ -23,6 +23,7 @@ class ReceivedEvent(Generic[T]):
     sequence: int
     time: datetime
     correlation_id: str
+    traceparent: str
     data: T
 
 

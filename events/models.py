@@ -1,5 +1,6 @@
 """The tables of the bus. Deliveries change by the SQL in deliveries.py alone; the ORM reads them."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -16,6 +17,7 @@ class Event(models.Model):
     sequence = models.BigIntegerField()
     time = models.DateTimeField(db_default=Now())
     correlation_id = models.CharField(max_length=128, blank=True)
+    traceparent = models.CharField(max_length=55, blank=True, db_default="")
     data = models.JSONField()
 
     class Meta:
@@ -159,6 +161,7 @@ class Delivery(models.Model):
             models.Index(fields=["consumer", "handler", "id"], name="delivery_dead", condition=Q(state=State.DEAD)),
             models.Index(fields=["id"], name="delivery_letter", condition=LETTER),
             models.Index(fields=["handled_at"], name="delivery_done", condition=Q(state=State.DONE)),
+            models.Index(fields=["handled_at"], name="delivery_died", condition=Q(state=State.DEAD)),
         ]
 
     def __str__(self) -> str:
@@ -170,7 +173,10 @@ class DeadLetter(Delivery):
 
     class Meta:
         proxy = True
-        permissions = [("decide_deadletter", "Can replay and discard dead letters")]
+        permissions = [
+            ("decide_deadletter", "Can replay and discard dead letters"),
+            ("edit_deadletter", "Can edit the data of dead letters and replay them"),
+        ]
 
 
 class Decision(models.Model):
@@ -185,12 +191,33 @@ class Decision(models.Model):
     by = models.CharField(max_length=200)
     reason = models.TextField(blank=True)
     at = models.DateTimeField(db_default=Now())
+    # When the letter had died: a replay clears the delivery's handled_at. NULL: decided by a release that kept none.
+    died_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = [F("id").asc()]
+        indexes = [
+            models.Index(fields=["at"], name="decision_at"),
+            models.Index(fields=["died_at"], name="decision_died_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.by}"
+
+
+class Note(models.Model):
+    """What a person wrote down about a dead letter. Append-only."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="notes")
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField(db_default=Now())
+    text = models.TextField()
 
     class Meta:
         ordering = [F("id").asc()]
 
     def __str__(self) -> str:
-        return f"{self.action} by {self.by}"
+        return f"note by {self.by}"
 
 
 class FailedAttempt(models.Model):
@@ -210,6 +237,7 @@ class FailedAttempt(models.Model):
 
     class Meta:
         ordering = [F("id").asc()]
+        indexes = [models.Index(fields=["ended_at"], name="failed_attempt_ended")]
 
     def __str__(self) -> str:
         return f"attempt {self.number} on {self.worker}"
@@ -244,3 +272,37 @@ class UnusableMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.problem} in {self.queue}"
+
+
+class Tally(models.Model):
+    """How often something happened on the bus in a minute, in an hour, or ever; written by tally.py alone.
+
+    `what` happened to `name`: an event type was published; a handler's deliveries were done, died, were replayed or
+    discarded, an attempt failed, a lease ran out; or, of a queue, the highest backlog that was seen. Of what was done:
+    the seconds from the commit of the event, and from the start, both also by bucket (tally.BOUNDS).
+    """
+
+    grain = models.CharField(max_length=6)
+    at = models.DateTimeField()
+    what = models.CharField(max_length=10)
+    name = models.CharField(max_length=100)
+    count = models.BigIntegerField()
+    waited_seconds = models.FloatField(db_default=0.0)
+    ran_seconds = models.FloatField(db_default=0.0)
+    waited = ArrayField(models.BigIntegerField(), null=True)
+    ran = ArrayField(models.BigIntegerField(), null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["grain", "at", "what", "name"], name="tally_once")]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.name} {self.at}"
+
+
+class TallyMark(models.Model):
+    """Until when the tallies count: one row, which the relay that counts holds meanwhile."""
+
+    until = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return str(self.until)

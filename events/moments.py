@@ -13,6 +13,10 @@ from events.sql import fetch
 LONGEST_TRANSACTION = 65
 MARGIN = 1.0  # seconds between the beginning of a transaction and when pg_stat_activity tells of it, at the very most
 
+# Whoever else may have a transaction open, for a FROM.
+OTHERS = """pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
+
 
 def now() -> datetime:
     """Return the time of PostgreSQL's clock, which is that of all that is written."""
@@ -26,10 +30,9 @@ def is_settled(moment: datetime) -> bool:
     return bool(fetch(_IS_SETTLED, parameters)[0][0])
 
 
-_IS_SETTLED = """
+_IS_SETTLED = f"""
 SELECT clock_timestamp() > %(moment)s::timestamptz + make_interval(secs => %(margin)s) AND NOT EXISTS (
-    SELECT 1 FROM pg_stat_activity
-    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+    SELECT 1 FROM {OTHERS}
       AND xact_start < %(moment)s::timestamptz
       AND xact_start > clock_timestamp() - make_interval(secs => %(longest)s))
 """

@@ -17,11 +17,18 @@ from events.error_text import describe
 from events.errors import EventsError, Failure, classify, is_database_away
 from events.handlers import Handler
 from events.models import Reason, WaitingFor
+from events.telling import tell
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PAUSE = 0.5  # seconds between tries to write down an outcome while the database is away
+
+
+def put_off(what: str, error: Exception) -> Retry:
+    """Return what to raise where the database is away, and log it: the lease brings back what is in hand."""
+    logger.warning("%s: %r", what, error)
+    return Retry(what, exc=error)
 
 
 class Superseded(EventsError):
@@ -38,11 +45,11 @@ def fail(handler: Handler, started: Started, error: Exception) -> NoReturn:
     reason = _reason_to_die(failure, started)
     if reason is not None:
         _write_mine(handler, lambda: deliveries.bury(started, reason, describe(error)), error)
-        logger.error("%s %s is dead (%s)", handler.name, started.id, reason.label, exc_info=error)
+        tell(handler, started, "dead", str(reason.label), level=logging.ERROR, error=error)
         raise error
     delay = handler.policy.backoff.delay(started.attempts + started.waits)
     _write_mine(handler, lambda: _give_back(started, failure, error, delay), error)
-    logger.warning("%s %s: %r, again in %.1f s", handler.name, started.id, error, delay)
+    tell(handler, started, "retry", f"again in {delay:.1f} s", level=logging.WARNING, error=error)
     raise Retry(exc=error, when=round(delay, 3)) from error  # type: ignore[arg-type]  # it takes any number
 
 
@@ -63,6 +70,7 @@ def wait_for_code(handler: Handler, started: Started, error: UnknownType) -> NoR
     state = write_down(handler, set_aside)
     if state is None:
         raise Superseded from error
+    tell(handler, started, str(state), "since no code here knows it", level=logging.WARNING, error=error)
     if state == "dead":
         raise error
     raise Retry(exc=error, when=policy["UNKNOWN_RETRY"]) from error
@@ -79,7 +87,7 @@ def write_down(handler: Handler, write: Callable[[], T]) -> T:
             return write()
         except DatabaseError as error:
             if not is_database_away(error) or time.monotonic() > deadline:
-                raise Retry("the outcome could not be written", exc=error) from error
+                raise put_off(f"{handler.name}: the outcome could not be written", error) from error
             connection.close()
             _pause(error)
 
@@ -118,4 +126,4 @@ def _pause(error: Exception) -> None:
     try:
         time.sleep(PAUSE)
     except SoftTimeLimitExceeded:
-        raise Retry("the outcome could not be written in time", exc=error) from error
+        raise put_off("the outcome could not be written in time", error) from error

@@ -18,11 +18,16 @@ OLDEST = 200
 
 @dataclass(frozen=True)
 class QueueState:
-    """A queue at one moment. `oldest_due`: seconds for which the first that could go has waited to be started."""
+    """A queue at one moment.
+
+    `oldest_due`: seconds for which the first that could go has waited to be started; `unsent`: the same of the first
+    that no relay has sent.
+    """
 
     oldest_due: float
     backlog: int
     dead: int
+    unsent: float
 
 
 def oldest_due() -> dict[str, float]:
@@ -31,12 +36,21 @@ def oldest_due() -> dict[str, float]:
     One that was sent and not started counts too: its message is lost, or no worker is there. What is parked or backs
     off is not due, and what waits for an earlier one of its subject could not run.
     """
-    ages = {queue: float(age) for queue, age in fetch(_SENT, {})}
+    return _older({queue: float(age) for queue, age in fetch(_SENT, {})}, oldest_unsent())
+
+
+def oldest_unsent() -> dict[str, float]:
+    """Return for each queue how many seconds ago the first delivery was due that could run and no relay has sent."""
+    ages = {}
     for due in due_queues():
         (age,) = fetch(_OLDEST, {"queue": due.name, "rows": OLDEST})[0]
         if age is not None:
-            ages[due.name] = max(float(age), ages.get(due.name, 0.0))
+            ages[due.name] = float(age)
     return ages
+
+
+def _older(some: dict[str, float], others: dict[str, float]) -> dict[str, float]:
+    return {queue: max(some.get(queue, 0.0), others.get(queue, 0.0)) for queue in some.keys() | others.keys()}
 
 
 def is_stuck(age: float) -> bool:
@@ -46,9 +60,13 @@ def is_stuck(age: float) -> bool:
 
 def queue_states() -> Mapping[str, QueueState]:
     """Return the state of every queue: those of the map, and any other that has something waiting or dead."""
-    ages, backlog, dead = oldest_due(), _counts(_BACKLOG), _counts(_DEAD)
+    unsent, backlog, dead = oldest_unsent(), _counts(_BACKLOG), _counts(_DEAD)
+    ages = _older({queue: float(age) for queue, age in fetch(_SENT, {})}, unsent)
     names = sorted({*the_map().consumers, *ages, *backlog, *dead})
-    return {name: QueueState(ages.get(name, 0.0), backlog.get(name, 0), dead.get(name, 0)) for name in names}
+    return {
+        name: QueueState(ages.get(name, 0.0), backlog.get(name, 0), dead.get(name, 0), unsent.get(name, 0.0))
+        for name in names
+    }
 
 
 def _counts(sql: str) -> dict[str, int]:

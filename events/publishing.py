@@ -1,6 +1,5 @@
 """publish(): writes events and their deliveries in the caller's transaction. Nothing here touches the broker."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -10,11 +9,11 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
-from events import correlation
+from events import correlation, tracing
 from events.catalogue import EventData, event_type
 from events.errors import EventsError
 from events.failpoints import failpoint
-from events.handlers import Handler
+from events.handlers import Handler, ReceivedEvent
 from events.sql import held_back
 from events.subscriptions import the_map
 
@@ -29,17 +28,18 @@ class NoTransaction(EventsError):
 _PUBLISH = f"""
 WITH incoming AS (
     SELECT * FROM jsonb_to_recordset(%(events)s) AS i (
-        id uuid, type text, subject uuid, data jsonb, position int, correlation_id text)
+        id uuid, type text, subject uuid, data jsonb, position int, correlation_id text,
+        traceparent text)
 ), counter AS (
     INSERT INTO events_subjectcounter AS c (subject, last)
     SELECT subject, count(*) FROM incoming GROUP BY subject ORDER BY subject
     ON CONFLICT (subject) DO UPDATE SET last = c.last + EXCLUDED.last
     RETURNING subject, last
 ), event AS (
-    INSERT INTO events_event (id, source, type, subject, sequence, time, correlation_id, data)
+    INSERT INTO events_event (id, source, type, subject, sequence, time, correlation_id, traceparent, data)
     SELECT i.id, %(source)s, i.type, i.subject,
            counter.last - row_number() OVER (PARTITION BY i.subject ORDER BY i.position DESC) + 1,
-           clock_timestamp(), i.correlation_id, i.data
+           clock_timestamp(), i.correlation_id, i.traceparent, i.data
     FROM incoming i JOIN counter USING (subject)
     RETURNING id, type, subject, sequence
 ), new AS (
@@ -60,17 +60,19 @@ FROM new
 """
 
 
-def publish(*events: EventData, correlation_ids: Mapping[UUID, str] | None = None) -> list[UUID]:
+def publish(*events: EventData, causes: Mapping[UUID, ReceivedEvent[Any]] | None = None) -> list[UUID]:
     """Record the events, and one delivery for each of their handlers, in the transaction that is open.
 
-    Events of one subject keep the order in which they are given. `correlation_ids`, by subject, are for events that
-    follow from several requests at once; without them all follow from the work at hand. Returns the ids of the events.
+    Events of one subject keep the order in which they are given. `causes`, by subject, are for events that follow from
+    several others at once, each with its own request and trace; without them all follow from the work at hand. Returns
+    the ids of the events.
     Raises NoTransaction where none is open, and UnknownType for a type that is not registered: no worker could read it.
     """
     if not connection.in_atomic_block:
         raise NoTransaction("publish() needs the transaction of the change that it tells of: use transaction.atomic()")
-    follows = correlation_ids or defaultdict(correlation.current)
-    rows = [_event_row(data, position, follows[data.subject]) for position, data in enumerate(events)]
+    at_hand = correlation.current(), tracing.current()
+    origins = {subject: (cause.correlation_id, cause.traceparent) for subject, cause in (causes or {}).items()}
+    rows = [_event_row(data, position, *origins.get(data.subject, at_hand)) for position, data in enumerate(events)]
     deliveries = [
         _delivery_row(row["id"], handler)
         for row, data in zip(rows, events, strict=True)
@@ -87,7 +89,7 @@ def publish(*events: EventData, correlation_ids: Mapping[UUID, str] | None = Non
     return [UUID(row["id"]) for row in rows]
 
 
-def _event_row(data: EventData, position: int, correlation_id: str) -> dict[str, Any]:
+def _event_row(data: EventData, position: int, correlation_id: str, traceparent: str) -> dict[str, Any]:
     return {
         "id": str(uuid7()),
         "type": event_type(data.type).type,
@@ -95,6 +97,7 @@ def _event_row(data: EventData, position: int, correlation_id: str) -> dict[str,
         "data": data.model_dump(mode="json"),
         "position": position,
         "correlation_id": correlation_id,
+        "traceparent": traceparent,
     }
 
 

@@ -19,7 +19,7 @@ CHUNK = 5_000  # rows a transaction
 def purge_final(*, older_than_days: int) -> int:
     """Delete deliveries that were done or discarded more than this many days ago; return how many.
 
-    The failed attempts and the decisions about them go with them. Dead ones wait for a person, however old.
+    The failed attempts, the decisions and the notes about them go with them. Dead ones wait for a person, however old.
     """
     return sum(_chunks(_PURGE_DONE, older_than_days)) + sum(_chunks(_PURGE_DISCARDED, older_than_days))
 
@@ -71,6 +71,8 @@ WITH old AS ({old}
     DELETE FROM events_decision USING old WHERE delivery_id = old.id
 ), failed_attempts AS (
     DELETE FROM events_failedattempt USING old WHERE delivery_id = old.id
+), notes AS (
+    DELETE FROM events_note USING old WHERE delivery_id = old.id
 )
 DELETE FROM events_delivery d USING old WHERE d.id = old.id
 RETURNING d.id

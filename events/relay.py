@@ -21,7 +21,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import OperationalError as BrokerError
 
-from events import claims, sweeps
+from events import claims, sweeps, tally
 from events.claims import Claim, Claimed, DueQueue
 from events.failpoints import failpoint
 from events.sender import Sender
@@ -38,6 +38,7 @@ GAP = 0.1
 BUSY_GAP = 0.25  # the same, while there are messages that the workers have not begun
 NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does not starve the new
 SWEEP_EVERY = 1.0  # seconds
+COUNT_EVERY = 5.0  # seconds: charts and metrics are so old at most, and a second
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds without the broker or the database: doubled at each failure
 UNMAPPED = Consumer(dead_holds=True)  # bounds of a queue that this relay's code does not know
 
@@ -77,6 +78,7 @@ class Relay:
         self._claims: dict[str, Iterator[int]] = defaultdict(count)  # of each queue, to tell every fourth
         self._last_claim: dict[str, float] = {}  # of each queue, by the monotonic clock
         self._next_sweep = 0.0
+        self._next_count = 0.0
         self._parked_from = sweeps.FIRST
         self._watchdog = Watchdog()
 
@@ -110,9 +112,21 @@ class Relay:
             self._parked_from = sweeps.wake_missed(after=self._parked_from)
             sweeps.park_missed()
             self._watchdog.look()  # each turn begins here, so this goes on while the broker is away
+            self._count()
         finally:
             now = time.monotonic()
             self._next_sweep = now + max(SWEEP_EVERY, now - began)  # long or failing sweeps leave half the time
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        if now < self._next_count:
+            return
+        self._next_count = now + COUNT_EVERY
+        try:
+            tally.advance()
+            tally.sample()
+        except DatabaseError as error:  # nobody's delivery waits for a chart; what is away is found out by a claim
+            logger.warning("relay: what happened could not be counted: %s", str(error).strip())
 
     def _serve(self, due: DueQueue) -> int:
         size = self._room(due)

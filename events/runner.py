@@ -10,7 +10,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from pydantic import ValidationError
 
-from events import deliveries, outcomes
+from events import deliveries, outcomes, tracing
 from events.catalogue import UnknownType, event_type
 from events.correlation import correlated
 from events.deliveries import Started
@@ -20,6 +20,7 @@ from events.handlers import Handler, ReceivedEvent, Shape
 from events.lease import LeaseKeeper
 from events.outcomes import Superseded
 from events.sql import bounded_transaction
+from events.telling import tell
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +31,20 @@ SUPERSEDED = "superseded: the lease ran out, and another worker has the delivery
 NOT_OURS = (STALE, SUPERSEDED)
 
 
-def run(handler: Handler, delivery_id: UUID, token: UUID, *, worker: str) -> str:
+def run(handler: Handler, delivery_id: UUID, token: UUID, *, worker: str, parent: str = "") -> str:
     """Run the delivery that a message tells of and return what became of it, in words for Flower.
 
+    `parent` is the context that came with the message, of the span in which it was sent.
     Raises celery's Retry when the delivery will be sent again (Flower shows RETRY; nothing is published by that), and
     the handler's own exception when it is now a dead letter (FAILURE).
     """
     started = _start(handler, delivery_id, token, worker)
     if started is None:
+        logger.info("%s %s: stale, it was already started or has moved on", handler.name, delivery_id)
         return STALE
-    with correlated(started.correlation_id):
+    span = tracing.begin(tracing.PROCESS, handler.name, started, parent)
+    started = started.under(tracing.context_of(span))
+    with correlated(started.correlation_id, started.traceparent), tracing.ended(span):
         return _run_started(handler, started)
 
 
@@ -59,15 +64,16 @@ def _start(handler: Handler, delivery_id: UUID, token: UUID, worker: str) -> Sta
         return deliveries.start(delivery_id, token, worker=worker, lease=lease)
     except DatabaseError as error:
         connection.close()
-        raise Retry("the delivery could not be started", exc=error) from error
+        raise outcomes.put_off(f"{handler.name} {delivery_id}: the delivery could not be started", error) from error
 
 
 def _run_started(handler: Handler, started: Started) -> str:
     try:
         _apply(handler, started)
     except Superseded:
-        logger.warning("%s %s: the lease ran out and another worker has it", handler.name, started.id)
+        tell(handler, started, "superseded", "since the lease ran out: another worker has it", level=logging.WARNING)
         return SUPERSEDED
+    tell(handler, started, "done")
     return f"done at attempt {started.attempts}"
 
 
@@ -95,6 +101,7 @@ def receive(started: Started) -> ReceivedEvent[Any]:
         sequence=started.sequence,
         time=started.time,
         correlation_id=started.correlation_id,
+        traceparent=started.traceparent,
         data=data,
     )
 

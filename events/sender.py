@@ -1,5 +1,6 @@
 """Publishes delivery messages to Celery's broker through one connection with short time-outs."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -7,7 +8,11 @@ from uuid import uuid4
 from celery import Celery
 from kombu import Connection
 
+from events import tracing
 from events.claims import Claim, Claimed
+from events.correlation import correlated
+
+logger = logging.getLogger(__name__)
 
 # Seconds. With Celery's defaults a publish to a frozen Redis hangs for over 40 s; with these it fails after one.
 TRANSPORT = {"socket_timeout": 1, "socket_connect_timeout": 1, "socket_keepalive": True, "health_check_interval": 10}
@@ -34,15 +39,24 @@ class Sender:
         The Celery id of a lone one is the delivery's own; a batch is a task of its own. Whether its result is kept is
         declared with the handler, which the worker has and the relay need not.
         """
+        spans = [tracing.begin(tracing.SEND, delivery.handler, delivery) for delivery in deliveries]
+        with tracing.ended(*spans):
+            self._publish(claim.queue, deliveries, [tracing.context_of(span) for span in spans])
+        _tell(deliveries)
+
+    def _publish(self, queue: str, deliveries: Sequence[Claimed], traceparents: Sequence[str]) -> None:
         first, *more = deliveries
         ids, tokens = [str(delivery.id) for delivery in deliveries], [str(delivery.token) for delivery in deliveries]
+        headers: dict[str, Any] = {"request_id": "batch" if more else first.correlation_id}
+        if any(traceparents):
+            headers["traceparent"] = traceparents if more else traceparents[0]
         self._app.send_task(
             first.handler,
             args=[ids, tokens] if more else [ids[0], tokens[0]],
             task_id=str(uuid4()) if more else ids[0],
-            queue=claim.queue,
+            queue=queue,
             retries=first.tries,
-            headers={"request_id": "batch" if more else first.correlation_id},
+            headers=headers,
             producer=self._open(),
             retry=True,
             retry_policy=RETRY_POLICY,
@@ -60,3 +74,16 @@ class Sender:
             connection.ensure_connection(max_retries=1, timeout=1, interval_start=0)
             self._producer = self._app.amqp.Producer(connection, auto_declare=False)
         return self._producer
+
+
+def _tell(deliveries: Sequence[Claimed]) -> None:
+    """Log that a message was sent: one line, whatever it carries. That of a batch names the requests of all."""
+    first, *more = deliveries
+    if not more:
+        fields = {"handler": first.handler, "delivery": first.id, "attempt": first.tries + 1}
+        with correlated(first.correlation_id, first.traceparent):
+            logger.info("%s %s: sent", first.handler, first.id, extra=fields)
+        return
+    requests = sorted({delivery.correlation_id for delivery in deliveries})
+    fields = {"handler": first.handler, "batch": len(deliveries), "request_ids": requests}
+    logger.info("%s: %d sent as one", first.handler, len(deliveries), extra=fields)

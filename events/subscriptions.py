@@ -29,11 +29,12 @@ class Consumer:
 
 @dataclass(frozen=True)
 class Map:
-    """The whole map: who handles what, and what is done in place of a step that is given up."""
+    """The whole map: who handles what, what is done in place of a step that is given up, and what events are about."""
 
     subscriptions: Mapping[type[EventData], Sequence[Handler]]
     consumers: Mapping[str, Consumer]
     compensations: Mapping[Handler, Compensation]
+    subject_pages: Mapping[str, str]
 
     def handlers(self, kind: type[EventData]) -> Sequence[Handler]:
         """Return the handlers of an event type, in no particular order."""
@@ -47,9 +48,13 @@ class Map:
         """Return what must be done when a dead delivery of this handler is discarded, None for nothing."""
         return next((c for h, c in self.compensations.items() if h.name == handler_name), None)
 
+    def subject_page(self, event_type: str) -> str | None:
+        """Return the name of the admin's page of what events of this type are about, None where there is none."""
+        return self.subject_pages.get(event_type.split(".", maxsplit=1)[0])
+
 
 @cache
 def the_map() -> Map:
     """Return the deployment's map. It is read at the first use, since the handlers' modules publish events too."""
     module = import_module(settings.EVENTS["SUBSCRIPTIONS"])
-    return Map(module.SUBSCRIPTIONS, module.CONSUMERS, module.COMPENSATIONS)
+    return Map(module.SUBSCRIPTIONS, module.CONSUMERS, module.COMPENSATIONS, getattr(module, "SUBJECT_PAGES", {}))

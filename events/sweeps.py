@@ -1,10 +1,12 @@
 """What the relay sets right every second: leases that ran out, and parking that was missed either way."""
 
 import logging
+from collections import Counter
 from uuid import UUID
 
-from events import parking
+from events import parking, tally
 from events.claims import due_queues
+from events.correlation import correlated
 from events.error_text import fingerprint
 from events.policy import default_limits
 from events.sql import bounded_transaction, earlier_undone, fetch, held_back, note_failed, state_of
@@ -12,7 +14,7 @@ from events.sql import bounded_transaction, earlier_undone, fetch, held_back, no
 logger = logging.getLogger(__name__)
 
 EXPIRED = 500  # rows a sweep: a mass of expired leases is worked off over several seconds
-PARKED = 1_000  # rows a sweep looks at, round and round: 5,000 slowed orders beside 100,000 parked rows by a twentieth
+PARKED = 1_000  # rows a sweep looks at, round and round: 12 ms of each second
 DUE = 200  # rows a queue and sweep: what is due and held back sits among the oldest
 FIRST = UUID(int=0)
 WORKER_LOST = "WorkerLost"  # what stands as the error's type of an attempt that nobody ended
@@ -27,12 +29,21 @@ def expire_leases() -> int:
     """
     with bounded_transaction(default_limits()):
         rows = fetch(_EXPIRE, {"chunk": EXPIRED, "fingerprint": fingerprint(WORKER_LOST)})
-        for delivery_id, state, started, *place in rows:
+        expired: Counter[str] = Counter()
+        for delivery_id, state, started, correlation_id, *place in rows:
+            expired[place[3]] += 1
             if state == "dead":
                 parking.after_death(*place)
             if started:
-                logger.warning("%s %s: its worker was lost; it is %s", place[3], delivery_id, state)
+                with correlated(correlation_id):
+                    _tell_lost(delivery_id, state, place[3])
+        tally.note_expired(expired)
     return len(rows)
+
+
+def _tell_lost(delivery_id: UUID, state: str, handler: str) -> None:
+    fields = {"handler": handler, "delivery": delivery_id, "outcome": "lost"}
+    logger.warning("%s %s: its worker was lost; it is %s", handler, delivery_id, state, extra=fields)
 
 
 def wake_missed(*, after: UUID) -> UUID:
@@ -84,7 +95,9 @@ SET state = CASE WHEN dies THEN 'dead' ELSE 'pending' END,
 FROM fate WHERE d.id = fate.id
 RETURNING d.*, fate.started, fate.counted
 ), noted AS ({note_failed("changed", "counted")})
-SELECT id, state, started, subject, consumer, sequence, handler, dead_holds FROM changed
+SELECT id, state, started, (SELECT e.correlation_id FROM events_event e WHERE e.id = changed.event_id),
+       subject, consumer, sequence, handler, dead_holds
+FROM changed
 """
 
 _PARKED = """

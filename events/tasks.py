@@ -4,10 +4,13 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
+from django.db.models import Q
 from django.db.models.functions import Now
 
-from events.models import UnusableMessage
+from events.models import Tally, UnusableMessage
 from events.purge import purge_events, purge_final, purge_rows
+
+MINUTES_DAYS, HOURS_DAYS = 2, 90  # days that the tallies of a minute, and of an hour, are kept
 
 
 @shared_task(name="events.purge")
@@ -19,4 +22,10 @@ def purge() -> dict[str, int]:
         "deliveries": purge_final(older_than_days=keep["KEEP_DONE_DAYS"]),
         "events": purge_events(older_than_days=keep["KEEP_DAYS"]),
         "unusable messages": purge_rows(unusable),
+        "tallies": purge_rows(Tally.objects.filter(_OLD_TALLIES)),
     }
+
+
+_OLD_TALLIES = Q(grain="minute", at__lt=Now() - timedelta(days=MINUTES_DAYS)) | Q(
+    grain="hour", at__lt=Now() - timedelta(days=HOURS_DAYS)
+)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
@@ -56,6 +57,14 @@ def for_sale(skus: Collection[str]) -> Mapping[str, Offer]:
     with connection.cursor() as cursor:
         cursor.execute(_FOR_SALE, [list(skus)])
         return {row[0]: Offer(*row) for row in cursor.fetchall()}
+
+
+NEWEST = 10_000  # reservations of one product; a person turns no further
+
+
+def reserved_for(sku: str) -> QuerySet[Reservation, UUID]:
+    """Return the ids of the orders for which pieces of this product were ever set aside, the newest NEWEST of them."""
+    return Reservation.objects.filter(product__sku=sku).order_by("-id").values_list("order_id", flat=True)[:NEWEST]
 
 
 @dataclass(frozen=True)

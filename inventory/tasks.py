@@ -18,7 +18,7 @@ def reserve_many(events: Sequence[ReceivedEvent[OrderCreatedV1]]) -> None:
     """Reserve the items of a batch's orders."""
     shortages = stock.reserve_many({event.data.order_id: _wanted(event) for event in events})
     outcomes = [_outcome(order_id, short) for order_id, short in shortages.items()]
-    publish(*outcomes, correlation_ids={event.data.order_id: event.correlation_id for event in events})
+    publish(*outcomes, causes={event.data.order_id: event for event in events})
 
 
 @effect("inventory.reserve_items", many=reserve_many)

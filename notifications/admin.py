@@ -1,26 +1,33 @@
 """Admin page of the mails."""
 
 from django.contrib import admin
+from django.db.models import Q, QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from events.admin_base import Page, as_uuid
 from events.read_only import ReadOnly
 from notifications.models import Notification
 
 
 @admin.register(Notification)
-class NotificationAdmin(ReadOnly, admin.ModelAdmin[Notification]):
+class NotificationAdmin(ReadOnly, Page[Notification]):
     """Every mail, as it was written."""
 
     list_display = ["created_at", "template", "recipient", "subject", "state", "sent_at"]
     list_filter = ["template", "state"]
-    search_fields = ["=id", "=event_id", "recipient", "subject"]
+    search_fields = ["recipient__exact"]
+    search_help_text = "The recipient's address, or the id of the mail or of its event: exactly"
     ordering = ["-id"]
-    show_full_result_count = False
     fields = [
         "state", "sent_at", "created_at", "template", "event_id", "recipient", "subject", "message_id", "text", "mail",
     ]  # fmt: skip
     readonly_fields = ["message_id", "mail"]
+
+    def find(self, rows: QuerySet[Notification], text: str) -> QuerySet[Notification] | None:
+        """Find by an id. Recipients have no index: theirs are looked for among all."""
+        wanted = as_uuid(text)
+        return rows.filter(Q(pk=wanted) | Q(event_id=wanted)) if wanted else None
 
     @admin.display(description="as it looks")
     def mail(self, notification: Notification) -> SafeString:

@@ -1,6 +1,8 @@
 """Writing a mail down, and sending it."""
 
+import logging
 import smtplib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,11 +15,15 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.template.loader import render_to_string
 from psycopg.types.json import Jsonb
 
+from events import tracing
+from events.correlation import correlated
 from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
-from events.sql import ASYNCHRONOUSLY, fetch
+from events.sql import ASYNCHRONOUSLY, execute, fetch
 from notifications.models import Notification
 from users.selectors import find_users
+
+logger = logging.getLogger(__name__)
 
 SUBJECTS = {
     "welcome": "Welcome",
@@ -38,6 +44,14 @@ class Recipient:
     user_id: UUID | None
     email: str
     name: str
+
+
+# What a span says of the mail server, by OpenTelemetry's conventions.
+_SERVER: dict[str, str | int] = {
+    "network.protocol.name": "smtp",
+    "server.address": settings.EMAIL_HOST,
+    "server.port": settings.EMAIL_PORT,
+}
 
 
 class NoRecipient(PermanentError):
@@ -63,30 +77,63 @@ def notify(event: ReceivedEvent[Any], template: str) -> None:
 
 
 def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator[ReceivedEvent[Any]]:
-    """Do what notify() does for many events over one connection, and yield each whose mail has left, at once.
+    """Do what notify() does for many events over one connection, and yield those whose mails have left.
 
-    Raises at the first that fails, as notify() does; those before it are sent.
+    Raises at the first that fails, as notify() does; those before it are sent, and are yielded before.
     """
+    left: list[ReceivedEvent[Any]] = []
+    try:
+        for event in _send_each(events, template):
+            left.append(event)  # noqa: PERF402 - those before one that fails are to be there
+    except Exception:
+        yield from _on_the_disk(left, template)
+        raise
+    yield from _on_the_disk(left, template)
+
+
+def _send_each(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator[ReceivedEvent[Any]]:
+    """Send each mail that is still to be sent, mark it, and yield its event."""
     with ExitStack() as stack:
         connection: BaseEmailBackend | None = None
         written = _written(events, template)
         for event in events:
             if notification := written.get(event.id):
                 connection = connection or stack.enter_context(_connected())
-                send(notification, connection)
-                _mark_sent(notification)
+                with correlated(event.correlation_id, event.traceparent):
+                    _send_and_tell(notification, connection)
             yield event
 
 
-def _mark_sent(notification: Notification) -> None:
-    """Write down that the mail has left; should PostgreSQL crash and forget that, it goes again as the same."""
+def _send_and_tell(notification: Notification, connection: BaseEmailBackend) -> None:
+    began = time.monotonic()
+    about = {"notification": str(notification.pk), "template": notification.template}
+    with tracing.calling("SMTP send", _SERVER | {f"ordersite.{name}": value for name, value in about.items()}):
+        send(notification, connection)
     fetch(_SENT, {"id": notification.pk})
+    milliseconds = round((time.monotonic() - began) * 1000, 1)
+    fields = about | {"milliseconds": milliseconds}
+    logger.info("mail %s sent: %s", notification.template, notification.pk, extra=fields)
 
 
+# The disk is not waited for: that would be one wait a mail. _on_the_disk() waits for all of them.
 _SENT = f"""
 UPDATE notifications_notification SET state = 'sent', sent_at = now()
 FROM {ASYNCHRONOUSLY} WHERE id = %(id)s RETURNING id
 """
+
+
+def _on_the_disk(left: Sequence[ReceivedEvent[Any]], template: str) -> Sequence[ReceivedEvent[Any]]:
+    """Return these once it is on the disk that their mails have left.
+
+    Else a crash of PostgreSQL could forget that, and the delivery be marked done after it. A commit that is waited for
+    has all before it on the disk too; and had PostgreSQL crashed meanwhile, this connection would be dead, and fail.
+    """
+    if left:
+        execute(_WAIT, {"event": left[-1].id, "template": template})
+    return left
+
+
+_WAIT = "UPDATE notifications_notification SET sent_at = sent_at WHERE event_id = %(event)s AND template = %(template)s"
 
 
 def send(notification: Notification, connection: BaseEmailBackend) -> None:

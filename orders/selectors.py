@@ -1,10 +1,12 @@
 """Reads of orders."""
 
+import re
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
 
+from inventory.selectors import reserved_for
 from orders.models import Order
 from users.models import User
 
@@ -30,3 +32,20 @@ def matching(
     """Return those with this status, created at or after one moment and before another."""
     wanted = {"status": status, "created_at__gte": created_after, "created_at__lt": created_before}
     return orders.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def search(orders: QuerySet[Order], text: str) -> QuerySet[Order]:
+    """Return the orders with this number, id, or customer's e-mail address, or with pieces of this sku; exactly.
+
+    What was typed tells which of them it is: each alone is found by an index, and all together by none. Lines have no
+    index on their sku, which each order would pay for; reservations have, so an order is found once its stock was
+    reserved, and of a sku that sells much the newest orders.
+    """
+    if re.fullmatch(r"O-\d+", text, re.IGNORECASE):
+        return orders.filter(number=text.upper())
+    if "@" in text:
+        return orders.filter(user__email=text.lower())
+    try:
+        return orders.filter(pk=UUID(text))
+    except ValueError:
+        return orders.filter(pk__in=reserved_for(text))

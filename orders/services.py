@@ -1,6 +1,6 @@
 """Writes of orders: placing one, and each step of its life. Every step publishes its event in its transaction."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from events.catalogue import (
     OrderFulfilledV1,
     OrderRejectedV1,
 )
+from events.handlers import ReceivedEvent
 from events.publishing import publish
 from events.sql import joined_transaction
 from inventory.selectors import Offer, for_sale
@@ -68,9 +69,9 @@ def confirm_order(order_id: UUID) -> bool:
 
 
 @transaction.atomic
-def confirm_orders(order_ids: Collection[UUID], *, correlation_ids: Mapping[UUID, str]) -> int:
-    """Confirm those that are pending of these orders; return how many. `correlation_ids`, by order, for the events."""
-    pending = Order.objects.select_for_update(of=("self",)).filter(pk__in=order_ids, status=Status.PENDING)
+def confirm_orders(causes: Mapping[UUID, ReceivedEvent[Any]]) -> int:
+    """Confirm those that are pending of these orders, each because of its event; return how many."""
+    pending = Order.objects.select_for_update(of=("self",)).filter(pk__in=causes.keys(), status=Status.PENDING)
     orders = list(pending.order_by("id").prefetch_related("lines"))
     if not orders:
         return 0
@@ -79,7 +80,7 @@ def confirm_orders(order_ids: Collection[UUID], *, correlation_ids: Mapping[UUID
         StatusChange(order=order, from_status=Status.PENDING, to_status=Status.CONFIRMED) for order in orders
     )
     events = [OrderConfirmedV1(**_snapshot(order, order.lines.all())) for order in orders]
-    publish(*events, correlation_ids=correlation_ids)
+    publish(*events, causes=causes)
     return len(orders)
 
 

@@ -13,8 +13,7 @@ from orders.services import confirm_order, confirm_orders, reject_order
 
 def confirm_many(events: Sequence[ReceivedEvent[StockReservedV1]]) -> None:
     """Confirm the orders of a batch."""
-    by_order = {event.data.order_id: event.correlation_id for event in events}
-    confirm_orders(by_order.keys(), correlation_ids=by_order)
+    confirm_orders({event.data.order_id: event for event in events})
 
 
 @effect("orders.confirm", many=confirm_many)

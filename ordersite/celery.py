@@ -6,11 +6,22 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun, worker_before_create_process, worker_shutting_down
+from celery.signals import (
+    celeryd_init,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_before_create_process,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
 from django.conf import settings
 from django.db import close_old_connections
 
+from events import correlation
 from events.jobs import worker_is_ending
+from ordersite import tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
 
@@ -19,6 +30,13 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["consumer"].add("events.worker:MessageGuard")  # by name: its module needs the apps loaded
 worker_shutting_down.connect(worker_is_ending)
+
+
+@celeryd_init.connect
+def name_the_worker(options: dict[str, Any], **_: Any) -> None:
+    """Have each line of a worker's log name its queues. This comes before its log is set up."""
+    queues = options.get("queues") or [settings.CELERY_TASK_DEFAULT_QUEUE]
+    os.environ["PROCESS_KIND"] = f"worker-{','.join(queues)}"
 
 
 @setup_logging.connect
@@ -41,3 +59,27 @@ def share_what_is_loaded(**_: Any) -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@task_prerun.connect
+def work_under_the_request_id(task: Any, **_: Any) -> None:
+    """Have what Celery itself logs of a task name the request that it follows from."""
+    correlation.begin(task.request.get("request_id") or "")
+
+
+@task_postrun.connect
+def leave_the_request_id(**_: Any) -> None:
+    """Have the next task's lines not name this one's request."""
+    correlation.begin("")
+
+
+@worker_process_init.connect
+def trace(**_: Any) -> None:
+    """Have this process of a worker's pool send its spans: what was begun before the fork would send none."""
+    tracing.set_up()
+
+
+@worker_process_shutdown.connect
+def send_the_last_spans(**_: Any) -> None:
+    """Send what is left: a pool process ends without Python's own end."""
+    tracing.flush()

@@ -4,6 +4,12 @@ from decimal import Decimal
 
 CURRENCY = "EUR"
 STAFF = ("admin@example.com", "Sam Keeper")
+TEAM = [  # and the group of each, which a migration makes
+    ("viewer@example.com", "Vera Watts", "viewer"),
+    ("clerk@example.com", "Clara Orde", "order clerk"),
+    ("keeper@example.com", "Karl Storey", "stock keeper"),
+    ("operator@example.com", "Olga Mendes", "operator"),
+]
 CUSTOMERS = [
     ("ada@example.com", "Ada Lovelace"),
     ("grace@example.com", "Grace Hopper"),

@@ -1,5 +1,6 @@
 """Reads variables of the environment. What is missing or cannot be meant ends the process, and says what to do."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import environ
@@ -33,6 +34,14 @@ def refuse_weak(key: str) -> None:
             "ordersite: SECRET_KEY is too weak: it needs 50 random characters or more. Make one with"
             " `python3 -c 'import secrets; print(secrets.token_urlsafe(50))'`."
         )
+
+
+def choice(name: str, of: Sequence[str], *, default: str) -> str:
+    """Return a variable that is one of these words, or end the process and say what they are."""
+    value = env.str(name, default="") or default
+    if value not in of:
+        raise SystemExit(f"ordersite: {name}={value} is none of {', '.join(of)}.")
+    return value
 
 
 def networks(name: str) -> list[IPv4Network | IPv6Network]:

@@ -1,11 +1,17 @@
-"""GET /metrics, for Prometheus. Everything is asked of PostgreSQL and the broker at that moment: no process counts."""
+"""GET /metrics, for Prometheus: what the bus has done and how it is, asked of PostgreSQL; and the requests answered.
 
-from collections.abc import Iterator
+What the bus has done is counted in PostgreSQL (events/tally.py): the same from every web process, whichever is asked,
+and across restarts. It is some seconds old.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection, transaction
 from django.http import HttpResponse
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from rest_framework.permissions import AllowAny
@@ -13,8 +19,12 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from events.models import UnusableMessage
+from events.models import Tally, UnusableMessage
 from events.progress import QueueState, queue_states
+from events.tallies import counted_until, totals
+from events.tally import BOUNDS
+from ordersite import http_metrics
+from ordersite.activity import Activity, activity
 from ordersite.health import broker_answers
 
 STATEMENT_TIMEOUT = 2_000  # milliseconds: a scraper gives up after ten seconds
@@ -26,30 +36,106 @@ OF_QUEUES = [
         "Seconds for which the first delivery that could run has waited to be started",
         "oldest_due",
     ),
+    (
+        "relay_lag_seconds",
+        "Seconds for which the first delivery that could run has waited for a relay to send it",
+        "unsent",
+    ),
     ("backlog_deliveries", "Deliveries that are due", "backlog"),
     ("dead_letters", "Deliveries that wait for a person", "dead"),
 ]
 
+# The same of what was counted (Tally.what): name, text, label.
+COUNTED = {
+    "published": ("events_published", "Events that were committed", "type"),
+    "failed": ("failed_attempts", "Attempts that counted and failed", "handler"),
+    "expired": ("lease_expiries", "Leases that ran out: a message was lost, or a worker", "handler"),
+    "replayed": ("dead_letters_replayed", "Dead letters that a person had sent again", "handler"),
+}
+OUTCOMES = ("done", "dead", "discarded")
+HISTOGRAMS = [
+    ("delivery_seconds", "Seconds from an event's commit until a handler was done with it", "waited"),
+    ("handler_seconds", "Seconds from a delivery's start until it was done", "ran"),
+]
 
-class SiteCollector(Collector):
+
+@dataclass(frozen=True)
+class Site:
     """What is known of the site at one moment."""
 
-    def __init__(self, queues: dict[str, QueueState], unusable: int, *, broker: bool) -> None:
-        self._queues = queues
-        self._unusable = unusable
-        self._broker = broker
+    queues: dict[str, QueueState]
+    totals: Sequence[Tally]
+    counted_until: datetime | None
+    unusable: int
+    activity: Activity
+    broker: bool
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+
+class SiteCollector(Collector):
+    """Says it as Prometheus wants it."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def collect(self) -> Iterator[Metric]:
         """Yield each metric."""
+        yield from self._of_queues()
+        yield from self._counted()
+        yield self._outcomes()
+        yield from (self._histogram(*each) for each in HISTOGRAMS)
+        yield from self._of_the_site()
+
+    def _of_queues(self) -> Iterator[Metric]:
         for name, text, attribute in OF_QUEUES:
             metric = GaugeMetricFamily(f"ordersite_{name}", f"{text}.", labels=["queue"])
-            for queue, state in self._queues.items():
+            for queue, state in self._site.queues.items():
                 metric.add_metric([queue], getattr(state, attribute))
             yield metric
-        yield GaugeMetricFamily(
-            "ordersite_unusable_messages", "Messages kept that no worker could use.", self._unusable
+
+    def _counted(self) -> Iterator[Metric]:
+        for what, (name, text, label) in COUNTED.items():
+            metric = CounterMetricFamily(f"ordersite_{name}", f"{text}.", labels=[label])
+            for tally in self._tallies(what):
+                metric.add_metric([tally.name], tally.count)
+            yield metric
+
+    def _outcomes(self) -> Metric:
+        metric = CounterMetricFamily(
+            "ordersite_deliveries", "Deliveries that came to this end.", labels=["handler", "outcome"]
         )
-        yield GaugeMetricFamily("ordersite_broker_up", "1 while the broker answers, else 0.", self._broker)
+        for tally in self._tallies(*OUTCOMES):
+            metric.add_metric([tally.name, tally.what], tally.count)
+        return metric
+
+    def _histogram(self, name: str, text: str, attribute: str) -> Metric:
+        metric = HistogramMetricFamily(f"ordersite_{name}", f"{text}.", labels=["handler"])
+        for tally in self._tallies("done"):
+            buckets = getattr(tally, attribute)
+            metric.add_metric([tally.name], _cumulated(buckets), getattr(tally, f"{attribute}_seconds"))
+        return metric
+
+    def _of_the_site(self) -> Iterator[Metric]:
+        site = self._site
+        for name, text, value in (
+            (
+                "counted_until_timestamp_seconds",
+                "Until when what happened is counted here",
+                _timestamp(site.counted_until),
+            ),
+            ("unusable_messages", "Messages kept that no worker could use", site.unusable),
+            ("relays", "Relays at work", site.activity.relays),
+            ("oldest_transaction_seconds", "Age of the oldest open transaction", site.activity.oldest_transaction),
+            (
+                "oldest_snapshot_transactions",
+                "Transactions begun since the oldest snapshot that is held",
+                site.activity.oldest_snapshot,
+            ),
+            ("broker_up", "1 while the broker answers, else 0", site.broker),
+        ):
+            yield GaugeMetricFamily(f"ordersite_{name}", f"{text}.", value)
+
+    def _tallies(self, *what: str) -> Iterable[Tally]:
+        return (tally for tally in self._site.totals if tally.what in what)
 
 
 class MetricsView(APIView):
@@ -64,16 +150,29 @@ class MetricsView(APIView):
         return super().perform_content_negotiation(request, force=True)
 
     def get(self, request: Request) -> HttpResponse:
-        """Say how the queues are; 503 without the database."""
+        """Say how the site is; 503 without the database."""
         registry = CollectorRegistry()
-        registry.register(collect())
-        return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+        registry.register(SiteCollector(look()))
+        text = generate_latest(registry) + generate_latest(http_metrics.of_all_processes())
+        return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
 
 
-def collect() -> SiteCollector:
+def look() -> Site:
     """Ask PostgreSQL, bounded in time, then the broker. Raises DatabaseError."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_TIMEOUT)])
-        queues, unusable = dict(queue_states()), UnusableMessage.objects.count()
-    return SiteCollector(queues, unusable, broker=broker_answers())
+        found = dict(queue_states()), totals(), counted_until(), UnusableMessage.objects.count(), activity()
+    return Site(*found, broker=broker_answers())
+
+
+def _cumulated(buckets: Sequence[int]) -> list[tuple[str, float]]:
+    seen, cumulated = 0, []
+    for bound, count in zip([*BOUNDS, "+Inf"], buckets, strict=True):
+        seen += count
+        cumulated.append((str(bound), float(seen)))
+    return cumulated
+
+
+def _timestamp(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0

@@ -1,5 +1,6 @@
 """All settings, from the environment. Every variable is explained in .env.example; NAME_FILE names a file with it."""
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import environ
 from celery.schedules import crontab
 from kombu.utils.url import parse_url
 
-from ordersite.environment import env, networks, refuse_weak, required, secret
+from ordersite.environment import choice, env, networks, refuse_weak, required, secret
+from ordersite.logs import FORMATS
 
 django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
 
@@ -50,6 +52,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY or not (
 )
 
 INSTALLED_APPS = [
+    "unfold",  # before the admin, whose templates and site it takes the place of
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -70,7 +74,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ordersite.tracing.TracingMiddleware",
     "ordersite.api.middleware.RequestIdMiddleware",
+    "ordersite.http_metrics.MetricsMiddleware",
     "ordersite.api.middleware.BodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "ordersite.headers.HeadersMiddleware",
@@ -350,20 +356,43 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 WHITENOISE_USE_FINDERS = EMBEDDED or DEBUG
 # Where people reach Flower: each dead letter links to its task there.
 FLOWER_URL = env.str("FLOWER_URL", default="http://127.0.0.1:5555").rstrip("/")
+# Where people find the log lines of a request, with {request_id} in it: each dead letter links there.
+LOGS_URL = env.str("LOGS_URL", default="")
+UNFOLD = {
+    "SITE_TITLE": "Ordersite",
+    "SITE_HEADER": "Ordersite",
+    "SITE_SYMBOL": "receipt_long",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "ordersite.admin.navigation.icon"}],
+    "SITE_URL": "/api/docs",
+    "COLORS": {"primary": {"500": "oklch(71.4% .203 305.504)"}},  # unfold's own cannot be read well on its dark pages
+    "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "ordersite.operations.views.dashboard",
+    "STYLES": ["ordersite.admin.navigation.style_sheet"],
+    "SIDEBAR": {"navigation": "ordersite.admin.navigation.navigation"},
+}
 
 # --- Logs -------------------------------------------------------------------------------------------------------
 
+LOG_FORMAT = choice("LOG_FORMAT", FORMATS, default="text" if DEBUG or EMBEDDED else "json")
+logging.captureWarnings(True)  # Python's warnings are lines as all others
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "events.correlation.RequestIdFilter"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
+    "filters": {
+        "request_id": {"()": "events.correlation.RequestIdFilter"},
+        "only_failures": {"()": "ordersite.logs.OnlyFailures"},
+        "only_plain_tasks": {"()": "ordersite.logs.OnlyPlainTasks"},
+    },
+    "formatters": {"line": {"()": "ordersite.logs.make_formatter", "kind": LOG_FORMAT}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django.server": {"propagate": True},
+        "django.request": {"filters": ["only_failures"]},
+        "celery.app.trace": {"filters": ["only_plain_tasks"]},
+        "celery.worker.strategy": {"level": "WARNING"},  # that a task was received: the line of its end says it too
         "celery.redirected": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "tornado.access": {"level": "WARNING"},

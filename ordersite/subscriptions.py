@@ -49,3 +49,10 @@ COMPENSATIONS = {
     orders.confirm: compensations.reject_and_release,
     orders.reject: compensations.reject,
 }
+
+# The admin's page of what an event is about, by the first part of the event's type: dead letters link there.
+SUBJECT_PAGES = {
+    "order": "orders_order_change",
+    "stock": "orders_order_change",
+    "user": "ordersite_customer_change",
+}

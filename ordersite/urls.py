@@ -10,6 +10,7 @@ from ordersite.health import LiveView, ReadyView
 from ordersite.limits.admin import sign_in_page
 from ordersite.metrics import MetricsView
 from ordersite.openapi import views as openapi
+from ordersite.operations import views as operations
 from users.admin import change_own_password
 
 register_converter(IdConverter, "id")
@@ -34,9 +35,12 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/login/", sign_in_page),
     path("admin/password_change/", admin.site.admin_view(change_own_password, cacheable=True)),
+    *operations.urls(),
     path("admin/", admin.site.urls),
     re_path("", problems.not_found),
 ]
+
+admin.site.index_template = "ordersite/operations.html"  # a site's own hook
 
 handler400 = problems.bad_request
 handler403 = problems.forbidden

@@ -1,6 +1,7 @@
 """A pytest plugin: starts PostgreSQL and Valkey for the test run where no DATABASE_URL and BROKER_URL are given.
 
-It acts when it is loaded, since pytest-django reads the settings before any hook of a conftest runs.
+It acts when it is loaded, since pytest-django reads the settings before any hook of a conftest runs. Of several
+processes that run tests (pytest-xdist) each has servers of its own; the first has those of the process that leads.
 """
 
 import atexit
@@ -12,6 +13,8 @@ from pathlib import Path
 from ordersite.local.servers import VARIABLES, Servers, start_servers
 from tests import limits
 
+FIRST = "gw0"  # as pytest-xdist calls it
+OURS = "TEST_SERVERS"  # the variables that point to servers of the process that leads
 SECRET_KEY = "only-for-tests-" + "x" * 40
 
 
@@ -26,12 +29,16 @@ def _stop(servers: Servers) -> None:
 
 
 def _start() -> Servers | None:
+    if os.environ.get("PYTEST_XDIST_WORKER", FIRST) != FIRST:
+        for variable in os.environ.pop(OURS, "").split():
+            del os.environ[variable]
     missing = [variable for variable in VARIABLES if not os.environ.get(variable)]
     if not missing:
         return None
     servers = start_servers(FOLDER, log=_log, variables=missing)
     atexit.register(_stop, servers)
     os.environ.update(servers.urls)
+    os.environ[OURS] = " ".join(missing)
     return servers
 
 

@@ -1,16 +1,26 @@
-"""Admin page of accounts."""
+"""Admin pages of accounts and groups."""
+
+from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import ManyToManyField
 from django.http import HttpRequest, HttpResponse
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from events.admin_base import ModelAdmin
 from users.models import User
 from users.services import sign_out_everywhere
 
+# In place of Django's two lists beside each other, which need much room, and which no screen reader can tell apart.
+CHECKBOXES: Any = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultipleWidget}}
 
-class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # it takes none when it runs
+
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]  # unfold has no types
     """Sets somebody's password. Tokens from before are dead at once, as Django's own sessions are."""
 
     @transaction.atomic
@@ -31,9 +41,13 @@ def change_own_password(request: HttpRequest) -> HttpResponse:
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User]):
+class UserAdmin(DjangoUserAdmin[User], ModelAdmin[User]):
     """Accounts, their names and rights."""
 
+    form = UserChangeForm
+    filter_horizontal = []
+    formfield_overrides = CHECKBOXES
+    add_form = UserCreationForm
     change_password_form = PasswordForm
     list_display = ["email", "full_name", "is_staff", "is_active", "created_at"]
     list_filter = ["is_staff", "is_active"]
@@ -46,3 +60,14 @@ class UserAdmin(DjangoUserAdmin[User]):
         ("Dates", {"fields": ["created_at", "last_login"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "full_name", "usable_password", "password1", "password2"]})]
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin[Group]):
+    """Groups of people and what they may do (docs/admin.md)."""
+
+    filter_horizontal = []
+    formfield_overrides = CHECKBOXES

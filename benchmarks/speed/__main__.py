@@ -23,6 +23,7 @@ from benchmarks.speed.live import broker_away, latency, sustained
 from benchmarks.speed.reports import reports
 from benchmarks.speed.rounds import Bench, NotHere
 from benchmarks.speed.side import Place
+from benchmarks.speed.steps import steps
 from ordersite.local.log import Log
 from ordersite.local.servers import VARIABLES, start_servers
 
@@ -37,6 +38,7 @@ LEGS: dict[str, Callable[[Bench], Leg]] = {
     "growth": growth,
     "memory": memory,
     "reports": reports,
+    "steps": steps,
 }
 
 

@@ -19,5 +19,6 @@ def received(data: T, *, time: datetime | None = None, correlation_id: str = "re
         sequence=1,
         time=time or datetime.now(UTC),
         correlation_id=correlation_id,
+        traceparent="",
         data=data,
     )

@@ -214,7 +214,7 @@ def test_what_a_batch_publishes_keeps_the_request_that_each_came_from() -> None:
 
     def follow(events: Sequence[ReceivedEvent[Any]]) -> None:
         follow_ups = [StockReservedV1(order_id=event.subject) for event in events]
-        publish(*follow_ups, correlation_ids={event.subject: event.correlation_id for event in events})
+        publish(*follow_ups, causes={event.subject: event for event in events})
 
     run_batch(batching(follow), tokens(claim), worker="test")
     for number, order in enumerate(orders):
@@ -234,7 +234,7 @@ def test_those_that_wait_behind_a_batch_are_woken() -> None:
 
 
 def claimed(count: int, batch: int = 25, name: str = NAME) -> list[Claimed]:
-    return [Claimed(uuid4(), uuid4(), name, 0, "", batch) for _ in range(count)]
+    return [Claimed(uuid4(), uuid4(), name, 0, "", "", batch) for _ in range(count)]
 
 
 def sizes(*deliveries: Claimed) -> list[int]:

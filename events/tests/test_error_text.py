@@ -5,15 +5,16 @@ from typing import Any
 import pytest
 from django.conf import settings as site
 
-from events import error_text
-from events.error_text import HIDDEN, MESSAGE_LIMIT, TRACEBACK_LIMIT, describe, without_secrets
+from events import hiding
+from events.error_text import MESSAGE_LIMIT, TRACEBACK_LIMIT, describe, without_secrets
+from events.hiding import HIDDEN
 
 
 @pytest.fixture(autouse=True)
 def _fresh_secrets() -> Iterator[None]:
-    error_text._own_secrets.cache_clear()
+    hiding._of_settings.cache_clear()
     yield
-    error_text._own_secrets.cache_clear()
+    hiding._of_settings.cache_clear()
 
 
 def raised(raise_it: Callable[[], Any]) -> Exception:

@@ -6,11 +6,12 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from events import purge as module
 from events import tasks
 from events.dead_letters import discard, replay
-from events.models import Decision, Delivery, Event, FailedAttempt, State, SubjectCounter, UnusableMessage
+from events.models import Decision, Delivery, Event, FailedAttempt, Note, State, SubjectCounter, Tally, UnusableMessage
 from events.purge import purge_events, purge_final, purge_rows
 from events.tests.helpers import only, order_cancelled, order_created, published
 
@@ -35,6 +36,7 @@ def age(days: int, state: str = "done", **filters: object) -> None:
     if state == "discarded":
         for delivery in Delivery.objects.filter(**filters):
             Decision.objects.create(delivery=delivery, action="discard", by="ann", reason="old")
+            Note.objects.create(delivery=delivery, by="ann", text="old")
 
 
 def test_it_deletes_what_was_done_long_ago_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +164,7 @@ def test_the_task_purges_old_unusable_messages_in_chunks(monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "CHUNK", 2)
     for days in (29, 31, 31, 31):
         unusable(days)
-    assert tasks.purge() == {"deliveries": 0, "events": 0, "unusable messages": 3}
+    assert tasks.purge() == {"deliveries": 0, "events": 0, "unusable messages": 3, "tallies": 0}
     assert UnusableMessage.objects.count() == 1
 
 
@@ -191,3 +193,11 @@ def test_no_chunk_holds_more_rows_than_it_may(monkeypatch: pytest.MonkeyPatch) -
     with connection.execute_wrapper(note):
         assert purge_rows(UnusableMessage.objects.all()) == 5
     assert deleted == [2, 2, 1]
+
+
+def test_tallies_of_old_minutes_and_hours_go_and_the_sums_stay() -> None:
+    for grain, days in (("minute", 1), ("minute", 3), ("hour", 80), ("hour", 91), ("ever", 900)):
+        Tally.objects.create(grain=grain, at=timezone.now() - timedelta(days=days), what="done", name="a", count=1)
+    assert tasks.purge()["tallies"] == 2
+    left = set(Tally.objects.values_list("grain", flat=True))
+    assert (Tally.objects.count(), left) == (3, {"minute", "hour", "ever"})

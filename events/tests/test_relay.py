@@ -192,7 +192,7 @@ def test_while_workers_are_busy_a_few_wait_for_longer_and_a_whole_claim_does_not
 def bounded(monkeypatch: pytest.MonkeyPatch, *, in_flight: int) -> None:
     the = the_map()
     consumers = {name: Consumer(dead_holds=True, in_flight=in_flight) for name in the.consumers}
-    changed = Map(the.subscriptions, consumers, the.compensations)
+    changed = Map(the.subscriptions, consumers, the.compensations, the.subject_pages)
     monkeypatch.setattr(module, "the_map", lambda: changed)
 
 

@@ -1,7 +1,7 @@
 """Mails go to a real SMTP server, which runs beside the tests and answers as it is told to."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from email import message_from_bytes, policy
@@ -9,9 +9,11 @@ from email.message import EmailMessage
 from typing import Any, cast
 from uuid import uuid4
 
+import psycopg
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.db import connection
 
 from events.catalogue import (
     DayFigure,
@@ -36,6 +38,7 @@ from users.models import User
 from users.tests.api import make_user
 
 pytestmark = pytest.mark.django_db
+CONNECTION = ("host", "port", "user", "password", "dbname")
 
 
 class Mailbox:
@@ -45,6 +48,8 @@ class Mailbox:
         self.mails: list[EmailMessage] = []
         self.at_recipient = self.at_data = "250 OK"
         self.connections = 0
+        self.refuses_after: int | None = None  # mails
+        self.before_each: Callable[[], object] = lambda: None
 
     async def handle_EHLO(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
@@ -61,6 +66,9 @@ class Mailbox:
         return self.at_recipient
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self.before_each()
+        if len(self.mails) == self.refuses_after:
+            return "554 never"
         if self.at_data.startswith("250"):
             mail = message_from_bytes(cast(bytes, envelope.content), policy=policy.default)
             assert isinstance(mail, EmailMessage)
@@ -321,9 +329,32 @@ def test_a_batch_of_mails_goes_over_one_connection_and_each_is_told_done(mailbox
 
 
 def test_a_batch_stops_at_the_first_mail_that_is_refused(mailbox: Mailbox, ada: User) -> None:
-    done = notify_many([welcome(ada), welcome(ada)], "welcome")
-    next(done)
-    mailbox.at_data = "554 never"
+    events = [welcome(ada) for _ in range(3)]
+    mailbox.refuses_after = 1
+    done = notify_many(events, "welcome")
+    assert next(done) == events[0]
     with pytest.raises(PermanentError):
         next(done)
     assert Notification.objects.filter(state="sent").count() == 1
+
+
+def wal(function: str) -> int:
+    """How far PostgreSQL's log is written, or is on the disk, by a connection of its own."""
+    parameters = {name: value for name, value in connection.get_connection_params().items() if name in CONNECTION}
+    with psycopg.connect(**parameters) as other:
+        return int(other.execute(f"SELECT pg_wal_lsn_diff({function}(), '0/0')").fetchall()[0][0])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("refuses_after", [None, 2])
+def test_when_a_mail_is_told_done_it_is_on_the_disk_that_it_has_left(
+    mailbox: Mailbox, ada: User, refuses_after: int | None
+) -> None:
+    """Else PostgreSQL could crash and forget it, and the delivery be marked done after that."""
+    written: list[int] = []
+    mailbox.before_each = lambda: written.append(wal("pg_current_wal_insert_lsn"))
+    mailbox.refuses_after = refuses_after
+    done = notify_many([welcome(ada) for _ in range(3)], "welcome")
+    next(done)
+    assert wal("pg_current_wal_flush_lsn") >= written[-1]
+    assert len(written) == 3

@@ -2,15 +2,16 @@
 
 import contextlib
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, UnreadablePostError
-from django.utils.log import log_response
 from uuid_utils.compat import uuid7
 
 from events.correlation import correlated
+from ordersite.api import request_line
 from ordersite.api.problems import problem
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -29,14 +30,13 @@ class RequestIdMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer under the request's id."""
+        """Answer under the request's id, and log how."""
+        began = time.monotonic()
         given = request.headers.get("X-Request-ID", "")
         request_id = given if VALID_ID.fullmatch(given) else str(uuid7())
         with correlated(request_id):
             response = self._get_response(request)
-            if response.status_code >= 400:
-                # Django would do it too late for the id to be on the line; it logs no answer twice.
-                log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
+            request_line.tell(request, response, began)
         response["X-Request-ID"] = request_id
         return response
 

@@ -16,16 +16,29 @@ def commands(settings: Settings) -> dict[str, list[str]]:
     python = [sys.executable]
     celery = [*python, "-m", "celery", "-q", "-A", "ordersite"]
     granian = [*python, "-m", "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "2"]
+    log = ["--log-config", "ordersite/server_log.json"]
     web = ["--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", str(WEB_DRAIN)]
+    schedule = str(settings.data_dir / "celerybeat-schedule")
     where = ["--no-ws", "--host", "127.0.0.1", "--port", str(settings.web_port)]
     return {
-        "web": [*granian, *web, *where, "ordersite.wsgi:application"],
+        "web": [*named("web"), *granian, *log, *web, *where, "ordersite.wsgi:application"],
         **({"mail": [*python, "-m", "ordersite.local.mail", *mail(settings)]} if settings.mail_port else {}),
         "relay": [*python, "manage.py", "relay"],
         **{f"worker-{queue}": [*celery, *worker(queue, children)] for queue, children in WORKERS.items()},
-        "beat": [*celery, "beat", "--schedule", str(settings.data_dir / "celerybeat-schedule"), "--pidfile="],
-        "flower": [*celery, "flower", "--address=127.0.0.1", f"--port={settings.flower_port}"],
+        "beat": [*named("beat"), *celery, "beat", "--schedule", schedule, "--pidfile="],
+        "flower": [*named("flower"), *celery, "flower", *flower(settings)],
     }
+
+
+def named(kind: str) -> list[str]:
+    """Return the beginning of a command line that has the process's log name it so. `env` gives way to the program."""
+    return ["env", f"PROCESS_KIND={kind}"]
+
+
+def flower(settings: Settings) -> list[str]:
+    """Return where Flower listens, and the file in which it keeps its tasks, every 30 s and at its end."""
+    kept = ["--persistent=True", f"--db={settings.data_dir / 'flower'}", "--state_save_interval=30000"]
+    return ["--address=127.0.0.1", f"--port={settings.flower_port}", *kept]
 
 
 def mail(settings: Settings) -> list[str]:

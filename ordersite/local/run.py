@@ -104,6 +104,7 @@ def make_environment(settings: Settings, servers: Servers) -> dict[str, str]:
         **variables,
         "DATA_DIR": str(settings.data_dir),
         "PYTHONUNBUFFERED": "1",
+        "LOG_FORMAT": os.environ.get("LOG_FORMAT", "text"),  # a person reads it
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", AS_ROOT),
         "STATIC_ROOT": str(settings.data_dir / "static"),
         "DJANGO_SETTINGS_MODULE": "ordersite.settings",

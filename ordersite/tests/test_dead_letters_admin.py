@@ -1,15 +1,20 @@
 """The pages of the dead letters. What holds for every admin page is in test_admin.py."""
 
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.contrib.messages import get_messages
 from django.test import Client
+from django.utils.html import escape
 
-from events.models import Decision
+from events.dead_letter_text import page as letter_text
+from events.models import DeadLetter, Decision, Delivery, Event, Note
 from events.tests.helpers import a_dead_letter, only
+from inventory.tests.shop import make_product
+from orders.tests.placing import place
+from ordersite.tests.admin_site import act, bury, said, text, url
 from users.models import User
 from users.tests.api import admin_client, make_user
 
@@ -19,27 +24,13 @@ NAME = "notifications.send_order_received"
 RESERVE = "inventory.reserve_items"
 
 
-@pytest.fixture
-def browser() -> Client:
-    return admin_client(User.objects.create_superuser("boss@example.com"))
-
-
-def text(answer: Any) -> str:
-    assert answer.status_code == 200
-    return str(answer.content.decode())
-
-
-def said(answer: Any) -> list[str]:
-    return [str(message) for message in get_messages(answer.wsgi_request)]
-
-
 def test_the_first_thing_seen_is_what_went_wrong_in_groups_that_lead_to_their_letters(browser: Client) -> None:
     letters = a_dead_letter(), a_dead_letter()
     other = a_dead_letter(RESERVE)
     page = text(browser.get(URL))
     link = f"?handler={NAME}&amp;fingerprint={only(pk=letters[0]).fingerprint}"
     assert link in page
-    assert 'value="Replay 2"' in page
+    assert re.search(r"<button[^>]*>\s*Replay 2\s*</button>", page)
     shown = text(browser.get(URL + link.replace("&amp;", "&")))
     assert all(str(letter) in shown for letter in letters)
     assert str(other) not in shown
@@ -146,14 +137,20 @@ def test_who_may_look_may_not_decide(browser: Client) -> None:
 
 def check_nobody_decides(client: Client, letter: UUID, status: int) -> None:
     group = {"handler": NAME, "fingerprint": only(pk=letter).fingerprint}
-    for path, given in ((f"{letter}/replay/", {}), (f"{letter}/discard/", {"reason": "x"}), ("replay-group/", group)):
+    for path, given in (
+        (f"{letter}/replay/", {}),
+        (f"{letter}/discard/", {"reason": "x"}),
+        (f"{letter}/note/", {"text": "x"}),
+        (f"{letter}/edit/", {"data": "{}", "sure": "1"}),
+        ("replay-group/", group),
+    ):
         assert client.post(URL + path, given).status_code == status
     assert only(pk=letter).state == "dead"
 
 
 def test_nothing_is_changed_by_a_get_or_without_the_forms_token(browser: Client) -> None:
     letter = a_dead_letter()
-    for path in (f"{letter}/replay/", "replay-group/"):
+    for path in (f"{letter}/replay/", f"{letter}/note/", "replay-group/"):
         assert browser.get(URL + path).status_code == 405
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(User.objects.get(email="boss@example.com"))
@@ -162,5 +159,90 @@ def test_nothing_is_changed_by_a_get_or_without_the_forms_token(browser: Client)
 
 def test_a_letter_that_is_not_there_is_told_to_be_missing(browser: Client) -> None:
     assert browser.post(f"{URL}{uuid4()}/discard/", {"reason": "x"}).status_code == 404
+    assert browser.post(f"{URL}{uuid4()}/note/", {"text": "x"}).status_code == 404
+    assert browser.get(f"{URL}{uuid4()}/edit/").status_code == 404
     assert browser.get(f"{URL}{uuid4()}/change/").status_code == 302
     assert browser.get(f"{URL}nonsense/change/").status_code == 302
+
+
+def test_chosen_dead_letters_are_replayed(filled: None, browser: Client) -> None:
+    letter = Delivery.objects.get(state="dead")
+    shown = browser.get(url(DeadLetter, "changelist")).content.decode()
+    assert "analytics.dlq" in shown
+    assert "no &lt;such&gt; day" in shown
+    answer = act(browser, DeadLetter, "replay", [letter])
+    assert "1 of 1 will be sent again." in said(answer)
+    letter.refresh_from_db()
+    assert (letter.state, letter.attempts, letter.reason) == ("pending", 0, "")
+    assert Decision.objects.values_list("action", "by").get() == ("replay", "boss@example.com")
+
+
+def test_a_dead_letter_is_discarded_with_a_reason_that_is_asked_for(filled: None, browser: Client) -> None:
+    letter = Delivery.objects.get(state="dead")
+    asked = act(browser, DeadLetter, "discard", [letter])
+    assert 'name="reason"' in asked.content.decode()
+    letter.refresh_from_db()
+    assert letter.state == "dead"
+    act(browser, DeadLetter, "discard", [letter], reason="the day is over")
+    letter.refresh_from_db()
+    assert letter.state == "discarded"
+    assert Decision.objects.values_list("action", "reason").get() == ("discard", "the day is over")
+
+
+def test_an_empty_reason_discards_nothing(filled: None, browser: Client) -> None:
+    letter = Delivery.objects.get(state="dead")
+    answer = act(browser, DeadLetter, "discard", [letter], reason="  ")
+    assert "reason" in answer.context["form"].errors
+    letter.refresh_from_db()
+    assert letter.state == "dead"
+
+
+def test_discarding_a_reservation_rejects_the_order(browser: Client) -> None:
+    make_product("CUP")
+    order = place(make_user("ada"), CUP=1)
+    letter = bury("inventory.reserve_items")
+    act(browser, DeadLetter, "discard", [letter], reason="cannot be")
+    order.refresh_from_db()
+    assert order.status == "rejected"
+    assert order.rejection_reason
+
+
+def test_a_letter_that_is_no_longer_dead_is_passed_over(filled: None, browser: Client) -> None:
+    letter = Delivery.objects.get(state="dead")
+    act(browser, DeadLetter, "replay", [letter])
+    act(browser, DeadLetter, "discard", [letter], reason="too late")
+    letter.refresh_from_db()
+    assert letter.state == "pending"
+    assert Decision.objects.count() == 1
+
+
+def test_a_note_is_kept_and_shown_with_who_wrote_it(browser: Client) -> None:
+    letter = a_dead_letter()
+    page = text(browser.post(f"{URL}{letter}/note/", {"text": "the <supplier> was asked"}, follow=True))
+    assert "the &lt;supplier&gt; was asked" in page
+    assert Note.objects.values_list("delivery_id", "by").get() == (letter, "boss@example.com")
+    answer = browser.post(f"{URL}{letter}/note/", {"text": " "}, follow=True)
+    assert "The note was not kept: This field is required." in text(answer)
+    assert Note.objects.count() == 1
+    assert "the <supplier> was asked" in "\n".join(letter_text(DeadLetter.objects.get(pk=letter)))
+
+
+def test_a_letter_leads_to_its_order_and_to_its_log_lines(browser: Client, settings: Any) -> None:
+    letter = a_dead_letter(RESERVE)
+    Event.objects.update(correlation_id="a b/'c")
+    subject = only(pk=letter).subject
+    page = text(browser.get(f"{URL}{letter}/change/"))
+    assert f'href="/admin/orders/order/{subject}/change/"' in page
+    assert escape("""grep -F -- 'a b/'"'"'c' THE_LOG""") in page
+    settings.LOGS_URL = "https://logs.example.com/?q={request_id}&in=all"
+    page = text(browser.get(f"{URL}{letter}/change/"))
+    assert 'href="https://logs.example.com/?q=a%20b%2F%27c&amp;in=all"' in page
+    assert "THE_LOG" not in page
+
+
+def test_a_letter_about_something_without_a_page_names_it(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = a_dead_letter(RESERVE)
+    monkeypatch.setattr("events.subscriptions.Map.subject_page", lambda *_: None)
+    page = text(browser.get(f"{URL}{letter}/change/"))
+    assert str(only(pk=letter).subject) in page
+    assert "/admin/orders/order/" + str(only(pk=letter).subject) not in page

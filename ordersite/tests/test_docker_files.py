@@ -186,14 +186,14 @@ def test_what_was_brought_stays_and_the_rest_fits_it(make_secrets: ModuleType, t
 @pytest.mark.parametrize("process", ["worker", "relay"])
 def test_without_a_process_the_health_check_says_so_in_a_line(process: str) -> None:
     nowhere = {"DATABASE_URL": COMPLETE["DATABASE_URL"], "BROKER_URL": COMPLETE["BROKER_URL"]}
-    done = run_python("deploy/docker/healthy.py", process, **nowhere)
+    done = run_python("deploy/healthy.py", process, **nowhere)
     assert done.returncode == 1
     assert done.stderr == ""
     assert "OperationalError" in done.stdout
 
 
 def test_every_health_check_of_ours_is_one_that_there_is() -> None:
-    checks = load("deploy/docker/healthy.py").CHECKS
+    checks = load("deploy/healthy.py").CHECKS
     for name in OURS - ONCE:
-        assert SERVICES[name]["healthcheck"]["test"][:-1] == ["CMD", "python", "deploy/docker/healthy.py"]
+        assert SERVICES[name]["healthcheck"]["test"][:-1] == ["CMD", "python", "deploy/healthy.py"]
         assert SERVICES[name]["healthcheck"]["test"][-1] in checks

@@ -46,7 +46,7 @@ def test_it_loads_fifty_products_the_people_and_thirty_orders() -> None:
     assert load() == "demo shop: 50 products, 3 customers, 30 new orders"
     told = counts()
     assert told.pop("Event") > 3 + 30
-    assert told == {"User": 4, "Product": 50, "StockItem": 50, "Order": 30}
+    assert told == {"User": 8, "Product": 50, "StockItem": 50, "Order": 30}
     assert StockItem.objects.get(product__sku=demo.SCARCE_SKU).on_hand == demo.SCARCE_PIECES
 
 
@@ -88,12 +88,14 @@ def test_the_people_can_sign_in(monkeypatch: pytest.MonkeyPatch, password: str) 
     if password != "demo-password":
         monkeypatch.setenv("DEMO_PASSWORD", password)
     load()
-    for email in ("admin@example.com", "ada@example.com"):
+    for email in ("admin@example.com", "operator@example.com", "ada@example.com"):
         assert sign_in(email=email, password=password).token
-    rights = dict(User.objects.values_list("email", "is_staff"))
-    assert rights == {
-        "admin@example.com": True,
-        "ada@example.com": False,
-        "grace@example.com": False,
-        "alan@example.com": False,
+    staff = User.objects.filter(is_staff=True).values_list("email", "groups__name", "is_superuser")
+    assert set(staff) == {
+        ("admin@example.com", None, True),
+        ("viewer@example.com", "viewer", False),
+        ("clerk@example.com", "order clerk", False),
+        ("keeper@example.com", "stock keeper", False),
+        ("operator@example.com", "operator", False),
     }
+    assert User.objects.filter(is_staff=False).count() == 3

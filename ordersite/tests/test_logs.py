@@ -1,5 +1,6 @@
-"""No secret stands in a log, whatever goes wrong."""
+"""What a line of the log is like, and that nothing private stands in one, whatever goes wrong."""
 
+import json
 import logging
 from typing import Any
 from uuid import uuid4
@@ -8,11 +9,13 @@ import pytest
 from django.conf import settings as site
 from django.db import connection
 
+from events.hiding import HIDDEN
 from inventory.tests.shop import make_product
 from orders.tests.placing import items
+from ordersite.logs import JsonLines, OnlyFailures, OnlyPlainTasks, TextLines
 from ordersite.tests.subprocesses import COMPLETE, run_python
 from users.models import User
-from users.tests.api import body, client_of
+from users.tests.api import body, client_of, make_user
 
 USERS, TOKEN, ORDERS, ADMIN = "/api/v1/users", "/api/v1/auth/token", "/api/v1/orders", "/admin/login/"
 PASSWORD, WRONG = "correct horse battery", "incorrect donkey battery"
@@ -56,7 +59,7 @@ def test_no_password_and_no_token_is_logged(caplog: pytest.LogCaptureFixture, se
     hashed = User.objects.get(email=email).password
     go_wrong(anyone, credentials, ada)
     told = caplog.text
-    assert "Unauthorized" in told
+    assert "POST /api/v1/auth/token: 401" in told
     assert "unexpected error" in told
     for secret in (PASSWORD, WRONG, token, hashed, site.SECRET_KEY):
         assert secret not in told
@@ -81,3 +84,93 @@ def go_wrong(anyone: Any, credentials: dict[str, str], ada: dict[str, str]) -> N
     anyone.raise_request_exception = False
     assert anyone.post(USERS, credentials | {"email": f"{uuid4()}@example.com"}).status_code == 500
     assert anyone.post(TOKEN, credentials).status_code == 500
+
+
+def record(message: str = "told", *args: Any, error: Exception | None = None, **extra: Any) -> logging.LogRecord:
+    raised = (type(error), error, error.__traceback__) if error else None
+    made = logging.LogRecord("a.logger", logging.INFO, __file__, 1, message, args, raised)
+    vars(made).update(extra)
+    return made
+
+
+def line(*given: Any, **more: Any) -> dict[str, Any]:
+    written = JsonLines("web").format(record(*given, **more))
+    assert "\n" not in written
+    read: dict[str, Any] = json.loads(written)
+    return read
+
+
+def test_a_line_of_json_has_what_each_has_and_what_was_given() -> None:
+    order = uuid4()
+    told = line("%d told", 2, request_id="r-1", attempt=1, subject=order, request_ids=["a", "b"])
+    assert told.pop("time").endswith("+00:00")
+    assert told == {
+        "level": "INFO",
+        "logger": "a.logger",
+        "message": "2 told",
+        "process": "web",
+        "request_id": "r-1",
+        "attempt": 1,
+        "subject": str(order),
+        "request_ids": ["a", "b"],
+    }
+
+
+def test_a_line_outside_of_any_request_says_so() -> None:
+    assert line()["request_id"] == "-"
+
+
+def test_an_exception_is_one_text_in_its_line() -> None:
+    text = line(error=ValueError("what\nwas"))["exception"]
+    assert text == "ValueError: what\nwas"
+
+
+def test_what_is_no_plain_value_is_left_out() -> None:
+    assert "request" not in line(request=object(), data={"password": "x"})
+
+
+@pytest.mark.parametrize("formatter", [JsonLines("web"), TextLines()])
+def test_nothing_private_stands_in_any_part_of_a_line(formatter: logging.Formatter) -> None:
+    private = "ada@example.com has password=hunter2"
+    written = formatter.format(record("%s", private, error=ValueError(private), given=private))
+    assert HIDDEN in written
+    assert "ada@" not in written
+    assert "hunter2" not in written
+
+
+def test_a_line_is_bounded() -> None:
+    assert len(JsonLines("web").format(record("x" * 1_000_000, error=ValueError("y" * 1_000_000)))) < 50_000
+
+
+def test_celery_s_own_line_is_kept_of_plain_tasks_and_of_failures() -> None:
+    told = {"name": "inventory.reserve_items", "id": "1"}
+    kept = OnlyPlainTasks().filter
+    assert not kept(record("Task %(name)s[%(id)s] succeeded", told))
+    assert kept(record("Task %(name)s[%(id)s] succeeded", told | {"name": "inventory.check_stock"}))
+    assert kept(record("Task %(name)s[%(id)s] raised unexpected", told, levelno=logging.ERROR))
+    assert kept(record("Process cleanup failed: %r", "x"))
+
+
+def test_django_s_own_line_is_kept_of_tracebacks() -> None:
+    kept = OnlyFailures().filter
+    assert not kept(record("Not Found: %s", "/x", levelno=logging.WARNING))
+    assert not kept(record("Service Unavailable: %s", "/x", levelno=logging.ERROR))
+    assert kept(record("Internal Server Error: %s", "/x", levelno=logging.ERROR, error=ValueError()))
+
+
+@pytest.mark.django_db
+def test_each_request_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "ordersite.api.request_line")
+    ada = make_user("ada")
+    client = client_of(ada)
+    client.get("/api/v1/users/me?token=abc")
+    client.get("/nothing%0Ahere")
+    client.get("/health/live")
+    asked, nowhere, probe = (vars(r) for r in caplog.records if r.name == "ordersite.api.request_line")
+    assert (asked["method"], asked["route"], asked["status"]) == ("GET", "/api/v1/users/me", 200)
+    assert asked["user_id"] == ada.pk
+    assert 0 < asked["milliseconds"] < 10_000
+    assert asked["message"].startswith("GET /api/v1/users/me: 200 after ")
+    assert (nowhere["route"], nowhere["status"], nowhere["user_id"]) == (None, 404, None)
+    assert nowhere["message"].startswith("GET /nothing\\nhere: 404 after ")
+    assert (asked["levelname"], probe["levelname"]) == ("INFO", "DEBUG")

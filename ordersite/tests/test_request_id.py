@@ -59,7 +59,7 @@ def test_log_lines_carry_the_id(caplog: pytest.LogCaptureFixture) -> None:
     caplog.handler.addFilter(RequestIdFilter())
     make_product("CUP")
     client = client_of(make_user())
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         client.post("/api/v1/auth/token", "{", content_type="application/json", HTTP_X_REQUEST_ID="logged")
     ours = {record.request_id for record in caplog.records}  # type: ignore[attr-defined]
     assert ours == {"logged"}

@@ -83,6 +83,24 @@ def test_the_mail_server_comes_from_one_url(url: str, expected: str) -> None:
     assert value(read, EMAIL_URL=url) == expected
 
 
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, "json"),
+        ({"DEBUG": "1"}, "text"),
+        ({"EMBEDDED": "1"}, "text"),
+        ({"DEBUG": "1", "LOG_FORMAT": "json"}, "json"),
+    ],
+)
+def test_the_log_is_for_programs_unless_people_read_it(environment: dict[str, str], expected: str) -> None:
+    assert value("s.LOG_FORMAT", **environment) == repr(expected)
+
+
+def test_a_format_of_the_log_that_there_is_not_is_one_clear_line() -> None:
+    done = run_python("-c", "import ordersite.settings", **COMPLETE, LOG_FORMAT="xml")
+    assert (done.returncode, done.stderr) == (1, "ordersite: LOG_FORMAT=xml is none of json, text.\n")
+
+
 def test_celery_keeps_no_promise_that_the_database_keeps() -> None:
     """Early ack, no visibility time-out, prefork: losing a message is harmless."""
     assert value("s.CELERY_WORKER_POOL") == "'prefork'"

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from events.tests.waiting import until
-from ordersite.local.mail import ANSWER_FILE
 from ordersite.local.processes import commands, worker
 from ordersite.local.settings import CHECKOUT, Settings
 from tests.journeys.client import Api
@@ -63,16 +62,6 @@ class FaultySystem(System):
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process and all that it started: SIGSTOP freezes them, SIGCONT thaws them."""
         os.killpg(until(f"{name} runs", lambda: self.supervisor.pid(name) or 0), number)
-
-    @contextmanager
-    def mail_answering(self, answer: str) -> Iterator[None]:
-        """Have the mail server answer this to every mail."""
-        file = self.folder / ANSWER_FILE
-        file.write_text(answer)
-        try:
-            yield
-        finally:
-            file.unlink()
 
     @contextmanager
     def one_more(self, name: str) -> Iterator[None]:
@@ -137,11 +126,6 @@ class FaultySystem(System):
         adjustment = {"quantity": pieces, "reason": "opening stock"}
         assert self.staff.post(f"/products/{sku}/stock-adjustments", adjustment).status == 201
         return sku
-
-    def lines(self, name: str, text: str) -> list[str]:
-        """Return the lines of a process's output in which this text stands."""
-        lines = (self.folder / "run.log").read_text().splitlines()
-        return [line for line in lines if line.split(" | ")[0].strip() == name and text in line]
 
     def row(self, delivery_id: str, columns: str = "state, attempts, reason") -> tuple[Any, ...]:
         """Return columns of a delivery."""

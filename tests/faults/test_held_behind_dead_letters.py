@@ -50,10 +50,11 @@ WHERE handled_at < before
 """
 
 
-# By an index: what is held must not make the look itself slower, and so what is measured.
+# Subject by subject, by an index: what is held must not make the look itself slower, and so what is measured.
 UNFINISHED = """
-SELECT 1 FROM events_delivery
-WHERE subject = ANY(%s::uuid[]) AND handled_at IS NULL LIMIT 1
+SELECT 1 FROM unnest(%s::uuid[]) AS mine (subject), LATERAL (
+    SELECT 1 FROM events_delivery d WHERE d.subject = mine.subject AND d.handled_at IS NULL OFFSET 0) AS unfinished
+LIMIT 1
 """
 
 
@@ -78,7 +79,7 @@ def _round(system: FaultySystem, ada: Api, sku: str) -> float:
 def test_the_others_are_as_fast_as_before_and_after_a_replay_all_is_done_in_order(
     system: FaultySystem, ada: Api
 ) -> None:
-    sku = system.product()
+    sku = system.product(pieces=10 * ROUNDS * ORDERS)  # never short: a rejection is other work than a confirmation
     _round(system, ada, sku)  # warm, as the later ones are
     before = seconds_for_orders(system, ada, sku)
     system.sql(INSERT, SUBJECTS, EACH + 1, EACH + 1)

@@ -5,7 +5,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MISSING = "no Chromium here: a package of most systems, `apt-get install chromium`"
@@ -23,6 +24,7 @@ def browse() -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[OFFLINE], chromium_sandbox=sandbox)
         page = browser.new_page()
         page.set_default_timeout(SECONDS * 1000)
+        expect.set_options(timeout=SECONDS * 1000)
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
@@ -30,3 +32,19 @@ def browse() -> Iterator[Page]:
         browser.close()
     assert [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
     assert errors == []
+
+
+def sign_in(page: Page, web: str, email: str, password: str) -> None:
+    """Sign in to the admin, and arrive at its first page."""
+    page.goto(f"{web}/admin/")
+    page.locator("[name=username]").fill(email)
+    page.locator("[name=password]").fill(password)
+    page.locator("[type=submit]").click()
+    page.wait_for_url(f"{web}/admin/")
+
+
+def violations(page: Page) -> list[str]:
+    """What breaks a rule of WCAG, level A or AA, as axe-core finds it: the rule, and where."""
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]

@@ -1,26 +1,34 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
 
 from tests.journeys import books
 from tests.journeys.client import Api
+from tests.journeys.collector import Collector, run_collector
 from tests.journeys.redis_server import RedisServer
 from tests.journeys.running import run_started
 from tests.journeys.system import System
 
 
 @pytest.fixture(scope="package")
-def running() -> Iterator[System]:
-    """The system, started once for all journeys."""
-    with run_system() as system:
+def collector() -> Iterator[Collector]:
+    """What receives the system's traces."""
+    with run_collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="package")
+def running(collector: Collector) -> Iterator[System]:
+    """The system, started once for all journeys, with logs and traces as in production."""
+    with run_system(more={"LOG_FORMAT": "json", **collector.variables}) as system:
         yield system
 
 
 @contextmanager
-def run_system(redis: RedisServer | None = None) -> Iterator[System]:
-    """Run a system until the block ends."""
-    with run_started(lambda folder: System(folder, redis)) as system:
+def run_system(redis: RedisServer | None = None, more: Mapping[str, str] | None = None) -> Iterator[System]:
+    """Run a system until the block ends. `more` are variables of its environment."""
+    with run_started(lambda folder: System(folder, redis, more)) as system:
         yield system
 
 

@@ -1,6 +1,7 @@
 """The whole running system, as `make run` starts it, with short leases so that tests need not wait long."""
 
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -16,7 +17,7 @@ from aiosmtpd.controller import Controller
 from celery import Celery
 
 from events.tests.waiting import until
-from ordersite.local.mail import MailServer
+from ordersite.local.mail import ANSWER_FILE, MailServer
 from ordersite.local.processes import commands
 from ordersite.local.servers import VARIABLES, Server, Servers, start_servers
 from ordersite.local.settings import CHECKOUT, Settings
@@ -30,6 +31,7 @@ logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every 
 PASSWORD = "journey-password"
 FLOWER_AUTH = "flower:journey-flower"
 LEASE = 5  # seconds
+OURS = ("web", "relay", "worker-", "beat", "flower")  # beginnings of the names of processes that have our log
 START = 180  # seconds for all processes to start on a machine that is busy with other things
 
 
@@ -110,6 +112,16 @@ class System:
             self._smtp = Controller(self.mailbox, hostname="127.0.0.1", port=port)
             self._smtp.start()
 
+    @contextmanager
+    def mail_answering(self, answer: str) -> Iterator[None]:
+        """Have the mail server answer this to every mail."""
+        file = self.folder / ANSWER_FILE
+        file.write_text(answer)
+        try:
+            yield
+        finally:
+            file.unlink()
+
     def move(self, broker_url: str, *names: str) -> None:
         """Start these processes again, with another broker URL."""
         self.environment["BROKER_URL"] = broker_url  # the processes read it whenever they start
@@ -178,6 +190,15 @@ class System:
             )
             yield
 
+    def lines(self, *names: str) -> list[str]:
+        """Return what the processes have logged whose names begin so, without these names."""
+        lines = (self.folder / "run.log").read_text().splitlines()
+        return [line for name, _, line in (line.partition(" | ") for line in lines) if name.startswith(names)]
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return what our processes have logged, where that is JSON."""
+        return [json.loads(line) for line in self.lines(*OURS) if line.startswith("{")]
+
     def celery(self) -> Celery:
         return Celery(broker=self.environment["BROKER_URL"], set_as_current=False)
 
@@ -203,6 +224,7 @@ class System:
             "SECRET_KEY": "only-for-journeys-" + "x" * 40,
             "DEMO_PASSWORD": PASSWORD,
             "FLOWER_BASIC_AUTH": FLOWER_AUTH,
+            "FLOWER_URL": self.flower_url,
             "EMAIL_URL": f"smtp://127.0.0.1:{self._smtp.port}",
             "EVENTS_LEASE": str(LEASE),
             "EVENTS_BACKOFF_FIRST": "0.2",

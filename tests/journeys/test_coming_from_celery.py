@@ -1,5 +1,6 @@
 """The commands of docs/coming-from-celery.md, as a Celery person types them beside the running system."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,7 +69,10 @@ def test_a_purge_loses_nothing(system: System, ada: Api) -> None:
         until("their messages wait", lambda: waiting(system) == 5)
         assert "No messages purged" in shell.run(system, PURGE)
         assert waiting(system) == 5
-        assert "Purged 5 messages" in shell.run(system, PURGE_QUEUES)
+        told = shell.run(system, PURGE_QUEUES)
+        purged = re.search(r"Purged (\d+) messages", told)
+        assert purged, told
+        assert int(purged[1]) >= 5  # and those that were sent again, where their leases ran out meanwhile
     for order in orders:
         confirmed(ada, order, seconds=AFTER_A_PURGE)
         assert system.delivery(order, RESERVE)[2] == 1

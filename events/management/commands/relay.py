@@ -1,5 +1,6 @@
 """manage.py relay: hands due deliveries to Celery until it is told to stop. Any number may run."""
 
+import logging
 import signal
 from typing import Any
 
@@ -7,6 +8,8 @@ from celery import current_app
 from django.core.management.base import BaseCommand
 
 from events.relay import Relay
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -20,5 +23,5 @@ class Command(BaseCommand):
         relay = Relay(current_app)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop())
-        self.stdout.write("relay: ready")
+        logger.info("relay: ready")
         relay.run()

@@ -6,6 +6,7 @@ from typing import Any
 
 from celery.exceptions import Retry
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
@@ -45,6 +46,8 @@ class Command(BaseCommand):
             )
         password = os.environ.get("DEMO_PASSWORD", "demo-password")
         self._load_staff(password)
+        for email, name, group in demo.TEAM:
+            _load_member(email, name, group, password)
         customers = [self._load_customer(email, name, password) for email, name in demo.CUSTOMERS]
         for product in demo.PRODUCTS:
             _load_product(*product)
@@ -60,6 +63,14 @@ class Command(BaseCommand):
 
     def _load_customer(self, email: str, name: str, password: str) -> User:
         return User.objects.filter(email=email).first() or register(email=email, password=password, full_name=name)
+
+
+@transaction.atomic
+def _load_member(email: str, name: str, group: str, password: str) -> None:
+    """Make somebody of the staff; where the group is gone, one who may do nothing."""
+    if not User.objects.filter(email=email).exists():
+        person = User.objects.create_user(email, password, full_name=name, is_staff=True)
+        person.groups.set(Group.objects.filter(name=group))
 
 
 @transaction.atomic

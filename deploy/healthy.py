@@ -1,6 +1,9 @@
-"""Health checks of the containers: ends with 0 where the process of this container does its work.
+"""Health checks for a supervisor: `python deploy/healthy.py worker` ends with 0 where that process does its work.
 
-Each asks for something that only a process at work can give. They load no Django: they run every few seconds.
+Each kind of process is asked for something that only one at work can give: web, relay, worker, beat, flower. They load
+no Django: they run every few seconds. They read DATABASE_URL and BROKER_URL (or a file that NAME_FILE names), WEB_PORT,
+FLOWER_PORT, and BEAT_SCHEDULE, the file of beat's --schedule. `worker` may be told a name, of several on one machine:
+`worker inventory`, for `celery worker -n inventory@%h`.
 """
 
 import os
@@ -8,12 +11,13 @@ import socket
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 SECONDS = 5  # for each answer
 RELAY_SILENCE = 10  # seconds; at rest it asks PostgreSQL every 10 ms
-SCHEDULE = Path("/tmp/celerybeat-schedule")  # noqa: S108 - a tmpfs of the container
+SCHEDULE = Path(os.environ.get("BEAT_SCHEDULE", "/tmp/celerybeat-schedule"))  # noqa: S108 - a tmpfs of the container
 BEAT_LATE = 240  # seconds; what beat sent it writes down at most 3 minutes later
 
 
@@ -34,26 +38,27 @@ def answers(url: str) -> bool:
 
 def web() -> bool:
     """The API answers, and reaches the database."""
-    return answers("http://127.0.0.1:8000/health/ready")
+    return answers(f"http://127.0.0.1:{os.environ.get('WEB_PORT') or 8000}/health/ready")
 
 
 def flower() -> bool:
     """Flower answers."""
-    return answers("http://127.0.0.1:5555/healthcheck")
+    return answers(f"http://127.0.0.1:{os.environ.get('FLOWER_PORT') or 5555}/healthcheck")
 
 
-def worker() -> bool:
-    """The worker of this container answers a ping that came by the broker."""
+def worker(name: str = "*") -> bool:
+    """The worker of this machine answers a question that came by the broker, and consumes a queue."""
     from celery import Celery
 
     app = Celery(broker=setting("BROKER_URL"), set_as_current=False)
     app.conf.broker_transport_options = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
-    mine: dict[str, Any] = {"pattern": f"*@{socket.gethostname()}", "matcher": "glob"}
-    return bool(app.control.inspect(**mine, limit=1, timeout=SECONDS).ping())
+    mine: dict[str, Any] = {"pattern": f"{name}@{socket.gethostname()}", "matcher": "glob"}
+    found = app.control.inspect(**mine, limit=1, timeout=SECONDS).active_queues()
+    return any((found or {}).values())
 
 
 def relay() -> bool:
-    """PostgreSQL has just been asked by the relay of this container."""
+    """PostgreSQL has just been asked by a relay of this machine."""
     return found(
         "SELECT 1 FROM pg_stat_activity WHERE application_name = 'ordersite relay'"
         " AND client_addr = inet_client_addr() AND state_change > clock_timestamp() - make_interval(secs => %s)",
@@ -80,17 +85,17 @@ def found(sql: str, seconds: int) -> bool:
         return bool(connection.cursor().execute(sql.encode(), [seconds]).fetchone())
 
 
-CHECKS = {check.__name__: check for check in (web, flower, worker, relay, beat)}
+CHECKS: dict[str, Callable[..., bool]] = {check.__name__: check for check in (web, flower, worker, relay, beat)}
 
 
-def main(process: str) -> int:
+def main(process: str, *name: str) -> int:
     """Return the exit status; what is wrong is one line of `docker inspect`, not a stack trace."""
     try:
-        return 0 if CHECKS[process]() else 1
+        return 0 if CHECKS[process](*name) else 1
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not healthy
         sys.stdout.write(f"{type(error).__name__}: {error}\n")
         return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:3]))

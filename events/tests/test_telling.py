@@ -1,0 +1,99 @@
+"""Each delivery that was handled is one line of the log, under the id of its own request."""
+
+import logging
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from celery.exceptions import Retry
+
+from events import claims, deliveries, sweeps
+from events.batch_runner import run_batch
+from events.correlation import RequestIdFilter, correlated
+from events.errors import PermanentError
+from events.handlers import Handler
+from events.models import Delivery
+from events.runner import run as run_delivery
+from events.tests.helpers import claimed, handler, nothing, order_created, published, run
+from events.tests.test_batches import SIZE, batching, mark_many, refuse, tokens
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.handler.addFilter(RequestIdFilter())
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+def outcomes(told: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [vars(record) for record in told.records if hasattr(record, "outcome")]
+
+
+def raising(error: Exception) -> Handler:
+    def fail(event: Any) -> None:
+        raise error
+
+    return handler(fail)
+
+
+def order_of(request_id: str) -> None:
+    with correlated(request_id):
+        published(order_created())
+
+
+def test_one_that_is_done(told: pytest.LogCaptureFixture) -> None:
+    order_of("r-1")
+    delivery = Delivery.objects.get(handler="inventory.reserve_items")
+    run(handler(nothing))
+    (line,) = outcomes(told)
+    assert (line["outcome"], line["attempt"], line["request_id"]) == ("done", 1, "r-1")
+    assert (line["handler"], line["delivery"], line["subject"]) == (delivery.handler, delivery.id, delivery.subject)
+    assert line["event_type"] == "order.created.v1"
+    assert line["milliseconds"] > 0
+    assert "batch" not in line
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "level"),
+    [(ValueError("no luck"), "retry", "WARNING"), (PermanentError("bad data"), "dead", "ERROR")],
+)
+def test_one_that_fails(told: pytest.LogCaptureFixture, error: Exception, outcome: str, level: str) -> None:
+    order_of("r-2")
+    with suppress(Retry, PermanentError):
+        run(raising(error))
+    (line,) = outcomes(told)
+    assert (line["outcome"], line["levelname"], line["request_id"]) == (outcome, level, "r-2")
+    assert line["error"] == type(error).__name__
+    assert str(error) in line["message"]
+
+
+def test_a_copy_of_a_message(told: pytest.LogCaptureFixture) -> None:
+    order_of("r-3")
+    delivery_id, token = claimed()
+    for _ in range(2):
+        run_delivery(handler(nothing), delivery_id, token, worker="test")
+    assert len(outcomes(told)) == 1
+    assert f"{delivery_id}: stale" in told.text
+
+
+def test_one_whose_worker_is_lost(told: pytest.LogCaptureFixture) -> None:
+    order_of("r-4")
+    delivery_id, token = claimed()
+    deliveries.start(delivery_id, token, worker="lost", lease=0)
+    sweeps.expire_leases()
+    (line,) = outcomes(told)
+    assert (line["outcome"], line["delivery"], line["request_id"]) == ("lost", delivery_id, "r-4")
+
+
+@pytest.mark.parametrize(("many", "outcome"), [(mark_many, "done"), (refuse, "to run alone")])
+def test_each_of_a_batch_under_its_own_request(told: pytest.LogCaptureFixture, many: Any, outcome: str) -> None:
+    for number in range(SIZE):
+        order_of(f"r-{number}")
+    claim = claims.claim("inventory", SIZE)
+    assert claim is not None
+    run_batch(batching(many), tokens(claim), worker="test")
+    lines = outcomes(told)
+    assert sorted(line["request_id"] for line in lines) == [f"r-{number}" for number in range(SIZE)]
+    assert {(line["outcome"], line["attempt"], line["batch"]) for line in lines} == {(outcome, 1, SIZE)}

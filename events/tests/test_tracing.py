@@ -1,0 +1,84 @@
+"""The context of a trace goes with each event. Whole traces are looked at in tests/journeys/test_traces.py."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from events import claims, tracing
+from events.batch_runner import run_batch
+from events.catalogue import StockReservedV1
+from events.correlation import correlated
+from events.handlers import ReceivedEvent
+from events.models import Event
+from events.publishing import publish
+from events.tests.helpers import handler, order_created, published, run
+from events.tests.test_batches import batching, tokens
+
+HERE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+THERE = "00-1af7651916cd43dd8448eb211c80319c-a7ad6b7169203331-01"
+of_database = pytest.mark.django_db(transaction=True)
+
+
+def contexts(event_type: str) -> list[str]:
+    return list(Event.objects.filter(type=event_type).order_by("id").values_list("traceparent", flat=True))
+
+
+@of_database
+def test_an_event_keeps_the_context_in_which_it_was_published() -> None:
+    published(order_created())
+    with tracing.under(HERE):
+        published(order_created())
+    assert contexts("order.created.v1") == ["", HERE]
+    assert tracing.current() == ""
+
+
+@of_database
+def test_what_is_claimed_and_what_a_handler_receives_have_it() -> None:
+    with tracing.under(HERE):
+        published(order_created())
+    claim = claims.claim("notifications", 1)
+    assert claim is not None
+    assert claim.deliveries[0].traceparent == HERE
+    seen: list[str] = []
+    run(handler(lambda event: seen.extend([event.traceparent, tracing.current()])))
+    assert seen == [HERE, HERE]
+
+
+@of_database
+def test_what_a_batch_publishes_goes_on_in_the_trace_that_each_came_from() -> None:
+    orders = {context: order_created() for context in (HERE, THERE, "")}
+    for context, order in orders.items():
+        with correlated("r", context):
+            published(order)
+    claim = claims.claim("inventory", 3)
+    assert claim is not None
+
+    def follow(events: Sequence[ReceivedEvent[Any]]) -> None:
+        publish(*(StockReservedV1(order_id=e.subject) for e in events), causes={e.subject: e for e in events})
+
+    assert run_batch(batching(follow), tokens(claim), worker="test") == "3 of 3 done"
+    for context, order in orders.items():
+        assert Event.objects.get(type="stock.reserved.v1", subject=order.order_id).traceparent == context
+
+
+@of_database
+def test_without_a_context_there_is_no_span() -> None:
+    published(order_created())
+    claim = claims.claim("inventory", 1)
+    assert claim is not None
+    span = tracing.begin(tracing.SEND, "inventory.reserve_items", claim.deliveries[0])
+    assert (span.is_recording(), tracing.context_of(span)) == (False, "")
+
+
+@pytest.mark.parametrize("text", ["nonsense", "00-0-0-01", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"])
+def test_what_is_no_context_is_none(text: str) -> None:
+    with tracing.under(text):
+        assert tracing.current() == ""
+
+
+def test_the_bus_needs_no_sdk() -> None:
+    program = "import sys, events.tracing; sys.exit(any(name.startswith('opentelemetry.sdk') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,1 @@
+"""The operations page: what the site does, for the people who run it."""

@@ -1,0 +1,51 @@
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django_celery_results.models import GroupResult, TaskResult
+from knox.models import AuthToken
+
+from analytics.models import DailyProductSales, DailySales
+from events.models import UnusableMessage
+from inventory import stock
+from inventory.tests.shop import make_product
+from notifications.models import Notification
+from orders.tests.placing import place
+from ordersite.tests.admin_site import bury
+from users.models import User
+from users.tests.api import admin_client, make_user
+
+
+@pytest.fixture
+def boss() -> User:
+    return User.objects.create_superuser("boss@example.com")
+
+
+@pytest.fixture
+def browser(boss: User) -> Client:
+    return admin_client(boss)
+
+
+@pytest.fixture
+def filled(boss: User) -> None:
+    """One row, at least, of everything that the admin shows."""
+    make_product("CUP", pieces=10)
+    order = place(make_user("ada"), CUP=2)
+    stock.reserve(order.id, {"CUP": 2})
+    bury("analytics.track_order")
+    Notification.objects.create(
+        event_id=uuid4(), template="welcome", user_id=boss.id, recipient="ada@example.com", subject="Welcome",
+        text="Hello", html="<p>Hello</p><script>alert(1)</script>",
+    )  # fmt: skip
+    figures = {"day": "2025-03-01", "currency": "EUR", "status": "pending", "amount": Decimal("7.50")}
+    DailySales.objects.create(orders=1, **figures)
+    DailyProductSales.objects.create(sku="CUP", quantity=3, **figures)
+    UnusableMessage.objects.create(
+        queue="orders", worker="orders@here", problem="not_json", detail="Expecting value", raw="<script>", size=8
+    )
+    Group.objects.create(name="Till")
+    AuthToken.objects.create(user=boss)
+    TaskResult.objects.create(task_id="t-1", task_name="reports.build", status="SUCCESS")
+    GroupResult.objects.create(group_id="g-1", date_created="2025-03-01T00:00:00Z", date_done="2025-03-01T00:00:00Z")

@@ -1,0 +1,95 @@
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from inventory import stock
+from inventory.models import Movement, Product, StockItem
+from inventory.tests.shop import counts, make_product
+from ordersite.tests.admin_site import said, text, url
+
+pytestmark = pytest.mark.django_db
+
+
+def product_form(**fields: Any) -> dict[str, Any]:
+    return {
+        "sku": "POT",
+        "name": "Pot",
+        "description": "",
+        "price": "29.90",
+        "currency": "EUR",
+        "is_active": "on",
+    } | fields
+
+
+def test_a_product_is_added_with_its_stock(browser: Client) -> None:
+    answer = browser.post(url(Product, "add"), product_form(add_pieces="12", reason="first delivery"))
+    assert answer.status_code == 302
+    assert counts("POT") == (12, 0)
+    assert Movement.objects.values_list("quantity", "reason").get() == (12, "first delivery")
+
+
+def test_a_product_may_be_added_without_stock(browser: Client) -> None:
+    browser.post(url(Product, "add"), product_form(add_pieces="0"))
+    assert counts("POT") == (0, 0)
+    assert not Movement.objects.exists()
+
+
+def test_pieces_are_booked_on_the_page_of_a_product(browser: Client) -> None:
+    product = make_product("POT", pieces=10)
+    stock.reserve(uuid4(), {"POT": 4})
+    form = product_form(add_pieces="-6", reason="broken", price="31.00")
+    assert browser.post(url(Product, "change", product.pk), form).status_code == 302
+    assert counts("POT") == (4, 4)
+    assert Movement.objects.latest("id").reason == "broken"
+    assert Product.objects.get().price == Decimal("31.00")
+
+
+def test_a_change_of_stock_needs_its_reason(browser: Client) -> None:
+    product = make_product("POT", pieces=10)
+    answer = browser.post(url(Product, "change", product.pk), product_form(add_pieces="5"))
+    assert answer.status_code == 200
+    assert "Say why the stock changes." in answer.content.decode()
+    assert counts("POT") == (10, 0)
+
+
+def test_what_is_reserved_cannot_be_taken_away(browser: Client) -> None:
+    product = make_product("POT", pieces=10)
+    stock.reserve(uuid4(), {"POT": 4})
+    answer = browser.post(url(Product, "change", product.pk), product_form(add_pieces="-7", reason="lost"), follow=True)
+    assert any("The stock was not changed" in message for message in said(answer))
+    assert counts("POT") == (10, 4)
+
+
+@pytest.mark.parametrize("pieces", ["99999999999", "-99999999999", "1e9", "1.5", "many"])
+def test_pieces_that_cannot_be_are_refused_by_the_form(browser: Client, pieces: str) -> None:
+    product = make_product("POT", pieces=10)
+    answer = browser.post(url(Product, "change", product.pk), product_form(add_pieces=pieces, reason="x"))
+    assert answer.status_code == 200
+    assert "add_pieces" in answer.context["adminform"].form.errors
+    assert counts("POT") == (10, 0)
+
+
+def test_the_sku_and_the_currency_of_a_product_stay(browser: Client) -> None:
+    product = make_product("POT")
+    browser.post(url(Product, "change", product.pk), product_form(sku="OTHER", currency="CHF", name="Jug"))
+    assert Product.objects.values_list("sku", "currency", "name").get() == ("POT", "EUR", "Jug")
+
+
+def test_a_taken_sku_is_refused_by_the_form(browser: Client) -> None:
+    make_product("POT")
+    assert "sku" in browser.post(url(Product, "add"), product_form()).context["adminform"].form.errors
+    assert StockItem.objects.count() == 1
+
+
+def test_the_page_of_a_product_shows_its_stock_and_its_last_movements(browser: Client) -> None:
+    product = make_product("POT", pieces=10)
+    stock.reserve(uuid4(), {"POT": 4})
+    stock.adjust(product, quantity=-2, reason="broken in the shop")
+    page = text(browser.get(url(Product, "change", product.pk)))
+    for told in ("opening stock", "+10", "broken in the shop", "-2", "?q=POT"):
+        assert told in page
+    movements = browser.get(url(Movement, "changelist"), {"q": "POT"}).context["cl"].result_count
+    assert movements == 2

@@ -1,0 +1,77 @@
+"""The alert rules and the dashboard ask for what /metrics has, and for nothing else."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from events import tally
+from events.tests.helpers import order_created, published
+from ordersite.settings import BASE_DIR
+from users.tests.api import client_of
+
+RULES = BASE_DIR / "deploy/prometheus/alerts.yml"
+DASHBOARD = BASE_DIR / "deploy/grafana/ordersite.json"
+PAGE = BASE_DIR / "docs/metrics.md"
+NAME = re.compile(r"\bordersite_[a-z_]+")
+
+
+def rules() -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def expressions() -> Iterator[str]:
+    yield from (rule["expr"] for rule in rules())
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        yield from (target["expr"] for target in panel["targets"])
+
+
+@pytest.fixture
+def scraped(transactional_db: None) -> str:
+    """What /metrics says of a site on which something of everything has happened."""
+    published(order_created())
+    tally.note_expired({"inventory.reserve_items": 1})
+    while tally.advance():
+        pass
+    client_of().get("/api/v1/products")
+    return str(client_of().get("/metrics").content.decode())
+
+
+def exposed(scraped: str) -> set[str]:
+    """The names of samples, and of families whose samples come with their first label."""
+    families = set(re.findall(r"^# TYPE (\S+) ", scraped, re.MULTILINE))
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)", scraped, re.MULTILINE))
+    ends = {"histogram": ("_bucket", "_sum", "_count")}
+    return {f"{name}{end}" for name in families for end in ends.get(kinds[name], ("",))}
+
+
+def test_every_metric_that_a_rule_or_a_panel_names_exists(scraped: str) -> None:
+    asked = {name for expression in expressions() for name in NAME.findall(expression)}
+    assert len(asked) > 10
+    assert asked - exposed(scraped) == set()
+
+
+def test_every_metric_is_on_the_dashboard_and_in_the_page(scraped: str) -> None:
+    families = set(re.findall(r"^# TYPE (ordersite_\S+) ", scraped, re.MULTILINE))
+    shown = " ".join(expressions())
+    assert {name for name in families if name not in shown} == set()
+    assert {name for name in families if name not in PAGE.read_text()} == set()
+
+
+def test_every_rule_says_what_to_do_and_stands_in_the_page() -> None:
+    for rule in rules():
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["action"]
+        assert f"`{rule['alert']}`" in PAGE.read_text()
+
+
+def test_every_panel_has_a_title_and_a_query() -> None:
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    assert len({panel["title"] for panel in panels}) == len(panels)
+    assert all(target["expr"] for panel in panels for target in panel["targets"])
+    places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}
+    assert len(places) == len(panels)

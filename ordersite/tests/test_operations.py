@@ -1,0 +1,146 @@
+"""The data of the operations page, and the same in a terminal."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from events import moments, tally
+from events.tests.helpers import a_dead_letter, handler, nothing, order_created, published, run
+from ordersite.subscriptions import CONSUMERS
+from ordersite.tests.subprocesses import COMPLETE, run_python
+from users.models import User
+from users.tests.api import admin_client
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DATA, HEALTH = "/admin/operations/data", "/admin/operations/health"
+RESERVE, RECEIVED = "inventory.reserve_items", "notifications.send_order_received"
+
+
+@pytest.fixture
+def browser() -> Client:
+    return admin_client(User.objects.create_superuser("boss@example.com"))
+
+
+@pytest.fixture
+def happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One order was placed and one reserved, one mail is a dead letter, and all of it is counted."""
+    monkeypatch.setattr(moments, "MARGIN", 0.0)
+    tally.advance()
+    published(order_created())
+    run(handler(nothing))
+    a_dead_letter(RECEIVED)
+    tally.sample()
+    while tally.advance():
+        pass
+
+
+def make_staff() -> User:
+    return User.objects.create_user("clerk@example.com", is_staff=True)
+
+
+def figures(browser: Client, last: str = "hour") -> Any:
+    answer = browser.get(DATA, {"last": last})
+    assert answer.status_code == 200
+    assert "no-store" in answer["Cache-Control"]
+    return answer.json()
+
+
+@pytest.mark.parametrize(("last", "steps"), [("hour", 60), ("day", 96), ("week", 84)])
+def test_every_chart_has_a_value_for_each_step(happened: None, browser: Client, last: str, steps: int) -> None:
+    found = figures(browser, last)
+    assert len(found["starts"]) == steps
+    lines = [line for chart in found["charts"].values() for line in chart.values()]
+    assert {len(line) for line in lines} == {steps}
+    assert sum(found["charts"]["orders"]["placed"]) == 2
+    assert sum(found["charts"]["handled"]["inventory"]) == 1
+    assert sum(found["charts"]["trouble"]["dead letters"]) == 1
+    assert max(found["charts"]["backlog"]["analytics"]) >= 1
+    assert len([value for value in found["charts"]["durations"]["p99"] if value]) == 1
+
+
+def test_handlers_and_queues_are_told(happened: None, browser: Client) -> None:
+    found = figures(browser)
+    done = {each["name"]: (each["done"], each["failed"], each["dead"]) for each in found["handlers"]}
+    assert (done[RESERVE], done[RECEIVED]) == ((1, 0, 0), (0, 1, 1))
+    queues = {queue["name"]: queue for queue in found["queues"]}
+    assert (queues["notifications"]["dead"], queues["inventory"]["dead"]) == (1, 0)
+    assert "events/deadletter/?consumer=notifications" in queues["notifications"]["letters"]
+    assert browser.get(queues["notifications"]["letters"]).status_code == 200
+    assert found["counted_until"]
+
+
+def test_an_unknown_time_is_refused_in_words(browser: Client) -> None:
+    answer = browser.get(DATA, {"last": "year"})
+    assert (answer.status_code, answer.json()) == (400, {"detail": "last is one of hour, day, week."})
+
+
+def test_processes_that_are_not_there_are_told(browser: Client) -> None:
+    found = {each["name"]: each["up"] for each in browser.get(HEALTH).json()["processes"]}
+    assert found == {"broker": True, "relay": False, "beat": False} | {
+        f"worker of {queue}": False for queue in (*CONSUMERS, "maintenance")
+    }
+
+
+def test_without_a_broker_the_workers_are_not_waited_for(browser: Client, settings: Any) -> None:
+    settings.BROKER_URL = COMPLETE["BROKER_URL"]
+    found = browser.get(HEALTH).json()["processes"]
+    assert not any(each["up"] for each in found)
+
+
+@pytest.mark.parametrize("path", [DATA, HEALTH])
+def test_it_is_for_those_who_may_see_deliveries(path: str) -> None:
+    assert Client().get(path).status_code == 302
+    clerk = make_staff()
+    assert admin_client(clerk).get(path).status_code == 403
+    clerk.user_permissions.add(Permission.objects.get(codename="view_delivery"))
+    assert admin_client(User.objects.get(pk=clerk.pk)).get(path).status_code == 200
+    assert admin_client(clerk).post(path).status_code == 405
+
+
+def test_the_page_is_the_first_of_the_admin_for_those_who_may_see_it(browser: Client) -> None:
+    assert b'id="operations"' in browser.get("/admin/").content
+    clerk = make_staff()
+    assert b'id="operations"' not in admin_client(clerk).get("/admin/").content
+
+
+def status(*arguments: str) -> tuple[str, int]:
+    """The output of manage.py status, and its exit status."""
+    out, code = StringIO(), 0
+    try:
+        call_command("status", *arguments, stdout=out)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    return out.getvalue(), code
+
+
+def test_a_terminal_shows_the_same_and_says_by_its_exit_status_that_something_is_down(happened: None) -> None:
+    text, code = status()
+    assert code == 1
+    assert "DOWN" in text
+    for part in (RESERVE, "notifications", "2 placed", "1 dead letters", "inventory"):
+        assert part in text
+
+
+def test_a_program_gets_json(happened: None) -> None:
+    text, _ = status("--json", "--last", "day")
+    found = json.loads(text)
+    assert {"charts", "handlers", "queues", "processes", "starts", "counted_until"} == found.keys()
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(CommandError, match="more than 0"):
+        call_command("status", "--watch", "0")
+    with pytest.raises(CommandError, match="invalid choice"):
+        call_command("status", "--last", "year")
+
+
+def test_without_a_database_it_says_so_in_a_line() -> None:
+    done = run_python("manage.py", "status", **COMPLETE)
+    assert done.returncode == 1
+    assert "the database is away" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,119 @@
+"""A person watches the operations page while the site runs: on a screen and a phone, in light and dark, by keyboard."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.journeys import browser
+from tests.journeys.client import Api
+from tests.journeys.system import PASSWORD, System
+
+SKU = "TEA-ASSAM-100"
+WIDTH = 390  # pixels of a phone
+
+pytestmark = pytest.mark.skipif(not browser.CHROMIUM, reason=browser.MISSING)
+
+
+@pytest.fixture(scope="module")
+def signed_in(running: System) -> Iterator[Page]:
+    """One browser for all of these, signed in as staff; nothing that it opens may fail or ask elsewhere."""
+    if not browser.CHROMIUM:
+        pytest.skip(browser.MISSING)
+    with browser.browse() as page:
+        browser.sign_in(page, running.web, "admin@example.com", PASSWORD)
+        yield page
+
+
+@pytest.fixture
+def page(system: System, signed_in: Page) -> Page:
+    """The first page that staff see."""
+    signed_in.goto(f"{system.web}/admin/#hour")
+    signed_in.reload()
+    expect(signed_in.locator("#ops-until")).to_contain_text("is counted")
+    return signed_in
+
+
+def placed(page: Page) -> int:
+    """How many orders the chart tells of, in its words."""
+    words = page.locator("[data-chart=orders] > p").inner_text()
+    found = re.search(r"placed ([\d,]+)", words)
+    assert found, words
+    return int(found[1].replace(",", ""))
+
+
+def chart(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-chart={name}]")
+
+
+def drawn(page: Page, name: str) -> bool:
+    """Whether the chart's canvas holds anything but its background."""
+    return bool(
+        chart(page, name)
+        .locator("canvas")
+        .evaluate("c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v)")
+    )
+
+
+def test_the_charts_move_without_a_reload(page: Page, ada: Api) -> None:
+    page.evaluate("window.notReloaded = true")
+    before = placed(page)
+    for _ in range(3):
+        ada.order(SKU)
+    expect(page.locator("[data-chart=orders] > p")).to_contain_text(f"placed {before + 3}")
+    assert page.evaluate("window.notReloaded")
+    for name in ("orders", "handled", "durations", "backlog", "oldest", "trouble"):
+        assert drawn(page, name), name
+
+
+def test_every_process_is_seen_to_be_up(page: Page) -> None:
+    processes = page.locator("#ops-processes li")
+    expect(processes).to_have_count(9)
+    expect(page.locator("#ops-processes .ops-down")).to_have_count(0)
+
+
+def test_the_time_shown_is_chosen_by_keyboard_and_kept_in_the_address(page: Page) -> None:
+    week = page.get_by_role("button", name="Last week")
+    week.focus()
+    page.keyboard.press("Enter")
+    expect(week).to_have_attribute("aria-pressed", "true")
+    assert page.url.endswith("#week")
+    page.reload()
+    expect(page.get_by_role("button", name="Last week")).to_have_attribute("aria-pressed", "true")
+
+
+def test_it_can_be_paused(page: Page) -> None:
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Go on")).to_have_attribute("aria-pressed", "true")
+
+
+def test_each_chart_is_also_a_table(page: Page) -> None:
+    chart(page, "orders").locator("summary").click()
+    table = chart(page, "orders").get_by_role("table")
+    expect(table.get_by_role("columnheader", name="placed")).to_be_visible()
+    expect(table.locator("tbody tr")).to_have_count(60)
+
+
+def test_it_leads_to_the_dead_letters_and_to_flower(page: Page, system: System) -> None:
+    controls = page.locator(".ops-controls")
+    expect(controls.get_by_role("link", name="Flower")).to_have_attribute("href", system.environment["FLOWER_URL"])
+    controls.get_by_role("link", name="Dead letters").click()
+    expect(page).to_have_url(re.compile("/admin/events/deadletter/"))
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page) -> None:
+    page.set_viewport_size({"width": WIDTH, "height": 844})
+    box = page.get_by_role("button", name="Pause").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= WIDTH
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_breaks_no_rule_of_accessibility(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme)
+    chart(page, "orders").locator("summary").click()
+    assert browser.violations(page) == []
