@@ -83,6 +83,8 @@ class Report(models.Model):
     expires_at = models.DateTimeField(null=True)
 
     class Meta:
+        default_permissions = ()
+        permissions = [("request_report", "Can ask for reports, and download and cancel their own")]
         constraints = [
             models.CheckConstraint(condition=Q(progress__lte=100), name="report_progress_in_bounds"),
             models.CheckConstraint(

@@ -26,6 +26,7 @@ class SalesQuery:
     group: str = "status"
     status: str | None = None
     sku: str | None = None
+    currency: str | None = None
 
 
 def sales(query: SalesQuery) -> QuerySet[Any, dict[str, Any]]:
@@ -35,7 +36,7 @@ def sales(query: SalesQuery) -> QuerySet[Any, dict[str, Any]]:
     """
     table = DailyProductSales if query.group == "product" else DailySales
     rows: QuerySet[Any] = table._default_manager.filter(day__gte=query.start, day__lte=query.end)
-    wanted = {"status": query.status, "sku": query.sku}
+    wanted = {"status": query.status, "sku": query.sku, "currency": query.currency}
     keys = ["first_day", *(["sku"] if query.group == "product" else []), "currency", "status"]
     sums = {"order_count": Sum("orders"), "total": Sum("amount")}
     if query.group == "product":
@@ -48,6 +49,25 @@ def sales(query: SalesQuery) -> QuerySet[Any, dict[str, Any]]:
         .order_by(*keys)
     )
     return figures
+
+
+def top_products(query: SalesQuery, *, status: str, by: str, most: int) -> Sequence[dict[str, Any]]:
+    """Return sku, pieces and total of the products with most of `by` in orders that reached a status in the period.
+
+    `by` is `pieces`, or `total`: of one currency then.
+    """
+    rows = DailyProductSales.objects.filter(day__gte=query.start, day__lte=query.end, status=status)
+    if query.currency is not None:
+        rows = rows.filter(currency=query.currency)
+    sums = rows.values("sku").annotate(pieces=Sum("quantity"), total=Sum("amount"))
+    return list(sums.order_by(f"-{by}", "sku")[:most])
+
+
+def currencies(start: date, end: date) -> Sequence[str]:
+    """Return the currencies that there are figures of, in this period: the one of most orders first."""
+    rows = DailySales.objects.filter(day__gte=start, day__lte=end).values("currency")
+    ordered = rows.annotate(order_count=Sum("orders")).order_by("-order_count", "currency")
+    return [str(row["currency"]) for row in ordered]
 
 
 def reports_of(user: User) -> QuerySet[Report]:

@@ -116,20 +116,24 @@ class DownloadView(APIView):
 
     def get(self, request: Request, report_id: UUID) -> FileResponse:
         """Send the file, as it is read."""
-        report = _report(request, report_id)
-        _check_ready(report)
-        name = f"{report.kind}-{report.start}-{report.end}.{report.format}"
-        try:
-            file = files.read(report.file)
-        except FileNotFoundError as error:
-            raise ReportGone from error
-        return FileResponse(
-            file,
-            as_attachment=True,
-            filename=name,
-            content_type="text/csv; charset=utf-8",
-            headers={"Cache-Control": "no-store"},
-        )
+        return download_of(_report(request, report_id))
+
+
+def download_of(report: Report) -> FileResponse:
+    """Return the answer that sends a report's file. Raises ReportNotReady, ReportFailed and ReportGone."""
+    _check_ready(report)
+    name = f"{report.kind}-{report.start}-{report.end}.{report.format}"
+    try:
+        file = files.read(report.file)
+    except FileNotFoundError as error:
+        raise ReportGone from error
+    return FileResponse(
+        file,
+        as_attachment=True,
+        filename=name,
+        content_type="text/csv; charset=utf-8",
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 def _check_ready(report: Report) -> None:

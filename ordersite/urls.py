@@ -11,6 +11,8 @@ from ordersite.limits.admin import sign_in_page
 from ordersite.metrics import MetricsView
 from ordersite.openapi import views as openapi
 from ordersite.operations import views as operations
+from ordersite.sales import report_views as reports
+from ordersite.sales import views as sales
 from users.admin import change_own_password
 
 register_converter(IdConverter, "id")
@@ -36,6 +38,8 @@ urlpatterns = [
     path("admin/login/", sign_in_page),
     path("admin/password_change/", admin.site.admin_view(change_own_password, cacheable=True)),
     *operations.urls(),
+    *sales.urls(),
+    *reports.urls(),
     path("admin/", admin.site.urls),
     re_path("", problems.not_found),
 ]

@@ -82,6 +82,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "default_permissions": (),
+                "permissions": [("request_report", "Can ask for reports, and download and cancel their own")],
                 "indexes": [
                     models.Index(
                         condition=models.Q(("status__in", ["pending", "running"])),

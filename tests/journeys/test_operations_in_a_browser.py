@@ -48,15 +48,6 @@ def chart(page: Page, name: str) -> Locator:
     return page.locator(f"[data-chart={name}]")
 
 
-def drawn(page: Page, name: str) -> bool:
-    """Whether the chart's canvas holds anything but its background."""
-    return bool(
-        chart(page, name)
-        .locator("canvas")
-        .evaluate("c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v)")
-    )
-
-
 def test_the_charts_move_without_a_reload(page: Page, ada: Api) -> None:
     page.evaluate("window.notReloaded = true")
     before = placed(page)
@@ -65,7 +56,7 @@ def test_the_charts_move_without_a_reload(page: Page, ada: Api) -> None:
     expect(page.locator("[data-chart=orders] > p")).to_contain_text(f"placed {before + 3}")
     assert page.evaluate("window.notReloaded")
     for name in ("orders", "handled", "durations", "backlog", "oldest", "trouble"):
-        assert drawn(page, name), name
+        assert browser.drawn(chart(page, name)), name
 
 
 def test_every_process_is_seen_to_be_up(page: Page) -> None:
