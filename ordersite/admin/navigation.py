@@ -13,7 +13,10 @@ from ordersite.sales import permissions
 # Pages that are no table's, before those of their group: the permissions that open each, its name in the URLs, what it
 # is called, and its icon.
 PAGES: Mapping[str, Sequence[tuple[Sequence[str], str, str, str]]] = {
-    "Sales": [(permissions.SALES, "sales", "Sales", "monitoring"), (permissions.REPORTS, "reports", "Reports", "download")],
+    "Sales": [
+        (permissions.SALES, "sales", "Sales", "monitoring"),
+        (permissions.REPORTS, "reports", "Reports", "download"),
+    ],
 }
 # Group: label of the model, what its page is called, and unfold's icon (fonts.google.com/icons).
 GROUPS: Mapping[str, Sequence[tuple[str, str, str]]] = {

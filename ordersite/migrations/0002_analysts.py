@@ -1,4 +1,4 @@
-"""A group of staff who look at sales and ask for reports (docs/admin.md). One that is there already is left as it is."""
+"""A group of staff who look at sales and ask for reports (docs/admin.md); one that is there already is left alone."""
 
 from importlib import import_module
 from typing import Any

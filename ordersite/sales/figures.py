@@ -38,7 +38,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything about a period, in one currency. `currencies`: those that there are figures of, the most used first."""
+    """Everything about a period, in one currency. `currencies`: those of which there are any."""
 
     currency: str
     currencies: Sequence[str]

@@ -20,9 +20,7 @@ def reached(status: str, orders: int, amount: str = "0", *, day: date = MONDAY, 
     DailySales.objects.create(day=day, currency=currency, status=status, orders=orders, amount=amount)
 
 
-def of_product(
-    sku: str, status: str, pieces: int, amount: str, *, day: date = MONDAY, currency: str = "EUR"
-) -> None:
+def of_product(sku: str, status: str, pieces: int, amount: str, *, day: date = MONDAY, currency: str = "EUR") -> None:
     figures = {"day": day, "currency": currency, "status": status, "orders": 1}
     DailyProductSales.objects.create(sku=sku, quantity=pieces, amount=amount, **figures)
 
@@ -67,6 +65,7 @@ def test_a_period_without_orders_is_shown_too(browser: Client) -> None:
 
 
 def test_top_products_are_those_of_confirmed_orders_by_worth_and_of_rejected_ones_by_pieces(browser: Client) -> None:
+    reached("confirmed", 1, "10")
     for number in range(TOP + 2):
         of_product(f"CUP-{number}", "confirmed", 1, str(number + 1))
     of_product("CUP-0", "confirmed", 1, "100", day=date(2025, 3, 9))

@@ -70,7 +70,7 @@ def under_way(system: System, api: Api, kind: str = "orders") -> Iterator[Any]:
     """A report in the middle: it waits for a transaction that was open before its moment, until the block ends."""
     with held(system):
         report = ask(api, kind)
-        until("it is being built", lambda: status(api, report) == "running")
+        until("it is being built", lambda: status(api, report) == "running", seconds=BACK)
         until("its task tells of it", lambda: result(system, report)[0] == "PROGRESS")
         yield report
 

@@ -17,6 +17,9 @@ from tests.journeys.system import PASSWORD, System
 SKU = "TEA-KEEMUN-100"
 WIDTH = 390  # pixels of a phone
 CHARTS = ("revenue", "orders", "products", "rejections", "short")
+COUNTED = """
+SELECT count(*) FROM events_delivery WHERE subject = %s AND handler = 'analytics.track_order' AND state = 'done'
+"""
 REASON = "There is no room for the file on the site's disk."
 
 pytestmark = pytest.mark.skipif(not browser.CHROMIUM, reason=browser.MISSING)
@@ -63,8 +66,7 @@ def sold(system: System, ada: Api) -> Any:
     """An order that is confirmed and stands in the figures."""
     order = ada.order(SKU, 3)
     until("it is confirmed", lambda: ada.status(order) == "confirmed")
-    event = "SELECT count(*) FROM events_delivery WHERE subject = %s AND handler = 'analytics.track_order' AND state = 'done'"
-    until("it is counted", lambda: system.sql(event, order["id"])[0][0] == 2)
+    until("it is counted", lambda: system.sql(COUNTED, order["id"])[0][0] == 2)
     return order
 
 
