@@ -51,16 +51,16 @@ def sales(query: SalesQuery) -> QuerySet[Any, dict[str, Any]]:
     return figures
 
 
-def top_products(query: SalesQuery, *, status: str, by: str, most: int) -> Sequence[dict[str, Any]]:
+def top_products(query: SalesQuery, *, status: str, by: str, most: int) -> QuerySet[Any, dict[str, Any]]:
     """Return sku, pieces and total of the products with most of `by` in orders that reached a status in the period.
 
     `by` is `pieces`, or `total`: of one currency then.
     """
-    rows = DailyProductSales.objects.filter(day__gte=query.start, day__lte=query.end, status=status)
+    rows: QuerySet[Any] = DailyProductSales.objects.filter(day__gte=query.start, day__lte=query.end, status=status)
     if query.currency is not None:
         rows = rows.filter(currency=query.currency)
-    sums = rows.values("sku").annotate(pieces=Sum("quantity"), total=Sum("amount"))
-    return list(sums.order_by(f"-{by}", "sku")[:most])
+    sums: QuerySet[Any, dict[str, Any]] = rows.values("sku").annotate(pieces=Sum("quantity"), total=Sum("amount"))
+    return sums.order_by(f"-{by}", "sku")[:most]
 
 
 def currencies(start: date, end: date) -> Sequence[str]:

@@ -109,7 +109,7 @@ def make_up_a_month(system: System) -> None:
     random.seed(7)
     for days_ago in range(1, DAYS):
         placed = int(60 + 18 * sin(days_ago / 7 * 2 * pi) + random.uniform(-6, 6))
-        rejected, cancelled = days_ago % 5, 1 + days_ago % 3
+        rejected, cancelled = random.randint(0, 3), random.randint(1, 3)
         counts = {"pending": placed, "confirmed": placed - rejected, "rejected": rejected, "cancelled": cancelled,
                   "fulfilled": placed - rejected - cancelled}  # fmt: skip
         for status, count in counts.items():

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from analytics.days import DAY
 from analytics.selectors import SalesQuery, currencies, sales, top_products
@@ -97,7 +96,7 @@ def _over_time(starts: Sequence[date], lines: Lines) -> Chart:
 
 def _top(query: SalesQuery, status: str, by: str) -> Chart:
     """Return the products of which most came of orders that reached a status: by `total`, or by `pieces`."""
-    rows: Sequence[Mapping[str, Any]] = top_products(query, status=status, by=by, most=TOP)
+    rows = list(top_products(query, status=status, by=by, most=TOP))
     return Chart([row["sku"] for row in rows], {by: [float(row[by]) for row in rows]})
 
 

@@ -1,5 +1,5 @@
 // Charts of lines and bars, each also in words and as a table (chart.html). Chart.js comes with the admin.
-import { element, number, row } from "./page.js";
+import { element, money, number, row } from "./page.js";
 
 // Told apart by the dash too, not by the colour alone. Of 3:1 against white and against the dark page.
 const STYLES = [
@@ -26,14 +26,14 @@ export function follow() {
 }
 
 const isBars = (figure) => figure.dataset.type === "bar";
-const digits = (figure) => Number(figure.dataset.digits || 1);
+const text = (figure, value) => (figure.dataset.money ? money(value) : number(value));
 
 function options(figure) {
   const style = getComputedStyle(figure);
-  const text = style.getPropertyValue("--ops-text").trim();
-  const values = { beginAtZero: true, ticks: { color: text, maxTicksLimit: 5, precision: 0 }, grid: { color: style.getPropertyValue("--ops-grid").trim() }, title: { display: true, text: figure.dataset.unit, color: text } };
-  const labels = { ticks: { color: text, maxRotation: 0, ...(isBars(figure) ? { autoSkip: false } : { maxTicksLimit: 6 }) }, grid: { display: false } };
-  const legend = { display: !isBars(figure), position: "bottom", labels: { color: text, usePointStyle: true, pointStyle: "line", boxWidth: 30 } };
+  const colour = style.getPropertyValue("--ops-text").trim();
+  const values = { beginAtZero: true, ticks: { color: colour, maxTicksLimit: 5, precision: 0 }, grid: { color: style.getPropertyValue("--ops-grid").trim() }, title: { display: true, text: figure.dataset.unit, color: colour } };
+  const labels = { ticks: { color: colour, maxRotation: 0, ...(isBars(figure) ? { autoSkip: false } : { maxTicksLimit: 6 }) }, grid: { display: false } };
+  const legend = { display: !isBars(figure), position: "bottom", labels: { color: colour, usePointStyle: true, pointStyle: "line", boxWidth: 30 } };
   return {
     animation: false,
     maintainAspectRatio: false,
@@ -65,7 +65,7 @@ function describe(figure, labels, lines) {
 
 function first(figure, labels, lines) {
   const [values] = Object.values(lines);
-  return labels.length ? `First: ${labels[0]} ${number(values[0], digits(figure))}, of ${labels.length} shown` : "None";
+  return labels.length ? `First: ${labels[0]} ${text(figure, values[0])}, of ${labels.length} shown` : "None";
 }
 
 function sums(figure, lines) {
@@ -73,7 +73,7 @@ function sums(figure, lines) {
   const said = Object.entries(lines).map(([name, values]) => {
     const seen = values.filter((value) => value !== null);
     const told = isSum ? seen.reduce((sum, value) => sum + value, 0) : Math.max(0, ...seen);
-    return `${name} ${number(told, digits(figure))}`;
+    return `${name} ${text(figure, told)}`;
   });
   return `${isSum ? "In all" : "Highest"}: ${said.join(", ")}`;
 }
@@ -84,6 +84,6 @@ function tabulate(figure, labels, lines) {
   const head = document.createElement("tr");
   [isBars(figure) ? "Product" : "From", ...Object.keys(lines)].forEach((name) => head.append(element("th", name, { scope: "col" })));
   details.querySelector("thead").replaceChildren(head);
-  const rows = labels.map((label, n) => row(label, Object.values(lines).map((values) => number(values[n], digits(figure)))));
+  const rows = labels.map((label, n) => row(label, Object.values(lines).map((values) => text(figure, values[n]))));
   details.querySelector("tbody").replaceChildren(...(isBars(figure) ? rows : rows.reverse()));
 }

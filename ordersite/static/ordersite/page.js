@@ -2,7 +2,8 @@
 const PATIENCE = 10000; // milliseconds that an answer may take
 
 export const at = (id) => document.getElementById(id);
-export const number = (value, digits = 1) => (value === null ? "–" : value.toLocaleString(undefined, { maximumFractionDigits: digits }));
+export const number = (value) => (value === null ? "–" : value.toLocaleString(undefined, { maximumFractionDigits: 1 }));
+export const money = (value) => (value === null ? "–" : value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
 
 export function element(name, text, attributes = {}) {
   const made = document.createElement(name);

@@ -1,6 +1,6 @@
 // The sales page: asks for the figures of a period, and draws them.
 import { follow, show } from "./charts.js";
-import { ask, at, element, number, tell } from "./page.js";
+import { ask, at, element, money, number, tell } from "./page.js";
 
 const DAY = 86400000; // milliseconds
 const page = at("sales");
@@ -9,6 +9,12 @@ const buttons = [...form.querySelectorAll("[data-interval]")];
 let asked = 0;
 
 const isoDay = (moment) => new Date(moment).toISOString().slice(0, 10);
+// The day on which an interval begins, in UTC as the figures are.
+function dayText(day) {
+  const parts = interval() === "month" ? { month: "short", year: "numeric" } : { month: "short", day: "numeric" };
+  return new Date(day).toLocaleDateString(undefined, { ...parts, timeZone: "UTC" });
+}
+
 const percent = (share) => (share === null ? "–" : `${number(100 * share)} %`);
 const interval = () => buttons.find((button) => button.getAttribute("aria-pressed") === "true").dataset.interval;
 
@@ -31,11 +37,10 @@ function showCurrencies(found) {
 }
 
 function showTotals(totals, currency) {
-  const money = (value) => (value === null ? "–" : `${value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 })} ${currency}`);
   const told = {
-    "Confirmed orders come to": money(totals.revenue),
+    "Confirmed orders come to": `${money(totals.revenue)} ${currency}`,
     "Orders placed": number(totals.placed),
-    "An order comes to": money(totals.average),
+    "An order comes to": `${money(totals.average)} ${currency}`,
     "Rejected": percent(totals.rejected),
     "Cancelled": percent(totals.cancelled),
   };
@@ -51,10 +56,10 @@ function showFigures(found) {
   showTotals(found.totals, found.currency);
   document.querySelectorAll("[data-chart]").forEach((figure) => {
     if (!figure.dataset.unit || figure.dataset.money) {
-      Object.assign(figure.dataset, { money: "1", digits: "2", unit: found.currency });
+      Object.assign(figure.dataset, { money: "1", unit: found.currency });
     }
     const { labels, lines } = found.charts[figure.dataset.chart];
-    show(figure, labels, lines);
+    show(figure, figure.dataset.type === "bar" ? labels : labels.map(dayText), lines);
   });
 }
 
