@@ -5,10 +5,10 @@ from io import StringIO
 
 import pytest
 
-from events.csv_text import FORMULA, harmless, write_row
+from events.csv_text import harmless, write_row
 
 
-@pytest.mark.parametrize("start", FORMULA)
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])  # noqa: RUF001
 def test_a_text_that_a_spreadsheet_would_run_is_told_to_be_text(start: str) -> None:
     assert harmless(f"{start}1+1") == f"'{start}1+1"
     assert harmless(f"a{start}1") == f"a{start}1"
