@@ -3,7 +3,9 @@
 Needs Chromium, and three minutes. The hour before, of which the charts tell, is made up; the orders are real ones.
 """
 
+import json
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -132,11 +134,25 @@ def take_all(system: System, scheme: str, order: str) -> None:
         take("operations", "#operations")
         page.set_viewport_size({"width": SCREEN["width"], "height": TALL})
         take("order", "#content", lambda: page.goto(f"{system.web}/admin/orders/order/{order}/change/"))
+        take("dead-letter", "#content", lambda: open_difference(page, system, order))
         page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
         page.goto(f"{system.web}/admin/")
         expect(page.locator("#ops-processes .ops-up")).to_have_count(8)
         page.evaluate(HOSTS)
         page.screenshot(path=FOLDER / f"operations-phone-{scheme}.png", animations="disabled")
+
+
+def open_difference(page: Page, system: System, order: str) -> None:
+    """Edit the data of the dead letter, and stop where the difference is shown: nothing is written."""
+    letter = system.delivery({"id": order}, FAILING)[0]
+    page.goto(f"{system.web}/admin/events/deadletter/{letter}/change/")
+    page.get_by_role("link", name=re.compile("^Edit")).click()
+    box = page.locator("textarea[name=data]")
+    data = json.loads(box.input_value())
+    data["items"][0]["name"] = "Assam, first flush"
+    box.fill(json.dumps(data, indent=2))
+    page.get_by_role("button", name="Show what this changes").click()
+    expect(page.locator("#content table")).to_contain_text("first flush")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from benchmarks.speed.live import broker_away, latency, sustained
 from benchmarks.speed.rounds import Bench, NotHere
 from benchmarks.speed.side import Place
 from benchmarks.speed.steps import steps
+from benchmarks.speed.watching import watching
 from ordersite.local.log import Log
 from ordersite.local.servers import VARIABLES, start_servers
 
@@ -37,6 +38,7 @@ LEGS: dict[str, Callable[[Bench], Leg]] = {
     "growth": growth,
     "memory": memory,
     "steps": steps,
+    "watching": watching,
 }
 
 

@@ -50,6 +50,7 @@ def test_an_order_is_found_and_fulfilled(page: Page, system: System, ada: Api) -
     expect(page.locator("#content")).to_contain_text("inventory.reserve_items")
     page.get_by_role("link", name="Fulfil", exact=True).click()
     expect(page.locator("#content")).to_contain_text("the reserved pieces leave the stock")
+    assert browser.violations(page) == []
     page.get_by_role("button", name="Yes, fulfil").click()
     expect(page.get_by_text("1 fulfilled.")).to_be_visible()
     assert ada.status(order) == "fulfilled"
@@ -69,6 +70,7 @@ def test_a_mail_that_fails_for_good_is_edited_and_sent_again(page: Page, system:
     box.fill("{")
     page.get_by_role("button", name="Show what this changes").click()
     expect(page.locator("#content")).to_contain_text("This is not JSON")
+    assert browser.violations(page) == []
     data = system.sql("SELECT data FROM events_event WHERE subject = %s AND type = 'order.created.v1'", order["id"])[0][
         0
     ]
@@ -76,6 +78,7 @@ def test_a_mail_that_fails_for_good_is_edited_and_sent_again(page: Page, system:
     box.fill(json.dumps(data))
     page.get_by_role("button", name="Show what this changes").click()
     expect(page.locator("#content table")).to_contain_text(data["number"])
+    assert browser.violations(page) == []
     page.get_by_role("button", name="Replay with these data").click()
     expect(page.get_by_text("It will be sent again, with the edited data.")).to_be_visible()
     until("it is done", lambda: system.delivery(order, RECEIVED)[1] == "done")
@@ -116,3 +119,18 @@ def test_its_pages_of_one_row_break_no_rule_of_accessibility(page: Page, system:
     row = system.sql(f"SELECT id::text FROM {table} ORDER BY id DESC LIMIT 1")[0][0]
     page.goto(f"{system.web}/admin/{table.replace('_', '/')}/{row}/change/")
     assert browser.violations(page) == []
+
+
+def test_filters_and_actions_are_reached_by_keyboard_and_break_no_rule(page: Page, system: System, ada: Api) -> None:
+    order = ada.order(SKU)
+    until("it is confirmed", lambda: ada.status(order) == "confirmed")
+    page.goto(f"{system.web}/admin/orders/order/")
+    page.get_by_role("checkbox", name=re.compile("[Ss]elect")).nth(1).check()
+    expect(page.locator("#changelist-actions")).to_be_visible()
+    assert browser.violations(page) == []
+    page.get_by_role("button", name="Filters").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#changelist-filter")).to_be_visible()
+    assert browser.violations(page) == []
+    page.keyboard.press("Escape")
+    expect(page.locator("#changelist-filter")).to_be_hidden()
