@@ -86,8 +86,8 @@ def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator
 def _mark(event: ReceivedEvent[Any], template: str, waits: bool) -> None:
     """Mark that this mail has left; `waits` for the disk, once for all of a message: for the last of them.
 
-    Else a crash of PostgreSQL could forget the marks, and the deliveries be told done after it. A commit that is waited
-    for has all before it on the disk too; and had PostgreSQL crashed meanwhile, this connection would be dead, and fail.
+    Else a crash of PostgreSQL could forget the marks, and the deliveries be told done after it. A commit that is
+    waited for has all before it on the disk too; had PostgreSQL crashed meanwhile, this connection would be dead.
     """
     execute(_SENT if waits else _SENT_UNWAITED, {"event": event.id, "template": template})
 
