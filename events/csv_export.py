@@ -1,6 +1,7 @@
 """A list of the admin as a CSV file for a spreadsheet, as it is filtered, searched and ordered."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -23,6 +24,8 @@ CHUNK = 1_000  # rows read at once
 MARK = "\ufeff"  # without it Excel does not take a file for UTF-8
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  # what Excel takes for one
 
+# Where lists are separated by semicolons Excel makes new cells at these, whatever is quoted.
+_INNER = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001
 NUMBER = (int, float, Decimal)  # of which a minus is part
 
 
@@ -97,4 +100,4 @@ def harmless(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
     text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) and not isinstance(value, NUMBER) else text
+    return text if isinstance(value, NUMBER) else _INNER.sub(r"\1'", f"'{text}" if text.startswith(FORMULA) else text)

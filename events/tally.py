@@ -6,7 +6,7 @@ sum of all. Nothing on the way of a delivery pays for it.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from events.policy import default_limits
@@ -18,7 +18,9 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 6
 BUCKETS = len(BOUNDS) + 1
 
 STEP = 600  # seconds that are counted at once: after a day without a relay it catches up in several turns
-LONGEST_TRANSACTION = 65  # seconds: no transaction of ours lives for 60 (docs/limits.md)
+LONGEST_TRANSACTION = (
+    65  # seconds at least: no transaction of ours lives for 60 (docs/limits.md), but with a long lease
+)
 MARGIN = 1.0  # seconds between the beginning of a transaction and when pg_stat_activity tells of it, at the very most
 CLOCKS = 30  # seconds by which the clocks of web servers, which make the ids of events, may differ from PostgreSQL's
 
@@ -26,22 +28,24 @@ CLOCKS = 30  # seconds by which the clocks of web servers, which make the ids of
 def advance() -> bool:
     """Count what happened since the last time, unless another relay is at it; tell whether there is more to count."""
     with bounded_transaction(default_limits()):
-        rows = fetch(_NEXT_WINDOW, {"step": STEP, "longest": LONGEST_TRANSACTION, "margin": MARGIN})
+        rows = fetch(_NEXT_WINDOW, {"step": STEP, "longest": _longest_transaction(), "margin": MARGIN})
         if not rows:
             execute(_FIRST_MARK, {})
             return False
         since, until, more = rows[0]
-        execute(_COUNT, {"since": since, "until": until, "first_id": _lowest_id(since)})
+        ids = {"first_id": lowest_id(since), "last_id": lowest_id(until + 2 * timedelta(seconds=CLOCKS))}
+        execute(_COUNT, {"since": since, "until": until} | ids)
         execute("UPDATE events_tallymark SET until = %(until)s", {"until": until})
         return bool(more)
 
 
 def sample() -> None:
     """Note the backlog, and how long its first has waited: of each minute and hour the highest is kept."""
-    states = queue_states()
-    backlogs = [state.backlog for state in states.values()]
-    ages = [state.oldest_due for state in states.values()]
-    execute(_SAMPLE, {"names": list(states), "backlogs": backlogs, "ages": ages})
+    with bounded_transaction(default_limits()):
+        states = queue_states()
+        backlogs = [state.backlog for state in states.values()]
+        ages = [state.oldest_due for state in states.values()]
+        execute(_SAMPLE, {"names": list(states), "backlogs": backlogs, "ages": ages})
 
 
 def note_expired(by_handler: Mapping[str, int]) -> None:
@@ -53,7 +57,12 @@ def note_expired(by_handler: Mapping[str, int]) -> None:
         execute(_EXPIRED, {"names": list(by_handler), "counts": list(by_handler.values())})
 
 
-def _lowest_id(since: datetime) -> UUID:
+def _longest_transaction() -> float:
+    """Return the seconds after which an open transaction is not waited for: none of ours lives for longer."""
+    return max(LONGEST_TRANSACTION, default_limits().transaction + MARGIN)
+
+
+def lowest_id(since: datetime) -> UUID:
     """Return an id (version 7 begins with milliseconds) before that of every event of after this moment."""
     return UUID(int=int((since.timestamp() - CLOCKS) * 1000) << 80)
 
@@ -115,7 +124,7 @@ WITH happened AS (
     UNION ALL
     SELECT 'published', type, time, NULL, NULL
     FROM events_event
-    WHERE id > %(first_id)s AND {_within("time")}
+    WHERE id > %(first_id)s AND id < %(last_id)s AND {_within("time")}
     UNION ALL
     SELECT 'failed', d.handler, f.ended_at, NULL, NULL
     FROM events_failedattempt f JOIN events_delivery d ON d.id = f.delivery_id WHERE {_within("f.ended_at")}
