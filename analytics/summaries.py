@@ -11,15 +11,12 @@ from analytics.days import DAY, midnight
 from analytics.models import DaySummary
 from analytics.selectors import SalesQuery, sales
 from events.catalogue import DayFigure, SalesDayEndedV1, TopProduct
-from events.moments import LONGEST_TRANSACTION, now
+from events.moments import longest_transaction, now
 from events.publishing import publish
 from events.sql import fetch
 
 MOST_DAYS = 7  # after a long outage: older days are no news
 TOP = 10  # products
-# After midnight a transaction may still be open that writes of the day before.
-SETTLED_AFTER = timedelta(seconds=LONGEST_TRANSACTION + 5)
-
 TRACK = "analytics.track_order"
 
 
@@ -35,7 +32,8 @@ def sum_up() -> Sequence[date]:
 
 def _days_to_tell(moment: datetime) -> Sequence[date]:
     """Return the days since the last that was told which are over: no transaction can write of them any more."""
-    yesterday = (moment - SETTLED_AFTER).astimezone(UTC).date() - DAY
+    settled = timedelta(seconds=longest_transaction() + 5)  # after midnight one may still write of the day before
+    yesterday = (moment - settled).astimezone(UTC).date() - DAY
     last = DaySummary.objects.order_by("-day").values_list("day", flat=True).first()
     first = max(last + DAY, yesterday - (MOST_DAYS - 1) * DAY) if last else yesterday
     return [first + number * DAY for number in range((yesterday - first).days + 1)]

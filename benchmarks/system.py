@@ -113,7 +113,7 @@ class System:
             connection.close()
 
     def _hear(self, name: str, line: str) -> None:
-        if line.endswith(" ready."):  # Celery's words
+        if " ready." in line:  # Celery's words, in a line of text or of JSON
             self._ready.add(name)
         if "; starting again in " in line:  # the supervisor's
             self.exits += 1

@@ -1,11 +1,14 @@
 """Rows as the lines of a CSV file (RFC 4180, UTF-8) that does no harm in a spreadsheet."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  # what Excel takes for one
+# Where lists are separated by semicolons Excel makes new cells at these, whatever is quoted.
+_INNER = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001
 NUMBER = (int, float, Decimal)  # of which a minus is part
 
 
@@ -23,7 +26,7 @@ def harmless(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) and not isinstance(value, NUMBER) else text
+    return text if isinstance(value, NUMBER) else _INNER.sub(r"\1'", f"'{text}" if text.startswith(FORMULA) else text)
 
 
 def write_row(writer: Writer, row: Sequence[object]) -> None:

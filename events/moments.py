@@ -7,10 +7,9 @@ earlier time can still appear. All processes sign in as one role: of others' tra
 
 from datetime import datetime
 
+from events.policy import default_limits
 from events.sql import fetch
 
-# Seconds. No transaction of ours lives for 60 (docs/limits.md), so an older one is no writer of ours: a pg_dump, say.
-LONGEST_TRANSACTION = 65
 MARGIN = 1.0  # seconds between the beginning of a transaction and when pg_stat_activity tells of it, at the very most
 
 # Whoever else may have a transaction open, for a FROM.
@@ -24,9 +23,17 @@ def now() -> datetime:
     return moment
 
 
+def longest_transaction() -> float:
+    """Return the seconds after which an open transaction is no writer of ours, but a pg_dump, say.
+
+    None of ours lives for 60 (docs/limits.md), or, with a long lease, for that of a handler.
+    """
+    return max(65.0, default_limits().transaction + MARGIN)
+
+
 def is_settled(moment: datetime) -> bool:
-    """Tell whether everything with a time before this moment is committed. At the latest that is so 65 s after it."""
-    parameters = {"moment": moment, "margin": MARGIN, "longest": LONGEST_TRANSACTION}
+    """Tell whether all with a time before this moment is committed: at the latest longest_transaction() after it."""
+    parameters = {"moment": moment, "margin": MARGIN, "longest": longest_transaction()}
     return bool(fetch(_IS_SETTLED, parameters)[0][0])
 
 

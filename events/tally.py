@@ -6,7 +6,7 @@ sum of all. Nothing on the way of a delivery pays for it.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from events import moments
@@ -25,22 +25,25 @@ CLOCKS = 30  # seconds by which the clocks of web servers, which make the ids of
 def advance() -> bool:
     """Count what happened since the last time, unless another relay is at it; tell whether there is more to count."""
     with bounded_transaction(default_limits()):
-        rows = fetch(_NEXT_WINDOW, {"step": STEP, "longest": moments.LONGEST_TRANSACTION, "margin": moments.MARGIN})
+        longest = moments.longest_transaction()
+        rows = fetch(_NEXT_WINDOW, {"step": STEP, "longest": longest, "margin": moments.MARGIN})
         if not rows:
             execute(_FIRST_MARK, {})
             return False
         since, until, more = rows[0]
-        execute(_COUNT, {"since": since, "until": until, "first_id": _lowest_id(since)})
+        ids = {"first_id": lowest_id(since), "last_id": lowest_id(until + 2 * timedelta(seconds=CLOCKS))}
+        execute(_COUNT, {"since": since, "until": until} | ids)
         execute("UPDATE events_tallymark SET until = %(until)s", {"until": until})
         return bool(more)
 
 
 def sample() -> None:
     """Note the backlog, and how long its first has waited: of each minute and hour the highest is kept."""
-    states = queue_states()
-    backlogs = [state.backlog for state in states.values()]
-    ages = [state.oldest_due for state in states.values()]
-    execute(_SAMPLE, {"names": list(states), "backlogs": backlogs, "ages": ages})
+    with bounded_transaction(default_limits()):
+        states = queue_states()
+        backlogs = [state.backlog for state in states.values()]
+        ages = [state.oldest_due for state in states.values()]
+        execute(_SAMPLE, {"names": list(states), "backlogs": backlogs, "ages": ages})
 
 
 def note_expired(by_handler: Mapping[str, int]) -> None:
@@ -52,7 +55,7 @@ def note_expired(by_handler: Mapping[str, int]) -> None:
         execute(_EXPIRED, {"names": list(by_handler), "counts": list(by_handler.values())})
 
 
-def _lowest_id(since: datetime) -> UUID:
+def lowest_id(since: datetime) -> UUID:
     """Return an id (version 7 begins with milliseconds) before that of every event of after this moment."""
     return UUID(int=int((since.timestamp() - CLOCKS) * 1000) << 80)
 
@@ -113,7 +116,7 @@ WITH happened AS (
     UNION ALL
     SELECT 'published', type, time, NULL, NULL
     FROM events_event
-    WHERE id > %(first_id)s AND {_within("time")}
+    WHERE id > %(first_id)s AND id < %(last_id)s AND {_within("time")}
     UNION ALL
     SELECT 'failed', d.handler, f.ended_at, NULL, NULL
     FROM events_failedattempt f JOIN events_delivery d ON d.id = f.delivery_id WHERE {_within("f.ended_at")}

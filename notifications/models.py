@@ -30,6 +30,7 @@ class Notification(models.Model):
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [models.Index(fields=["user_id"], name="notification_user")]
         constraints = [
             models.UniqueConstraint(fields=["event_id", "template"], name="notification_once_per_event"),
             models.CheckConstraint(condition=Q(state__in=["pending", "sent"]), name="notification_state_known"),

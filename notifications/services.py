@@ -84,15 +84,34 @@ def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator
     left: list[ReceivedEvent[Any]] = []
     try:
         for event in _send_each(events, template):
-            left.append(event)  # noqa: PERF402 - those before one that fails are to be there
+            _mark(event, template, waits=event is events[-1])
+            left.append(event)
     except Exception:
-        yield from _on_the_disk(left, template)
+        if left:
+            _mark(left[-1], template, waits=True)
+        yield from left
         raise
-    yield from _on_the_disk(left, template)
+    yield from left
+
+
+def _mark(event: ReceivedEvent[Any], template: str, waits: bool) -> None:
+    """Mark that this mail has left; `waits` for the disk, once for all of a message: for the last of them.
+
+    Else a crash of PostgreSQL could forget the marks, and the deliveries be told done after it. A commit that is
+    waited for has all before it on the disk too; had PostgreSQL crashed meanwhile, this connection would be dead.
+    """
+    execute(_SENT if waits else _SENT_UNWAITED, {"event": event.id, "template": template})
+
+
+_SENT = """
+UPDATE notifications_notification SET state = 'sent', sent_at = coalesce(sent_at, now())
+WHERE event_id = %(event)s AND template = %(template)s
+"""
+_SENT_UNWAITED = _SENT.replace("WHERE", f"FROM {ASYNCHRONOUSLY} WHERE")
 
 
 def _send_each(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator[ReceivedEvent[Any]]:
-    """Send each mail that is still to be sent, mark it, and yield its event."""
+    """Send each mail that is still to be sent, and yield its event, before the next is sent."""
     with ExitStack() as stack:
         connection: BaseEmailBackend | None = None
         written = _written(events, template)
@@ -109,31 +128,9 @@ def _send_and_tell(notification: Notification, connection: BaseEmailBackend) -> 
     about = {"notification": str(notification.pk), "template": notification.template}
     with tracing.calling("SMTP send", _SERVER | {f"ordersite.{name}": value for name, value in about.items()}):
         send(notification, connection)
-    fetch(_SENT, {"id": notification.pk})
     milliseconds = round((time.monotonic() - began) * 1000, 1)
     fields = about | {"milliseconds": milliseconds}
     logger.info("mail %s sent: %s", notification.template, notification.pk, extra=fields)
-
-
-# The disk is not waited for: that would be one wait a mail. _on_the_disk() waits for all of them.
-_SENT = f"""
-UPDATE notifications_notification SET state = 'sent', sent_at = now()
-FROM {ASYNCHRONOUSLY} WHERE id = %(id)s RETURNING id
-"""
-
-
-def _on_the_disk(left: Sequence[ReceivedEvent[Any]], template: str) -> Sequence[ReceivedEvent[Any]]:
-    """Return these once it is on the disk that their mails have left.
-
-    Else a crash of PostgreSQL could forget that, and the delivery be marked done after it. A commit that is waited for
-    has all before it on the disk too; and had PostgreSQL crashed meanwhile, this connection would be dead, and fail.
-    """
-    if left:
-        execute(_WAIT, {"event": left[-1].id, "template": template})
-    return left
-
-
-_WAIT = "UPDATE notifications_notification SET sent_at = sent_at WHERE event_id = %(event)s AND template = %(template)s"
 
 
 def send(notification: Notification, connection: BaseEmailBackend) -> None:

@@ -368,6 +368,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "ordersite.operations.views.dashboard",
     "STYLES": ["ordersite.admin.navigation.style_sheet"],
+    "SCRIPTS": ["ordersite.admin.navigation.script"],
     "SIDEBAR": {"navigation": "ordersite.admin.navigation.navigation"},
 }
 

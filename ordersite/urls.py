@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path, register_converter
 from django.views.generic import RedirectView
 
+from ordersite.admin.search import search
 from ordersite.api import problems
 from ordersite.api.converters import IdConverter
 from ordersite.health import LiveView, ReadyView
@@ -37,6 +38,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/login/", sign_in_page),
     path("admin/password_change/", admin.site.admin_view(change_own_password, cacheable=True)),
+    path("admin/search/", admin.site.admin_view(search)),
     *operations.urls(),
     *sales.urls(),
     *reports.urls(),

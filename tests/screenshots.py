@@ -4,7 +4,9 @@ Needs Chromium, and three minutes. The hour and the month before, of which the c
 real ones. `python -m tests.screenshots sales` takes only the pictures that are named so.
 """
 
+import json
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -26,6 +28,7 @@ FOLDER = ROOT / "docs" / "img"
 SCREEN = {"width": 1280, "height": 900}
 HOSTS = """document.querySelectorAll("#ops-processes span").forEach(
     (each) => { each.textContent = each.textContent.replace(/@.*/, "@shop-1"); })"""  # whoever's machine it is made on
+WIDE = 1_600  # pixels: for tables of nine columns
 TALL = 1_900  # pixels: what sticks to the bottom of the screen covers nothing
 PHONE = {"width": 390, "height": 844}
 SKUS = ["TEA-ASSAM-100", "TEA-SENCHA-100", "CUP-PORCELAIN"]
@@ -162,8 +165,10 @@ def take_all(system: System, scheme: str, order: str, wanted: Sequence[str]) -> 
         page.evaluate(HOSTS)
         take("operations", "#operations")
         take("sales", "#sales", lambda: look_at_sales(page, system))
-        page.set_viewport_size({"width": SCREEN["width"], "height": TALL})
+        page.set_viewport_size({"width": WIDE, "height": TALL})
         take("order", "#content", lambda: page.goto(f"{system.web}/admin/orders/order/{order}/change/"))
+        page.set_viewport_size({"width": SCREEN["width"], "height": TALL})
+        take("dead-letter", "#content", lambda: open_difference(page, system, order))
         if wanted and "operations-phone" not in wanted:
             return
         page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
@@ -177,6 +182,19 @@ def look_at_sales(page: Page, system: System) -> None:
     """Open the sales page, and wait for its figures."""
     page.goto(f"{system.web}/admin/sales/")
     expect(page.locator("#sales-until")).to_contain_text("as of")
+
+
+def open_difference(page: Page, system: System, order: str) -> None:
+    """Edit the data of the dead letter, and stop where the difference is shown: nothing is written."""
+    letter = system.delivery({"id": order}, FAILING)[0]
+    page.goto(f"{system.web}/admin/events/deadletter/{letter}/change/")
+    page.get_by_role("link", name=re.compile("^Edit")).click()
+    box = page.locator("textarea[name=data]")
+    data = json.loads(box.input_value())
+    data["items"][0]["name"] = "Assam, first flush"
+    box.fill(json.dumps(data, indent=2))
+    page.get_by_role("button", name="Show what this changes").click()
+    expect(page.locator("#content table")).to_contain_text("first flush")
 
 
 if __name__ == "__main__":

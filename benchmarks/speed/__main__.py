@@ -24,6 +24,7 @@ from benchmarks.speed.reports import reports
 from benchmarks.speed.rounds import Bench, NotHere
 from benchmarks.speed.side import Place
 from benchmarks.speed.steps import steps
+from benchmarks.speed.watching import watching
 from ordersite.local.log import Log
 from ordersite.local.servers import VARIABLES, start_servers
 
@@ -39,6 +40,7 @@ LEGS: dict[str, Callable[[Bench], Leg]] = {
     "memory": memory,
     "reports": reports,
     "steps": steps,
+    "watching": watching,
 }
 
 

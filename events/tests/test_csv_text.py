@@ -14,6 +14,11 @@ def test_a_text_that_a_spreadsheet_would_run_is_told_to_be_text(start: str) -> N
     assert harmless(f"a{start}1") == f"a{start}1"
 
 
+def test_a_formula_behind_a_semicolon_is_told_to_be_text() -> None:
+    assert harmless("a;=1+1; b;-2") == "a;'=1+1; b;'-2"
+    assert harmless("=1;@x") == "'=1;'@x"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -22,7 +22,7 @@ def test_a_moment_is_settled_when_all_transactions_from_before_it_are_over(monke
 
 def test_a_transaction_that_is_older_than_ours_ever_are_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moments, "MARGIN", 0.0)
-    monkeypatch.setattr(moments, "LONGEST_TRANSACTION", 0)
+    monkeypatch.setattr(moments, "longest_transaction", lambda: 0)
     with a_transaction():
         assert is_settled(now())
 

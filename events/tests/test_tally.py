@@ -105,7 +105,7 @@ def test_what_is_committed_late_is_waited_for() -> None:
 def test_a_transaction_that_is_frozen_does_not_stop_the_counting_for_longer_than_any_may_live(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(moments, "LONGEST_TRANSACTION", 0)
+    monkeypatch.setattr(moments, "longest_transaction", lambda: 0)
     with other_connection() as other:
         other.execute("SELECT now()")
         published(order_created())

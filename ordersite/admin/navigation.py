@@ -77,6 +77,11 @@ def style_sheet(request: HttpRequest) -> str:
     return static("events/admin.css")
 
 
+def script(request: HttpRequest) -> str:
+    """Return where the script is that mends unfold's controls for the keyboard."""
+    return static("events/admin.js")
+
+
 def icon(request: HttpRequest) -> str:
     """Return where the icon is that a browser shows on its tabs."""
     return static("events/icon.svg")

@@ -5,9 +5,12 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings as site
 from django.contrib.auth.models import Permission
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
+from redis import Redis
 
 from events import moments, tally
 from events.tests.helpers import a_dead_letter, handler, nothing, order_created, published, run
@@ -90,6 +93,20 @@ def test_without_a_broker_the_workers_are_not_waited_for(browser: Client, settin
     settings.BROKER_URL = COMPLETE["BROKER_URL"]
     found = browser.get(HEALTH).json()["processes"]
     assert not any(each["up"] for each in found)
+
+
+def test_a_broker_that_is_full_is_no_error_of_ours(browser: Client) -> None:
+    cache.clear()
+    with Redis.from_url(site.BROKER_URL) as broker:
+        broker.config_set("maxmemory", 1)
+        try:
+            found = browser.get(HEALTH).json()["processes"]
+        finally:
+            broker.config_set("maxmemory", 0)
+    assert found[0]["name"] == "broker"
+    assert {each["detail"] for each in found if each["name"].startswith("worker")} == {
+        "none answers: without one its deliveries wait"
+    }
 
 
 @pytest.mark.parametrize("path", [DATA, HEALTH])

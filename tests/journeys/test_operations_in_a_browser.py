@@ -65,6 +65,21 @@ def test_every_process_is_seen_to_be_up(page: Page) -> None:
     expect(page.locator("#ops-processes .ops-down")).to_have_count(0)
 
 
+def test_states_that_are_old_are_told_though_new_figures_come(page: Page) -> None:
+    page.route("**/operations/health", lambda route: route.fulfill(body="no answer"))
+    page.reload()
+    told = page.locator("#ops-failed")
+    expect(told).to_contain_text("No new states of processes")
+    with page.expect_response("**/operations/data*"):
+        pass
+    page.wait_for_load_state("networkidle")
+    expect(told).to_contain_text("No new states of processes")
+    page.unroute("**/operations/health")
+    page.reload()
+    expect(page.locator("#ops-processes li")).to_have_count(8)
+    expect(told).to_be_hidden()
+
+
 def test_the_time_shown_is_chosen_by_keyboard_and_kept_in_the_address(page: Page) -> None:
     week = page.get_by_role("button", name="Last week")
     week.focus()

@@ -48,12 +48,16 @@ function showProcesses(found) {
   }));
 }
 
-function failed(error) {
-  tell(at("ops-failed"), error ? `No new figures: ${error.message}. What is shown is old.` : "");
+const errors = new Map(); // by what was asked for: one that is answered does not hide that the other is not
+
+function failed(what, error) {
+  if (error) errors.set(what, error.message);
+  else errors.delete(what);
+  tell(at("ops-failed"), [...errors].map(([name, told]) => `No new ${name}: ${told}. What is shown of them is old.`).join(" "));
 }
 
 // Asks again and again, each time so long after the answer before; at once when told to.
-function poll(url, use, pause) {
+function poll(what, url, use, pause) {
   let timer = 0;
   let asked = 0;
   return async function again() {
@@ -63,16 +67,16 @@ function poll(url, use, pause) {
       const found = await ask(url());
       if (mine !== asked) return; // another was asked meanwhile
       use(found);
-      failed(null);
+      failed(what, null);
     } catch (error) {
-      if (mine === asked) failed(error);
+      if (mine === asked) failed(what, error);
     }
     if (mine === asked && !state.paused) timer = setTimeout(again, document.hidden ? 60000 : pause());
   };
 }
 
-const figuresNow = poll(() => `${page.dataset.figures}?last=${state.last}`, showFigures, () => REFRESH[state.last]);
-const healthNow = poll(() => page.dataset.health, showProcesses, () => HEALTH);
+const figuresNow = poll("figures", () => `${page.dataset.figures}?last=${state.last}`, showFigures, () => REFRESH[state.last]);
+const healthNow = poll("states of processes", () => page.dataset.health, showProcesses, () => HEALTH);
 
 function choose(last) {
   state.last = last;

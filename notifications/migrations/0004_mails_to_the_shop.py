@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("notifications", "0002_room_for_updates"),
+        ("notifications", "0003_by_customer"),
     ]
 
     operations = [
