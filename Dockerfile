@@ -14,10 +14,11 @@ RUN DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost \
  && /venv/bin/python -m compileall -q /app
 
 FROM python:3.13-slim
-# All of the code is root's: the processes run as somebody who can write nothing but /tmp, and /state
-# where a volume is.
+# All of the code is root's: the processes run as somebody who can write nothing but /tmp and, where volumes are, /state
+# and /reports.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin ordersite \
- && install -d -o ordersite /state
+ && install -d -o ordersite /state \
+ && install -d -m 700 -o ordersite -g ordersite /reports
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app

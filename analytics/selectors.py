@@ -1,12 +1,91 @@
-"""Reads of the projections."""
+"""Reads of the projections, and of reports."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import DateField, F, QuerySet, Sum
+from django.db.models.functions import Trunc
 
-from analytics.models import DailySales
+from analytics.models import DailyProductSales, DailySales, Report
+from users.models import User
+
+INTERVALS = ("day", "week", "month")
+GROUPS = ("status", "product")
+STATUSES = ("pending", "confirmed", "rejected", "cancelled", "fulfilled")
 
 
-def sales_by_day(*, start: date, end: date) -> QuerySet[DailySales]:
-    """Return the figures from one day to another, both included, in order."""
-    return DailySales.objects.filter(day__gte=start, day__lte=end).order_by("day", "currency", "status")
+@dataclass(frozen=True)
+class SalesQuery:
+    """Which figures: from one day to another, both included, summed by interval, and by status or by product too."""
+
+    start: date
+    end: date
+    interval: str = "day"
+    group: str = "status"
+    status: str | None = None
+    sku: str | None = None
+    currency: str | None = None
+
+
+def sales(query: SalesQuery) -> QuerySet[Any, dict[str, Any]]:
+    """Return the figures in order, as mappings: first_day, status, currency, of products sku; and the sums.
+
+    Weeks begin on Monday. An interval that the period cuts has the figures of its days within the period.
+    """
+    table = DailyProductSales if query.group == "product" else DailySales
+    rows: QuerySet[Any] = table._default_manager.filter(day__gte=query.start, day__lte=query.end)
+    wanted = {"status": query.status, "sku": query.sku, "currency": query.currency}
+    keys = ["first_day", *(["sku"] if query.group == "product" else []), "currency", "status"]
+    sums = {"order_count": Sum("orders"), "total": Sum("amount")}
+    if query.group == "product":
+        sums["pieces"] = Sum("quantity")
+    figures: QuerySet[Any, dict[str, Any]] = (
+        rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+        .annotate(first_day=F("day") if query.interval == "day" else _first_day(query.interval))
+        .values(*keys)
+        .annotate(**sums)
+        .order_by(*keys)
+    )
+    return figures
+
+
+def top_products(query: SalesQuery, *, status: str, by: str, most: int) -> QuerySet[Any, dict[str, Any]]:
+    """Return sku, pieces and total of the products with most of `by` in orders that reached a status in the period.
+
+    `by` is `pieces`, or `total`: of one currency then.
+    """
+    rows: QuerySet[Any] = DailyProductSales.objects.filter(day__gte=query.start, day__lte=query.end, status=status)
+    if query.currency is not None:
+        rows = rows.filter(currency=query.currency)
+    sums: QuerySet[Any, dict[str, Any]] = rows.values("sku").annotate(pieces=Sum("quantity"), total=Sum("amount"))
+    return sums.order_by(f"-{by}", "sku")[:most]
+
+
+def currencies(start: date, end: date) -> Sequence[str]:
+    """Return the currencies that there are figures of, in this period: the one of most orders first."""
+    rows = DailySales.objects.filter(day__gte=start, day__lte=end).values("currency")
+    ordered = rows.annotate(order_count=Sum("orders")).order_by("-order_count", "currency")
+    return [str(row["currency"]) for row in ordered]
+
+
+def reports_of(user: User) -> QuerySet[Report]:
+    """Return the reports that this person asked for, newest first; none to who is no longer staff."""
+    return Report.objects.filter(user=user).order_by("-id") if user.is_staff else Report.objects.none()
+
+
+def unfinished() -> QuerySet[Report]:
+    """Return the reports that wait or are being built."""
+    return Report.objects.filter(status__in=[Report.Status.PENDING, Report.Status.RUNNING])
+
+
+def days_with_figures() -> Sequence[date]:
+    """Return the first and the last day that has figures; nothing where there are none."""
+    days = DailySales.objects.order_by("day").values_list("day", flat=True)
+    first, last = days.first(), days.last()
+    return [first, last] if first and last else []
+
+
+def _first_day(interval: str) -> Trunc:
+    return Trunc("day", interval, output_field=DateField())

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from operator import add, itemgetter
 from typing import Any
 
 from django.db import connection
@@ -20,41 +21,62 @@ ON CONFLICT (day, currency, status)
 DO UPDATE SET orders = s.orders + EXCLUDED.orders, amount = s.amount + EXCLUDED.amount
 """
 _ADD_LINES = """
-INSERT INTO analytics_dailyproductsales AS s (day, sku, currency, status, quantity, amount)
-SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::int[], %s::numeric[])
+INSERT INTO analytics_dailyproductsales AS s (day, sku, currency, status, orders, quantity, amount)
+SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::numeric[])
 ON CONFLICT (day, sku, currency, status)
-DO UPDATE SET quantity = s.quantity + EXCLUDED.quantity, amount = s.amount + EXCLUDED.amount
+DO UPDATE SET orders = s.orders + EXCLUDED.orders, quantity = s.quantity + EXCLUDED.quantity,
+    amount = s.amount + EXCLUDED.amount
 """
 
+# The status that an order has reached with each event.
+STATUS = {
+    "order.created.v1": "pending",
+    "order.confirmed.v1": "confirmed",
+    "order.rejected.v1": "rejected",
+    "order.cancelled.v1": "cancelled",
+    "order.fulfilled.v1": "fulfilled",
+}
 
 Counted = tuple[OrderData, str, date]
 
 
 def count_orders(counted: Iterable[Counted]) -> None:
     """Add orders, each with the status that it reached and the day (UTC) on which it did, to the figures."""
-    orders: defaultdict[tuple[date, str, str], Sum] = defaultdict(Sum)
-    lines: defaultdict[tuple[date, str, str, str], Sum] = defaultdict(Sum)
+    figures = Figures()
     for order, status, day in counted:
-        orders[day, order.currency, status].add(1, order.total)
-        for line in order.items:
-            lines[day, line.sku, order.currency, status].add(line.quantity, line.line_total)
+        figures.add(order, status, day)
     with connection.cursor() as cursor:
-        cursor.execute(_ADD_ORDERS, columns(_rows(orders), 5))
-        cursor.execute(_ADD_LINES, columns(_rows(lines), 6))
+        cursor.execute(_ADD_ORDERS, columns(rows_of(figures.orders), 5))
+        cursor.execute(_ADD_LINES, columns(rows_of(figures.lines), 7))
 
 
 @dataclass
 class Sum:
-    """What is added to one row of the figures."""
+    """What is added to one row of the figures: orders, for products pieces too, and their worth."""
 
-    count: int = 0
+    counts: tuple[int, ...] = ()
     amount: Decimal = Decimal(0)
 
-    def add(self, count: int, amount: Decimal) -> None:
-        """Add so many orders or pieces, of this worth."""
-        self.count += count
+    def add(self, *counts: int, amount: Decimal) -> None:
+        """Add so many, of this worth."""
+        self.counts = tuple(map(add, self.counts or (0,) * len(counts), counts))
         self.amount += amount
 
 
-def _rows(sums: Mapping[tuple[Any, ...], Sum]) -> list[tuple[Any, ...]]:
-    return [(*key, total.count, total.amount) for key, total in sorted(sums.items())]
+class Figures:
+    """Sums by the keys that the tables have: how events become figures, for the handler and for who makes them anew."""
+
+    def __init__(self) -> None:
+        self.orders: defaultdict[tuple[date, str, str], Sum] = defaultdict(Sum)
+        self.lines: defaultdict[tuple[date, str, str, str], Sum] = defaultdict(Sum)
+
+    def add(self, order: OrderData, status: str, day: date) -> None:
+        """Count an order that reached a status on a day."""
+        self.orders[day, order.currency, status].add(1, amount=order.total)
+        for line in order.items:
+            self.lines[day, line.sku, order.currency, status].add(1, line.quantity, amount=line.line_total)
+
+
+def rows_of(sums: Mapping[Any, Sum]) -> list[tuple[Any, ...]]:
+    """Return the rows of a table, sorted as all who write them do."""
+    return [(*key, *total.counts, total.amount) for key, total in sorted(sums.items(), key=itemgetter(0))]

@@ -1,12 +1,56 @@
-"""Sales figures over REST."""
+"""Sales figures and reports over REST."""
 
+from typing import cast
+from uuid import UUID
+
+from django.http import FileResponse
+from django.shortcuts import get_object_or_404
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.permissions import IsAdminUser
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics.selectors import sales_by_day
-from analytics.serializers import DailySalesSerializer, SalesQuerySerializer
+from analytics import files, reports
+from analytics.models import Report
+from analytics.selectors import SalesQuery, reports_of, sales
+from analytics.serializers import (
+    DailySalesSerializer,
+    NewReportSerializer,
+    ProductSalesSerializer,
+    ReportSerializer,
+    SalesQuerySerializer,
+)
+from users.models import User
+
+MOST_FIGURES = 10_000
+"""Rows of an answer: a year of every product by day could be millions."""
+
+Status = Report.Status
+
+
+class ReportNotReady(APIException):
+    """The report waits, or is being built."""
+
+    status_code = 409
+    default_code = "report_not_ready"
+    default_detail = "The report is not ready. Ask for it until its status is `ready`."
+
+
+class ReportFailed(APIException):
+    """The report will not be made."""
+
+    status_code = 409
+    default_code = "report_failed"
+
+
+class ReportGone(APIException):
+    """The report's file is gone."""
+
+    status_code = 410
+    default_code = "report_gone"
+    default_detail = "The report's file is gone: it was deleted, or its time is over. Ask for a new report."
 
 
 class SalesView(APIView):
@@ -15,8 +59,92 @@ class SalesView(APIView):
     permission_classes = (IsAdminUser,)
 
     def get(self, request: Request) -> Response:
-        """Show sales by day and status."""
-        query = SalesQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        rows = sales_by_day(start=query.validated_data["from"], end=query.validated_data["to"])
-        return Response({"results": DailySalesSerializer(rows, many=True).data})
+        """Show sales by interval and status, or by product too."""
+        given = SalesQuerySerializer(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        chosen = dict(given.validated_data)
+        query = SalesQuery(start=chosen.pop("from"), end=chosen.pop("to"), **chosen)
+        rows = list(sales(query)[: MOST_FIGURES + 1])
+        if len(rows) > MOST_FIGURES:
+            told = f"These are more than {MOST_FIGURES:,} figures. Ask for fewer days, a longer interval, or one sku."
+            raise ValidationError({"to": [told]})
+        shape = ProductSalesSerializer if query.group == "product" else DailySalesSerializer
+        return Response({"results": shape(rows, many=True).data})
+
+
+class ReportListView(APIView):
+    """POST /reports."""
+
+    permission_classes = (IsAdminUser,)
+
+    def post(self, request: Request) -> Response:
+        """Ask for a report, which a worker builds."""
+        given = NewReportSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = given.validated_data
+        report = reports.request_report(
+            cast(User, request.user),
+            kind=asked["kind"],
+            start=asked["from"],
+            end=asked["to"],
+            file_format=asked["format"],
+        )
+        answer = Response(ReportSerializer(report).data, status=202)
+        answer["Location"] = f"/api/v1/reports/{report.id}"
+        return answer
+
+
+class ReportView(APIView):
+    """GET and DELETE /reports/{id}."""
+
+    def get(self, request: Request, report_id: UUID) -> Response:
+        """Show a report, and how far it is."""
+        return Response(ReportSerializer(_report(request, report_id)).data)
+
+    def delete(self, request: Request, report_id: UUID) -> Response:
+        """Cancel a report, whatever its state, and remove its file."""
+        reports.cancel(_report(request, report_id).id)
+        return Response(status=204)
+
+
+class DownloadView(APIView):
+    """GET /reports/{id}/download."""
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        """Answer whatever the client accepts: there is one format, and errors are JSON."""
+        return super().perform_content_negotiation(request, force=True)
+
+    def get(self, request: Request, report_id: UUID) -> FileResponse:
+        """Send the file, as it is read."""
+        return download_of(_report(request, report_id))
+
+
+def download_of(report: Report) -> FileResponse:
+    """Return the answer that sends a report's file. Raises ReportNotReady, ReportFailed and ReportGone."""
+    _check_ready(report)
+    name = f"{report.kind}-{report.start}-{report.end}.{report.format}"
+    try:
+        file = files.read(report.file)
+    except FileNotFoundError as error:
+        raise ReportGone from error
+    return FileResponse(
+        file,
+        as_attachment=True,
+        filename=name,
+        content_type="text/csv; charset=utf-8",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _check_ready(report: Report) -> None:
+    """Raise what says why there is nothing to download."""
+    if report.status in (Status.PENDING, Status.RUNNING):
+        raise ReportNotReady
+    if report.status == Status.FAILED:
+        raise ReportFailed(report.error)
+    if report.status != Status.READY:
+        raise ReportGone
+
+
+def _report(request: Request, report_id: UUID) -> Report:
+    return get_object_or_404(reports_of(cast(User, request.user)), pk=report_id)

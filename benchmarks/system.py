@@ -89,6 +89,7 @@ class System:
             "DATA_DIR": str(self._folder),
             "STATIC_ROOT": str(self._folder / "static"),
             "PYTHONUNBUFFERED": "1",
+            "LOG_FORMAT": "text",  # what is listened for stands at the end of a line
             "PYTHONWARNINGS": "ignore",
             **self.app.environment,
         }

@@ -90,7 +90,8 @@ def relay() -> bool:
 def beat() -> bool:
     """Beat has written down in time that it sent a task; or, where its file is kept in memory, the task has come."""
     longest = int(os.environ.get("CHECK_STOCK_SECONDS") or 300) + BEAT_LATE
-    written = max(path.stat().st_mtime for path in SCHEDULE.parent.glob(f"{SCHEDULE.name}*"))  # Python's dbm adds ends
+    files = SCHEDULE.parent.glob(f"{SCHEDULE.name}*")  # Python's dbm adds ends
+    written = max((path.stat().st_mtime for path in files), default=0.0)
     return time.time() - written < longest or found(
         "SELECT 1 FROM django_celery_results_taskresult WHERE periodic_task_name = 'check-stock'"
         " AND date_created > clock_timestamp() - make_interval(secs => %s)",

@@ -1,13 +1,19 @@
 """Admin pages of the bus: events and deliveries to read, dead letters to decide (dead_letter_admin.py)."""
 
+from datetime import timedelta
+
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
+from django.utils.timezone import now
 
 from events.admin_base import Page, TabularInline, as_uuid, link
 from events.dead_letter_admin import DeadLetterAdmin, DecisionInline, FailedAttemptInline, NoteInline
 from events.models import DeadLetter, Delivery, Event, State, UnusableMessage
 from events.read_only import ReadOnly
+from events.tally import lowest_id
+
+WEEK = timedelta(days=7)
 
 admin.site.register(DeadLetter, DeadLetterAdmin)
 
@@ -24,16 +30,16 @@ class EventAdmin(ReadOnly, Page[Event]):
 
     list_display = ["id", "type", "subject", "sequence", "time"]
     list_filter = ["type"]
-    search_fields = ["correlation_id__exact"]
-    search_help_text = "The id of an event, of an order, or of a request"
+    search_fields = ["id"]
+    search_help_text = "The id of an event, of an order, or of a request of the last week"
     ordering = ["-id"]
     inlines = [DeliveryInline]
 
     def find(self, rows: QuerySet[Event], text: str) -> QuerySet[Event] | None:
-        """Find by id or subject. A request's id has no index: it is looked for where the others find nothing."""
+        """Find by id or subject; else by a request's id, which has no index: among the events of the last week."""
         wanted = as_uuid(text)
         found = rows.filter(Q(pk=wanted) | Q(subject=wanted)) if wanted else rows.none()
-        return found if found.exists() else None
+        return found if found.exists() else rows.filter(pk__gte=lowest_id(now() - WEEK), correlation_id=text[:255])
 
 
 @admin.register(Delivery)

@@ -62,6 +62,7 @@ class Page(ModelAdmin[M], Generic[M]):
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    list_disable_select_all = True  # an action is for what is seen: "all" would be more than the paginator counted
     change_list_template = "admin/list.html"
     change_form_template = "admin/page.html"
 

@@ -4,6 +4,7 @@ No secret and no e-mail address stands in an event: handlers look such things up
 """
 
 from abc import ABC, abstractmethod
+from datetime import date
 from decimal import Decimal
 from typing import ClassVar, Literal, TypeVar
 from uuid import UUID
@@ -161,3 +162,52 @@ class OrderFulfilledV1(OrderData):
     """The goods have left."""
 
     type = "order.fulfilled.v1"
+
+
+@register
+class ReportRequestedV1(EventData):
+    """Somebody wants a report; what kind of one, of which days, stands in its row."""
+
+    type = "report.requested.v1"
+    report_id: UUID
+
+    @property
+    def subject(self) -> UUID:
+        return self.report_id
+
+
+class DayFigure(BaseModel):
+    """How many orders reached a status on a day, and what they come to."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    status: str
+    currency: str
+    orders: int
+    amount: Decimal
+
+
+class TopProduct(BaseModel):
+    """A product of which many pieces were in orders that were placed on a day."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sku: str
+    currency: str
+    quantity: int
+    amount: Decimal
+
+
+@register
+class SalesDayEndedV1(EventData):
+    """A day (UTC) is over, and all that happened on it is in the figures."""
+
+    type = "sales.day_ended.v1"
+    summary_id: UUID
+    day: date
+    figures: tuple[DayFigure, ...]
+    products: tuple[TopProduct, ...]
+
+    @property
+    def subject(self) -> UUID:
+        return self.summary_id

@@ -2,8 +2,6 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, Generic
 
 from django.contrib import messages
@@ -17,13 +15,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.timezone import now
 
 from events.admin_base import M, Page
+from events.csv_text import harmless
 
 MOST = 50_000  # rows of a file: their ids are held in memory, and a spreadsheet is no place for more
 CHUNK = 1_000  # rows read at once
 MARK = "\ufeff"  # without it Excel does not take a file for UTF-8
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  # what Excel takes for one
-
-NUMBER = (int, float, Decimal)  # of which a minus is part
 
 
 class Exported(Page[M], Generic[M]):
@@ -88,13 +84,3 @@ class _Line:
     def write(self, line: str) -> str:
         """Return the line."""
         return line
-
-
-def harmless(value: object) -> str:
-    """Return a cell's text; one that a spreadsheet would run as a formula is told to be text by an apostrophe."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) and not isinstance(value, NUMBER) else text

@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from celery import Task, shared_task
+from celery.exceptions import Ignore
 
 from events.batch_runner import run_batch
 from events.catalogue import EventData
 from events.handlers import Handler, ReceivedEvent, Shape
 from events.policy import Policy, make_policy
-from events.runner import run
+from events.runner import NOT_OURS, run
 
 T = TypeVar("T", bound=EventData)
 HandlerFunction = Callable[[ReceivedEvent[T]], None]
@@ -41,26 +42,36 @@ def outside(
     name: str,
     *,
     many: Callable[[Sequence[ReceivedEvent[T]]], Iterable[ReceivedEvent[T]]] | None = None,
+    result: bool = False,
     **policy: Any,
 ) -> Callable[[HandlerFunction[T]], Handler]:
     """Declare a handler that acts outside the database. `policy`: what make_policy() takes.
 
     `many` does the same for the events of a batch, yielding each when it is done; without it there are no batches.
+    `result`: the task's state, and what the handler tells of itself (events/jobs.py), are kept as a plain task's are,
+    for jobs that somebody asks about. The delivery stays the record; the result only shows it.
     """
-    return _declare(name, Shape.OUTSIDE, make_policy(**policy if many else {"batch": 1} | policy), many)
+    limited = make_policy(**policy if many else {"batch": 1} | policy)
+    return _declare(name, Shape.OUTSIDE, limited, many, result=result)
 
 
-def _declare(name: str, shape: Shape, policy: Policy, many: Any) -> Callable[[HandlerFunction[Any]], Handler]:
+def _declare(
+    name: str, shape: Shape, policy: Policy, many: Any, *, result: bool = False
+) -> Callable[[HandlerFunction[Any]], Handler]:
     def decorate(function: HandlerFunction[Any]) -> Handler:
         handler = Handler(name, function, shape, policy, many)
-        _make_task(handler)
+        _make_task(handler, result=result)
         return handler
 
     return decorate
 
 
-def _make_task(handler: Handler) -> None:
-    """Register the Celery task that runs the handler: early ack, no retries of Celery's own, no stored result."""
+def _make_task(handler: Handler, *, result: bool) -> None:
+    """Register the Celery task that runs the handler: early ack, no retries of Celery's own.
+
+    Its result is not stored, unless it is to be. Then a copy of a message must leave it alone: neither STARTED, which
+    Celery would write before our code knows of the copy, nor an end.
+    """
 
     def deliver(task: "Task[Any, Any]", delivery: str | list[str], token: str | list[str]) -> str:
         worker = str(task.request.hostname)
@@ -69,10 +80,14 @@ def _make_task(handler: Handler) -> None:
             ids = [UUID(one) for one in delivery]
             sent = dict(zip(ids, map(UUID, token), strict=True))
             return run_batch(handler, sent, worker=worker, parents=dict(zip(ids, traceparent or [], strict=False)))
-        return run(handler, UUID(delivery), UUID(str(token)), worker=worker, parent=traceparent or "")
+        told = run(handler, UUID(delivery), UUID(str(token)), worker=worker, parent=traceparent or "")
+        if result and told in NOT_OURS:
+            raise Ignore(told)
+        return told
 
     deliver.__doc__ = handler.function.__doc__
     limits = handler.policy.limits
     options: dict[str, Any] = {"bind": True, "soft_time_limit": limits.soft, "time_limit": limits.hard}
     options["delivers"] = True  # an attribute of the task: its arguments are a delivery's ids
-    shared_task(name=handler.name, ignore_result=True, **options)(deliver)  # type: ignore[no-untyped-call]
+    options |= {"track_started": False} if result else {"ignore_result": True}
+    shared_task(name=handler.name, **options)(deliver)  # type: ignore[no-untyped-call]

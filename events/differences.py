@@ -22,8 +22,8 @@ class Line(NamedTuple):
 
 
 def pretty(data: Any) -> str:
-    """Return data as people read and edit them."""
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    """Return data as people read and edit them, in one order: that of PostgreSQL differs from that of the types."""
+    return json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True)
 
 
 def difference(before: Any, after: Any) -> Iterator[Line]:

@@ -26,6 +26,11 @@ _ADDRESS = re.compile(
     r"""(?x) (?<![^\s<>()\[\],;:={}/"'@]) [^\s<>()\[\],;:={}/"'@]{1,320} "? (?:@|%40)
     (?: localhost\b | (?:[\w-]{1,63}\.)+ [^\W\d_]{2,63} )"""
 )
+# The rarer forms, with brackets and the like in them; it takes along more of what stands around.
+_ODD_ADDRESS = re.compile(
+    r"""(?x) (?<![^\s<>"']) [^\s<>"'@]{1,320} "? (?:@|%40)
+    (?: \[[^\s\]]{1,64}\] | localhost\b | (?:[\w-]{1,63}\.)+ [^\W\d_]{2,63} )"""
+)
 # One of these stands in whatever one of the above finds.
 _HINTS = (
     *("://", "bearer", "basic", "token", "passw", "secret", "apikey", "api_key", "api-key", "authorization"),
@@ -44,7 +49,7 @@ def hide_secrets(text: str) -> str:
 
 def hide_private(text: str) -> str:
     """Return the text as hide_secrets() does, and with e-mail addresses hidden: errors of mail servers hold them."""
-    return _ADDRESS.sub(HIDDEN, hide_secrets(text))
+    return _ODD_ADDRESS.sub(HIDDEN, _ADDRESS.sub(HIDDEN, hide_secrets(text)))
 
 
 def may_be_private(text: str) -> bool:

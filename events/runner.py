@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 DEADLOCK_RETRIES = 3
 
+STALE = "stale: this delivery was already started or has moved on"
+SUPERSEDED = "superseded: the lease ran out, and another worker has the delivery"
+NOT_OURS = (STALE, SUPERSEDED)
+
 
 def run(handler: Handler, delivery_id: UUID, token: UUID, *, worker: str, parent: str = "") -> str:
     """Run the delivery that a message tells of and return what became of it, in words for Flower.
@@ -37,7 +41,7 @@ def run(handler: Handler, delivery_id: UUID, token: UUID, *, worker: str, parent
     started = _start(handler, delivery_id, token, worker)
     if started is None:
         logger.info("%s %s: stale, it was already started or has moved on", handler.name, delivery_id)
-        return "stale: this delivery was already started or has moved on"
+        return STALE
     span = tracing.begin(tracing.PROCESS, handler.name, started, parent)
     started = started.under(tracing.context_of(span))
     with correlated(started.correlation_id, started.traceparent), tracing.ended(span):
@@ -68,7 +72,7 @@ def _run_started(handler: Handler, started: Started) -> str:
         _apply(handler, started)
     except Superseded:
         tell(handler, started, "superseded", "since the lease ran out: another worker has it", level=logging.WARNING)
-        return "superseded: the lease ran out, and another worker has the delivery"
+        return SUPERSEDED
     tell(handler, started, "done")
     return f"done at attempt {started.attempts}"
 

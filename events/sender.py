@@ -36,7 +36,8 @@ class Sender:
     def send(self, claim: Claim, deliveries: Sequence[Claimed]) -> None:
         """Send the message of these deliveries, all of one handler. Raises BrokerError, OSError.
 
-        The Celery id of a lone one is the delivery's own; a batch is a task of its own.
+        The Celery id of a lone one is the delivery's own; a batch is a task of its own. Whether its result is kept is
+        declared with the handler, which the worker has and the relay need not.
         """
         spans = [tracing.begin(tracing.SEND, delivery.handler, delivery) for delivery in deliveries]
         with tracing.ended(*spans):
@@ -56,7 +57,6 @@ class Sender:
             queue=queue,
             retries=first.tries,
             headers=headers,
-            ignore_result=True,
             producer=self._open(),
             retry=True,
             retry_policy=RETRY_POLICY,

@@ -6,9 +6,10 @@ sum of all. Nothing on the way of a delivery pays for it.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from events import moments
 from events.policy import default_limits
 from events.progress import queue_states
 from events.sql import bounded_transaction, execute, fetch
@@ -18,30 +19,31 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 6
 BUCKETS = len(BOUNDS) + 1
 
 STEP = 600  # seconds that are counted at once: after a day without a relay it catches up in several turns
-LONGEST_TRANSACTION = 65  # seconds: no transaction of ours lives for 60 (docs/limits.md)
-MARGIN = 1.0  # seconds between the beginning of a transaction and when pg_stat_activity tells of it, at the very most
 CLOCKS = 30  # seconds by which the clocks of web servers, which make the ids of events, may differ from PostgreSQL's
 
 
 def advance() -> bool:
     """Count what happened since the last time, unless another relay is at it; tell whether there is more to count."""
     with bounded_transaction(default_limits()):
-        rows = fetch(_NEXT_WINDOW, {"step": STEP, "longest": LONGEST_TRANSACTION, "margin": MARGIN})
+        longest = moments.longest_transaction()
+        rows = fetch(_NEXT_WINDOW, {"step": STEP, "longest": longest, "margin": moments.MARGIN})
         if not rows:
             execute(_FIRST_MARK, {})
             return False
         since, until, more = rows[0]
-        execute(_COUNT, {"since": since, "until": until, "first_id": _lowest_id(since)})
+        ids = {"first_id": lowest_id(since), "last_id": lowest_id(until + 2 * timedelta(seconds=CLOCKS))}
+        execute(_COUNT, {"since": since, "until": until} | ids)
         execute("UPDATE events_tallymark SET until = %(until)s", {"until": until})
         return bool(more)
 
 
 def sample() -> None:
     """Note the backlog, and how long its first has waited: of each minute and hour the highest is kept."""
-    states = queue_states()
-    backlogs = [state.backlog for state in states.values()]
-    ages = [state.oldest_due for state in states.values()]
-    execute(_SAMPLE, {"names": list(states), "backlogs": backlogs, "ages": ages})
+    with bounded_transaction(default_limits()):
+        states = queue_states()
+        backlogs = [state.backlog for state in states.values()]
+        ages = [state.oldest_due for state in states.values()]
+        execute(_SAMPLE, {"names": list(states), "backlogs": backlogs, "ages": ages})
 
 
 def note_expired(by_handler: Mapping[str, int]) -> None:
@@ -53,22 +55,21 @@ def note_expired(by_handler: Mapping[str, int]) -> None:
         execute(_EXPIRED, {"names": list(by_handler), "counts": list(by_handler.values())})
 
 
-def _lowest_id(since: datetime) -> UUID:
+def lowest_id(since: datetime) -> UUID:
     """Return an id (version 7 begins with milliseconds) before that of every event of after this moment."""
     return UUID(int=int((since.timestamp() - CLOCKS) * 1000) << 80)
 
 
-# Whoever writes `handled_at` or an event's `time` commits after that, and began before it. So once the oldest open
-# transaction began after a moment, all that happened until then is there to be seen; one that is frozen is waited for
-# until PostgreSQL ends it. This statement's answer comes before the snapshot in which is counted.
-_NEXT_WINDOW = """
+# Up to the moment at which the oldest open transaction began, all `handled_at` and events' `time` are there to be seen
+# (events/moments.py); one that is frozen is waited for until PostgreSQL ends it. This statement's answer comes before
+# the snapshot in which is counted.
+_NEXT_WINDOW = f"""
 WITH mark AS (
     SELECT until FROM events_tallymark FOR UPDATE SKIP LOCKED
 ), committed AS (
     SELECT greatest(clock_timestamp() - make_interval(secs => %(longest)s),
                     least(clock_timestamp(), min(xact_start)) - make_interval(secs => %(margin)s)) AS until
-    FROM pg_stat_activity
-    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+    FROM {moments.OTHERS}
 )
 SELECT mark.until, least(committed.until, mark.until + make_interval(secs => %(step)s)),
        committed.until > mark.until + make_interval(secs => %(step)s)
@@ -115,7 +116,7 @@ WITH happened AS (
     UNION ALL
     SELECT 'published', type, time, NULL, NULL
     FROM events_event
-    WHERE id > %(first_id)s AND {_within("time")}
+    WHERE id > %(first_id)s AND id < %(last_id)s AND {_within("time")}
     UNION ALL
     SELECT 'failed', d.handler, f.ended_at, NULL, NULL
     FROM events_failedattempt f JOIN events_delivery d ON d.id = f.delivery_id WHERE {_within("f.ended_at")}

@@ -109,6 +109,7 @@ class Movement(models.Model):
                 fields=["order_id", "product"], condition=Q(kind="shipment"), name="movement_ships_once"
             ),
         ]
+        indexes = [models.Index(fields=["at", "id"], name="movement_by_time")]
 
     def __str__(self) -> str:
         return f"{self.quantity:+} of {self.product_id}"

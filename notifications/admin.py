@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from events.admin_base import Page, as_uuid
 from events.read_only import ReadOnly
 from notifications.models import Notification
+from users.models import User
 
 
 @admin.register(Notification)
@@ -17,7 +18,7 @@ class NotificationAdmin(ReadOnly, Page[Notification]):
     list_display = ["created_at", "template", "recipient", "subject", "state", "sent_at"]
     list_filter = ["template", "state"]
     search_fields = ["recipient__exact"]
-    search_help_text = "The recipient's address, or the id of the mail or of its event: exactly"
+    search_help_text = "The recipient's address, or the id of the mail, of its event or of the customer: exactly"
     ordering = ["-id"]
     fields = [
         "state", "sent_at", "created_at", "template", "event_id", "recipient", "subject", "message_id", "text", "mail",
@@ -25,9 +26,11 @@ class NotificationAdmin(ReadOnly, Page[Notification]):
     readonly_fields = ["message_id", "mail"]
 
     def find(self, rows: QuerySet[Notification], text: str) -> QuerySet[Notification] | None:
-        """Find by an id. Recipients have no index: theirs are looked for among all."""
-        wanted = as_uuid(text)
-        return rows.filter(Q(pk=wanted) | Q(event_id=wanted)) if wanted else None
+        """Find by an id, or by the account that has the address. Other recipients are looked for among all."""
+        if wanted := as_uuid(text):
+            return rows.filter(Q(pk=wanted) | Q(event_id=wanted) | Q(user_id=wanted))
+        user = User.objects.filter(email=text.lower()).first()
+        return rows.filter(user_id=user.pk) if user else None
 
     @admin.display(description="as it looks")
     def mail(self, notification: Notification) -> SafeString:

@@ -7,7 +7,10 @@ from uuid_utils.compat import uuid7
 
 
 class Notification(models.Model):
-    """A mail to one person about one event. Its Message-ID follows from its id, so a second copy is told as such."""
+    """A mail to one person about one event. Its Message-ID follows from its id, so a second copy is told as such.
+
+    `user_id` is null where the person has no account: an address of the settings.
+    """
 
     class State(models.TextChoices):
         PENDING = "pending"
@@ -16,7 +19,7 @@ class Notification(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event_id = models.UUIDField()
     template = models.CharField(max_length=50)
-    user_id = models.UUIDField()
+    user_id = models.UUIDField(null=True)
     recipient = models.EmailField(max_length=254)
     subject = models.CharField(max_length=200)
     text = models.TextField()
@@ -27,6 +30,7 @@ class Notification(models.Model):
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [models.Index(fields=["user_id"], name="notification_user")]
         constraints = [
             models.UniqueConstraint(fields=["event_id", "template"], name="notification_once_per_event"),
             models.CheckConstraint(condition=Q(state__in=["pending", "sent"]), name="notification_state_known"),

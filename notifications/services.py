@@ -3,8 +3,9 @@
 import logging
 import smtplib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
 from events.sql import ASYNCHRONOUSLY, execute, fetch
 from notifications.models import Notification
-from notifications.people import Person, people
+from notifications.people import people
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,18 @@ SUBJECTS = {
     "order_rejected": "We cannot deliver your order {number}",
     "order_cancelled": "Your order {number} is cancelled",
     "order_fulfilled": "Your order {number} is on its way",
+    "sales_summary": "Sales of {day}",
 }
+TO_THE_SHOP = ("sales_summary",)  # mails to whom the settings name, not to a customer
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Whom a mail is for; `user_id` is None where that is no account."""
+
+    user_id: UUID | None
+    email: str
+    name: str
 
 
 # What a span says of the mail server, by OpenTelemetry's conventions.
@@ -43,7 +55,7 @@ _SERVER: dict[str, str | int] = {
 
 
 class NoRecipient(PermanentError):
-    """The account that the mail is for is gone."""
+    """The account that the mail is for is gone, or the settings name nobody any more."""
 
 
 class Refused(PermanentError):
@@ -73,15 +85,34 @@ def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator
     left: list[ReceivedEvent[Any]] = []
     try:
         for event in _send_each(events, template):
-            left.append(event)  # noqa: PERF402 - those before one that fails are to be there
+            _mark(event, template, waits=event is events[-1])
+            left.append(event)
     except Exception:
-        yield from _on_the_disk(left, template)
+        if left:
+            _mark(left[-1], template, waits=True)
+        yield from left
         raise
-    yield from _on_the_disk(left, template)
+    yield from left
+
+
+def _mark(event: ReceivedEvent[Any], template: str, waits: bool) -> None:
+    """Mark that this mail has left; `waits` for the disk, once for all of a message: for the last of them.
+
+    Else a crash of PostgreSQL could forget the marks, and the deliveries be told done after it. A commit that is
+    waited for has all before it on the disk too; had PostgreSQL crashed meanwhile, this connection would be dead.
+    """
+    execute(_SENT if waits else _SENT_UNWAITED, {"event": event.id, "template": template})
+
+
+_SENT = """
+UPDATE notifications_notification SET state = 'sent', sent_at = coalesce(sent_at, now())
+WHERE event_id = %(event)s AND template = %(template)s
+"""
+_SENT_UNWAITED = _SENT.replace("WHERE", f"FROM {ASYNCHRONOUSLY} WHERE")
 
 
 def _send_each(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator[ReceivedEvent[Any]]:
-    """Send each mail that is still to be sent, mark it, and yield its event."""
+    """Send each mail that is still to be sent, and yield its event, before the next is sent."""
     with ExitStack() as stack:
         connection: BaseEmailBackend | None = None
         written = _written(events, template)
@@ -98,31 +129,9 @@ def _send_and_tell(notification: Notification, connection: BaseEmailBackend) -> 
     about = {"notification": str(notification.pk), "template": notification.template}
     with tracing.calling("SMTP send", _SERVER | {f"ordersite.{name}": value for name, value in about.items()}):
         send(notification, connection)
-    fetch(_SENT, {"id": notification.pk})
     milliseconds = round((time.monotonic() - began) * 1000, 1)
     fields = about | {"milliseconds": milliseconds}
     logger.info("mail %s sent: %s", notification.template, notification.pk, extra=fields)
-
-
-# The disk is not waited for: that would be one wait a mail. _on_the_disk() waits for all of them.
-_SENT = f"""
-UPDATE notifications_notification SET state = 'sent', sent_at = now()
-FROM {ASYNCHRONOUSLY} WHERE id = %(id)s RETURNING id
-"""
-
-
-def _on_the_disk(left: Sequence[ReceivedEvent[Any]], template: str) -> Sequence[ReceivedEvent[Any]]:
-    """Return these once it is on the disk that their mails have left.
-
-    Else a crash of PostgreSQL could forget that, and the delivery be marked done after it. A commit that is waited for
-    has all before it on the disk too; and had PostgreSQL crashed meanwhile, this connection would be dead, and fail.
-    """
-    if left:
-        execute(_WAIT, {"event": left[-1].id, "template": template})
-    return left
-
-
-_WAIT = "UPDATE notifications_notification SET sent_at = sent_at WHERE event_id = %(event)s AND template = %(template)s"
 
 
 def send(notification: Notification, connection: BaseEmailBackend) -> None:
@@ -188,8 +197,8 @@ def _written(events: Sequence[ReceivedEvent[Any]], template: str) -> dict[UUID, 
     rows = Notification.objects.filter(event_id__in=[event.id for event in events], template=template)
     sent = set(rows.filter(state=Notification.State.SENT).values_list("event_id", flat=True))
     left = [event for event in events if event.id not in sent]
-    known = people().find({event.data.user_id for event in left})
-    drafts = {event.id: _draft(event, template, known.get(event.data.user_id)) for event in left}
+    recipients = _recipients(left, template)
+    drafts = {event.id: _draft(event, template, recipients.get(event.id)) for event in left}
     mails = Jsonb([_row(draft) for draft in drafts.values()])
     ids: dict[UUID, UUID] = dict(fetch(_WRITE, {"template": template, "mails": mails}))
     for event_id, notification_id in ids.items():
@@ -214,11 +223,21 @@ RETURNING event_id, id
 """
 
 
-def _row(draft: Notification) -> dict[str, str]:
+def _recipients(events: Sequence[ReceivedEvent[Any]], template: str) -> Mapping[UUID, Recipient]:
+    """Return whom the mail about each event is for, by event; without those that there is nobody for."""
+    if template in TO_THE_SHOP:
+        shop = Recipient(None, settings.SUMMARY_TO, "")
+        return {event.id: shop for event in events if shop.email}
+    known = people().find({event.data.user_id for event in events})
+    found = {event.id: known.get(event.data.user_id) for event in events}
+    return {event_id: Recipient(one.id, one.email, one.full_name) for event_id, one in found.items() if one}
+
+
+def _row(draft: Notification) -> dict[str, str | None]:
     return {
         "id": str(draft.id),
         "event_id": str(draft.event_id),
-        "user_id": str(draft.user_id),
+        "user_id": str(draft.user_id) if draft.user_id else None,
         "recipient": draft.recipient,
         "subject": draft.subject,
         "text": draft.text,
@@ -227,16 +246,17 @@ def _row(draft: Notification) -> dict[str, str]:
     }
 
 
-def _draft(event: ReceivedEvent[Any], template: str, person: Person | None) -> Notification:
-    if person is None:
-        raise NoRecipient(f"there is no account {event.data.user_id}")
+def _draft(event: ReceivedEvent[Any], template: str, recipient: Recipient | None) -> Notification:
+    if recipient is None:
+        whom = "address in SUMMARY_TO" if template in TO_THE_SHOP else f"account {event.data.user_id}"
+        raise NoRecipient(f"there is no {whom}")
     facts = event.data.model_dump()
-    context = facts | {"name": person.full_name or "there"}
+    context = facts | {"name": recipient.name or "there"}
     return Notification(
         event_id=event.id,
         template=template,
-        user_id=person.id,
-        recipient=person.email,
+        user_id=recipient.user_id,
+        recipient=recipient.email,
         subject=SUBJECTS[template].format(**facts),
         text=render_to_string(f"notifications/{template}.txt", context),
         html=render_to_string(f"notifications/{template}.html", context),

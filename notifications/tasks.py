@@ -1,6 +1,7 @@
 """The mails that follow from events. They act outside the database, on a queue of their own."""
 
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 
@@ -10,6 +11,7 @@ from events.catalogue import (
     OrderCreatedV1,
     OrderFulfilledV1,
     OrderRejectedV1,
+    SalesDayEndedV1,
     UserCreatedV1,
 )
 from events.declare import outside
@@ -18,7 +20,7 @@ from events.policy import Backoff, Limits
 from notifications.services import notify, notify_many
 
 # A mail server may take its time, and greylisting asks for a quarter of an hour: longer limits than the default.
-MAIL = {
+MAIL: dict[str, Any] = {
     "limits": Limits(settings.EVENTS["LEASE"], longest=80),  # seconds; a soft limit of 60, three answers of the server
     "backoff": Backoff(first=15 * settings.EVENTS["BACKOFF_FIRST"], longest=6 * settings.EVENTS["BACKOFF_LONGEST"]),
 }
@@ -58,3 +60,9 @@ def send_order_cancelled(event: ReceivedEvent[OrderCancelledV1]) -> None:
 def send_order_fulfilled(event: ReceivedEvent[OrderFulfilledV1]) -> None:
     """Say that the goods have left."""
     notify(event, "order_fulfilled")
+
+
+@outside("notifications.send_sales_summary", many=partial(notify_many, template="sales_summary"), **MAIL)
+def send_sales_summary(event: ReceivedEvent[SalesDayEndedV1]) -> None:
+    """Tell whom the settings name (SUMMARY_TO) what was sold on a day."""
+    notify(event, "sales_summary")

@@ -46,7 +46,6 @@ class OrderAdmin(ReadOnly, Exported[Order]):
     list_filter = ["status", ("created_at", DaysFilter), ("total", AmountsFilter)]
     list_filter_submit = True
     list_select_related = ["user"]
-    list_disable_select_all = True
     search_fields = ["number"]
     search_help_text = "Number, e-mail address, sku, or id: exactly"
     ordering = ["-created_at", "-id"]

@@ -14,11 +14,13 @@ from celery.signals import (
     worker_before_create_process,
     worker_process_init,
     worker_process_shutdown,
+    worker_shutting_down,
 )
 from django.conf import settings
 from django.db import close_old_connections
 
 from events import correlation
+from events.jobs import worker_is_ending
 from ordersite import tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
@@ -27,6 +29,7 @@ app = Celery("ordersite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["consumer"].add("events.worker:MessageGuard")  # by name: its module needs the apps loaded
+worker_shutting_down.connect(worker_is_ending)
 
 
 @celeryd_init.connect

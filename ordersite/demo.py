@@ -9,6 +9,7 @@ TEAM = [  # and the group of each, which a migration makes
     ("clerk@example.com", "Clara Orde", "order clerk"),
     ("keeper@example.com", "Karl Storey", "stock keeper"),
     ("operator@example.com", "Olga Mendes", "operator"),
+    ("analyst@example.com", "Anna Lister", "analyst"),
 ]
 CUSTOMERS = [
     ("ada@example.com", "Ada Lovelace"),

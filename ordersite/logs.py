@@ -16,11 +16,12 @@ from events.hiding import hide_private, may_be_private
 
 FORMATS = ("json", "text")
 LONGEST = 20_000  # characters of a message, and of an exception's text from its end
+MARGIN = 2_000  # characters more are looked at, so that a secret at the cut is seen whole
 
 # What every record has. Anything else in one is a field that was given by `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _PLAIN = (str, int, float, bool, UUID, list)  # what a field may be: a request's repr, say, holds its query
-_encode = json.JSONEncoder(default=str).encode
+_encode = json.JSONEncoder(default=str, allow_nan=False).encode
 
 
 def make_formatter(kind: str = "") -> logging.Formatter:
@@ -42,7 +43,7 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage()[:LONGEST],
+            "message": _message(record),
             "process": self._process,
             "request_id": "-",  # where there is one, RequestIdFilter has put it into the record
         }
@@ -52,15 +53,48 @@ class JsonLines(logging.Formatter):
             if name not in _STANDARD and isinstance(value, _PLAIN)
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)[-LONGEST:]
-        return _encode(_without_private(line))
+            line["exception"] = _end(self.formatException(record.exc_info))
+        return _encoded(_without_private(line))
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return the message, cut; of one whose arguments do not fit it, what was to be said with them."""
+    try:
+        return _beginning(record.getMessage())
+    except Exception as error:  # noqa: BLE001 - a log line may break nothing, and logging would print all it was given
+        return _beginning(f"{record.msg} (its arguments do not fit: {type(error).__name__})")
+
+
+def _beginning(text: str) -> str:
+    return _hidden(text[: LONGEST + MARGIN])[:LONGEST]  # first hidden: what is cut through is no longer known
+
+
+def _end(text: str) -> str:
+    return _hidden(text[-(LONGEST + MARGIN) :])[-LONGEST:]
+
+
+def _hidden(text: str) -> str:
+    return hide_private(text) if may_be_private(text) else text
 
 
 def _without_private(line: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields with what is private hidden in each; after that the line would be no JSON any more."""
-    if not may_be_private("\n".join(value for value in line.values() if isinstance(value, str))):
+    """Return the fields with what is private hidden in each; as JSON, it could no longer be."""
+    if not may_be_private("\n".join(map(str, line.values()))):
         return line
-    return {name: hide_private(value) if isinstance(value, str) else value for name, value in line.items()}
+    return {name: _shown(value) for name, value in line.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shown(each) for each in value]
+    return hide_private(value) if isinstance(value, str) else value
+
+
+def _encoded(line: dict[str, Any]) -> str:
+    try:
+        return _encode(line)
+    except ValueError:  # JSON has no NaN and no infinity
+        return _encode({name: str(value) if isinstance(value, float) else value for name, value in line.items()})
 
 
 class TextLines(logging.Formatter):
@@ -72,12 +106,11 @@ class TextLines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line."""
-        line = super().formatMessage(record)[:LONGEST]
-        return hide_private(line) if may_be_private(line) else line
+        return _beginning(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
         """Return the exception's text."""
-        return hide_private(super().formatException(ei)[-LONGEST:])
+        return _end(super().formatException(ei))
 
 
 class OnlyFailures(logging.Filter):

@@ -7,6 +7,7 @@ and across restarts. It is some seconds old.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -20,10 +21,12 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from events.catalogue import registered
 from events.models import Tally, UnusableMessage
 from events.progress import QueueState, queue_states
+from events.subscriptions import the_map
 from events.tallies import counted_until, totals
-from events.tally import BOUNDS
+from events.tally import BOUNDS, BUCKETS
 from ordersite import http_metrics
 from ordersite.activity import Activity, activity
 from ordersite.health import broker_answers
@@ -165,8 +168,30 @@ def look() -> Site:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_TIMEOUT)])
-        found = dict(queue_states()), totals(), counted_until(), UnusableMessage.objects.count(), activity()
+        tallies = _complete(totals())
+        found = dict(queue_states()), tallies, counted_until(), UnusableMessage.objects.count(), activity()
     return Site(*found, broker=broker_answers())
+
+
+def _complete(tallies: Iterable[Tally]) -> Sequence[Tally]:
+    """Add those of what has not happened yet, with zero.
+
+    Prometheus sees no increase in what begins with 1: without a zero before it, the first dead letter of a handler
+    would raise no alarm (https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics).
+    """
+    found = {(tally.what, tally.name): tally for tally in tallies}
+    zeros = {(what, name): _never(what, name) for what, name in _can_happen()}
+    return [tally for _, tally in sorted({**zeros, **found}.items())]
+
+
+def _can_happen() -> Iterator[tuple[str, str]]:
+    yield from product(["published"], registered())
+    yield from product(["failed", "expired", "replayed", *OUTCOMES], the_map().handler_names())
+
+
+def _never(what: str, name: str) -> Tally:
+    buckets = [0] * BUCKETS
+    return Tally(what=what, name=name, count=0, waited_seconds=0.0, ran_seconds=0.0, waited=buckets, ran=buckets)
 
 
 def _cumulated(buckets: Sequence[int]) -> list[tuple[str, float]]:

@@ -270,6 +270,30 @@ EVENTS = {
     "KEEP_UNUSABLE_DAYS": env.int("EVENTS_KEEP_UNUSABLE_DAYS", default=30),
 }
 
+# --- Reports ------------------------------------------------------------------------------------------------------
+
+# A folder that the web and the workers of `reports` and `maintenance` have in common.
+REPORTS_DIR = Path(env.str("REPORTS_DIR", default=str(DATA_DIR / "reports")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "reports": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": REPORTS_DIR},
+    },
+}
+REPORTS = {
+    "SOURCES": "ordersite.reports",
+    # Reports that a person may have under way at once.
+    "RUNNING": env.int("REPORTS_RUNNING", default=3),
+    # Days that a file stays.
+    "KEEP_DAYS": env.int("REPORTS_KEEP_DAYS", default=7),
+    # Seconds after which Celery kills what builds a report; after three quarters of it the report fails with a reason.
+    "LONGEST": env.int("REPORTS_LONGEST", default=1_800),
+}
+# Who is sent the sales of each day; nobody where it is empty.
+SUMMARY_TO = env.str("SUMMARY_TO", default="")
+
 # --- Celery -----------------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = BROKER_URL
@@ -311,6 +335,17 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=env.int("CHECK_STOCK_SECONDS", default=300)),
         "options": {"headers": {"periodic_task_name": "check-stock"}},  # django-celery-results shows it
     },
+    "tidy-reports": {
+        "task": "analytics.tidy_reports",
+        "schedule": timedelta(minutes=1),
+        "options": {"headers": {"periodic_task_name": "tidy-reports"}},
+    },
+    # Often, since beat may be away when a day ends; each day is told once (analytics/summaries.py).
+    "ask-for-summary": {
+        "task": "analytics.ask_for_summary",
+        "schedule": timedelta(minutes=10),
+        "options": {"headers": {"periodic_task_name": "ask-for-summary"}},
+    },
     # Each by itself: the failure of one purge does not keep the others from their work.
     **{
         f"purge-{app}": {
@@ -318,7 +353,7 @@ CELERY_BEAT_SCHEDULE = {
             "schedule": crontab(minute="17", hour="3"),
             "options": {"headers": {"periodic_task_name": f"purge-{app}"}},
         }
-        for app in ("events", "orders", "users", "ordersite")
+        for app in ("events", "orders", "users", "analytics", "ordersite")
     },
 }
 
@@ -357,6 +392,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "ordersite.operations.views.dashboard",
     "STYLES": ["ordersite.admin.navigation.style_sheet"],
+    "SCRIPTS": ["ordersite.admin.navigation.script"],
     "SIDEBAR": {"navigation": "ordersite.admin.navigation.navigation"},
 }
 

@@ -7,6 +7,8 @@ from events.catalogue import (
     OrderCreatedV1,
     OrderFulfilledV1,
     OrderRejectedV1,
+    ReportRequestedV1,
+    SalesDayEndedV1,
     StockRejectedV1,
     StockReservedV1,
     UserCreatedV1,
@@ -26,6 +28,8 @@ SUBSCRIPTIONS = {
     OrderRejectedV1: [notifications.send_order_rejected, analytics.track_order],
     OrderCancelledV1: [inventory.release_items, notifications.send_order_cancelled, analytics.track_order],
     OrderFulfilledV1: [inventory.ship_items, notifications.send_order_fulfilled, analytics.track_order],
+    ReportRequestedV1: [analytics.build_report],
+    SalesDayEndedV1: [notifications.send_sales_summary],
 }
 
 # The part of a handler's name before the dot: its queue, its order, its dead letters (inventory.dlq, ...).
@@ -34,6 +38,7 @@ CONSUMERS = {
     "orders": Consumer(dead_holds=True),
     "notifications": Consumer(dead_holds=False),
     "analytics": Consumer(dead_holds=False),
+    "reports": Consumer(dead_holds=False, in_flight=4),  # each may take minutes
 }
 
 # What is done in place of a step that a person discards, in the same transaction: the books need these.

@@ -15,10 +15,12 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from events.hiding import hide_private
 from ordersite.api.request_line import is_probe, route_of
 
 FLUSH = 2.0
 """Seconds that a process which ends may take to send its last spans."""
+LONGEST_PATH = 300  # characters
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 
 _tracer = trace.get_tracer("ordersite")
@@ -96,7 +98,7 @@ def _asked(request: HttpRequest) -> dict[str, str]:
     method = request.method or ""
     return {
         "http.request.method": method if method in METHODS else "_OTHER",
-        "url.path": request.path,
+        "url.path": hide_private(request.path)[:LONGEST_PATH],
         "url.scheme": request.scheme or "",
     }
 

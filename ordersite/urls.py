@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path, register_converter
 from django.views.generic import RedirectView
 
+from ordersite.admin.search import search
 from ordersite.api import problems
 from ordersite.api.converters import IdConverter
 from ordersite.asyncapi import views as asyncapi
@@ -12,6 +13,8 @@ from ordersite.limits.admin import sign_in_page
 from ordersite.metrics import MetricsView
 from ordersite.openapi import views as openapi
 from ordersite.operations import views as operations
+from ordersite.sales import report_views as reports
+from ordersite.sales import views as sales
 from users.admin import change_own_password
 
 register_converter(IdConverter, "id")
@@ -39,7 +42,10 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/login/", sign_in_page),
     path("admin/password_change/", admin.site.admin_view(change_own_password, cacheable=True)),
+    path("admin/search/", admin.site.admin_view(search)),
     *operations.urls(),
+    *sales.urls(),
+    *reports.urls(),
     path("admin/", admin.site.urls),
     re_path("", problems.not_found),
 ]

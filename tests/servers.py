@@ -46,5 +46,6 @@ FOLDER = Path(tempfile.mkdtemp(prefix="ordersite-test-"))
 LOG = (FOLDER / "servers.log").open("w", buffering=1)
 os.environ.setdefault("SECRET_KEY", SECRET_KEY)
 os.environ.update(limits.HIGH | os.environ)
+os.environ.setdefault("REPORTS_DIR", str(FOLDER / "reports"))
 os.environ.setdefault("STATIC_ROOT", str(FOLDER / "static"))  # WhiteNoise reads all of it: no sockets
 SERVERS = _start()

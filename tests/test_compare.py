@@ -7,6 +7,7 @@ from benchmarks import scenarios
 from benchmarks.apps import ORDERSITE, USUAL, App
 from benchmarks.books import Books, Figures, Waiting, lost_parked_doubled
 from benchmarks.scenarios import run, rush
+from ordersite.local.errors import LocalError
 from ordersite.local.servers import VARIABLES
 from tests.servers import SERVERS
 
@@ -26,7 +27,10 @@ def test_of_five_pieces_ordersite_sells_five_and_both_apps_handle_every_order(
         return run(app, rush(BUYERS, PIECES), SERVERS, tmp_path, lambda name, line: log.append(line), log.append)
 
     with ThreadPoolExecutor() as pool:
-        usual, ours = pool.map(measure, [USUAL, ORDERSITE])
+        try:
+            usual, ours = pool.map(measure, [USUAL, ORDERSITE])
+        except LocalError as error:
+            raise AssertionError("\n".join([str(error), *log])) from error
     for figures in (usual, ours):
         assert (figures.accepted, figures.errors, figures.unseen) == (BUYERS, 0, 0), log
         assert (figures.lost, figures.parked, figures.doubled, figures.exits) == (0, 0, 0, 0), log

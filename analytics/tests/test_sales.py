@@ -5,7 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from analytics.models import DailySales
+from analytics import views
+from analytics.models import DailyProductSales, DailySales
 from users.tests.api import body, check_problem, client_of, make_user, pointers
 
 pytestmark = pytest.mark.django_db
@@ -76,7 +77,10 @@ def test_a_period_at_the_ends_of_the_calendar_is_empty_and_no_error(start: str, 
         ({"start": "2025-01-02", "to": "2025-01-01"}, ["/to"]),
         ({"start": "2024-01-01", "to": "2025-01-02"}, ["/to"]),
         ({"start": "0001-01-01", "to": "9999-12-31"}, ["/to"]),
-        ({"start": "2025-01-01", "to": "2025-01-01", "interval": "week"}, ["/interval"]),
+        ({"start": "2025-01-01", "to": "2025-01-01", "interval": "year"}, ["/interval"]),
+        ({"start": "2025-01-01", "to": "2025-01-01", "group": "user"}, ["/group"]),
+        ({"start": "2025-01-01", "to": "2025-01-01", "status": "paid"}, ["/status"]),
+        ({"start": "2025-01-01", "to": "2025-01-01", "sku": "CUP"}, ["/sku"]),
         ({"start": "\0", "to": "2025-01-01"}, ["/from"]),
     ],
 )
@@ -88,3 +92,60 @@ def test_customers_do_not_see_the_figures() -> None:
     query = "?from=2025-01-01&to=2025-01-01"
     check_problem(client_of(make_user("ada")).get(URL + query), 403, "permission_denied")
     check_problem(client_of().get(URL + query), 401, "not_authenticated")
+
+
+def of_product(day: date, sku: str, status: str = "pending", pieces: int = 3) -> None:
+    DailyProductSales.objects.create(
+        day=day, sku=sku, status=status, currency="EUR", orders=1, quantity=pieces, amount=Decimal("5.00")
+    )
+
+
+@pytest.mark.parametrize(
+    ("interval", "firsts"),
+    [("week", ["2025-02-24", "2025-03-03"]), ("month", ["2025-02-01", "2025-03-01"])],
+)
+def test_days_add_up_to_weeks_and_months(interval: str, firsts: list[str]) -> None:
+    for day in (date(2025, 2, 27), date(2025, 2, 28), date(2025, 3, 3)):
+        add(day)
+    told = body(ask(start="2025-02-01", to="2025-03-31", interval=interval))["results"]
+    assert [(row["day"], row["orders"], row["amount"]) for row in told] == [
+        (firsts[0], 4, "15.00"),
+        (firsts[1], 2, "7.50"),
+    ]
+
+
+def test_a_week_that_the_period_cuts_has_the_days_within_it() -> None:
+    for day in (date(2025, 2, 24), date(2025, 2, 28)):
+        add(day)
+    (row,) = body(ask(start="2025-02-25", to="2025-02-28", interval="week"))["results"]
+    assert (row["day"], row["orders"]) == ("2025-02-24", 2)
+
+
+def test_figures_are_of_one_status_where_that_is_asked() -> None:
+    for status in ("pending", "confirmed"):
+        add(date(2025, 3, 1), status)
+    told = body(ask(start="2025-03-01", to="2025-03-01", status="confirmed"))["results"]
+    assert [row["status"] for row in told] == ["confirmed"]
+
+
+def test_products_have_figures_of_their_own() -> None:
+    for day in (1, 2):
+        of_product(date(2025, 3, day), "CUP")
+    of_product(date(2025, 3, 1), "POT", "confirmed")
+    staff = client_of(make_user(staff=True))
+    march = f"{URL}?from=2025-03-01&to=2025-03-31&group=product"
+    told = body(staff.get(f"{march}&interval=month"))["results"]
+    cup = {"day": "2025-03-01", "status": "pending", "currency": "EUR", "orders": 2, "amount": "10.00", "sku": "CUP"}
+    assert told[0] == cup | {"quantity": 6}
+    assert [row["sku"] for row in told] == ["CUP", "POT"]
+    one = body(staff.get(f"{march}&sku=POT&status=confirmed"))["results"]
+    assert [(row["sku"], row["quantity"]) for row in one] == [("POT", 3)]
+
+
+def test_more_figures_than_an_answer_has_room_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "MOST_FIGURES", 2)
+    for sku in ("CUP", "POT", "TIN"):
+        of_product(date(2025, 3, 1), sku)
+    staff, path = client_of(make_user(staff=True)), f"{URL}?from=2025-03-01&to=2025-03-01&group=product"
+    assert pointers(staff.get(path)) == ["/to"]
+    assert len(body(staff.get(f"{path}&sku=CUP"))["results"]) == 1

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 
 from analytics.models import DailyProductSales, DailySales
-from analytics.tasks import STATUS, track_many, track_order
+from analytics.services import STATUS
+from analytics.tasks import track_many, track_order
 from events.catalogue import (
     Line,
     OrderCancelledV1,
@@ -50,6 +51,10 @@ def product_sales() -> set[tuple[Any, ...]]:
     return set(DailyProductSales.objects.values_list("day", "sku", "status", "quantity", "amount"))
 
 
+def orders_with(sku: str) -> int:
+    return DailyProductSales.objects.get(sku=sku).orders
+
+
 def test_an_order_is_counted_with_its_lines() -> None:
     track(OrderCreatedV1(**facts(CUP=2, POT=1)))
     assert sales() == {(DAY, "EUR", "pending", 1, Decimal("7.50"))}
@@ -70,6 +75,7 @@ def test_orders_of_a_day_add_up() -> None:
         track(OrderCreatedV1(**facts(CUP=2)))
     assert sales() == {(DAY, "EUR", "pending", 3, Decimal("15.00"))}
     assert product_sales() == {(DAY, "CUP", "pending", 6, Decimal("15.00"))}
+    assert orders_with("CUP") == 3
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,12 @@ from benchmarks.speed.figures import Leg
 from benchmarks.speed.growth import growth, memory
 from benchmarks.speed.intake import intake, reads
 from benchmarks.speed.live import broker_away, latency, sustained
+from benchmarks.speed.reports import reports
 from benchmarks.speed.rounds import Bench, NotHere
 from benchmarks.speed.side import Place
 from benchmarks.speed.steps import steps
 from benchmarks.speed.watchers import watchers
+from benchmarks.speed.watching import watching
 from ordersite.local.log import Log
 from ordersite.local.servers import VARIABLES, start_servers
 
@@ -40,7 +42,9 @@ LEGS: dict[str, Callable[[Bench], Leg]] = {
     "watchers": watchers,
     "growth": growth,
     "memory": memory,
+    "reports": reports,
     "steps": steps,
+    "watching": watching,
 }
 
 

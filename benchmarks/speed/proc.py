@@ -29,6 +29,12 @@ def megabytes(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
+def peak_megabytes(pid: int) -> float:
+    """Return the memory that a process had at most since it began, all of what it shares counted too."""
+    lines = _read(Path(f"/proc/{pid}/status")).splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
 def _of_one(pid: int, *, whole: bool) -> float:
     fields = _read(Path(f"/proc/{pid}/stat")).rpartition(") ")[2].split()[11:15]
     user, system, ended_user, ended_system = map(int, fields or "0000")

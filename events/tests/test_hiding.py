@@ -12,6 +12,8 @@ PRIVATE = [
     ("email=ada@example.com&x=1", f"email={HIDDEN}&x=1"),
     ('"ada b"@example.com', f'"ada {HIDDEN}'),
     ("jürgen@exämple.de", HIDDEN),
+    ("to a{b}@example.com now", f"to {HIDDEN} now"),
+    ("to ada@[10.0.0.1] now", f"to {HIDDEN} now"),
     ("password=hunter2 of ada@example.com", f"password={HIDDEN} of {HIDDEN}"),
 ]
 NOT_PRIVATE = ["inventory@vm ready.", "<0193b1c4@ordersite>", "redis://127.0.0.1:6379/0", "a @ b", "@example.com"]

@@ -62,7 +62,7 @@ def test_every_queue_tells_its_backlog_and_its_dead_letters() -> None:
         state="dead", reason="permanent_error", due_at=None, handled_at=Now()
     )
     states = queue_states()
-    assert set(states) == {"inventory", "orders", "notifications", "analytics"}
+    assert set(states) == {"inventory", "orders", "notifications", "analytics", "reports"}
     assert (states["inventory"].backlog, states["inventory"].dead) == (2, 0)
     assert (states["analytics"].backlog, states["analytics"].dead) == (0, 2)
     assert states["orders"] == progress.QueueState(oldest_due=0.0, backlog=0, dead=0, unsent=0.0)

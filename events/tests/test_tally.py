@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from events import dead_letters, deliveries, sweeps, tallies, tally
+from events import dead_letters, deliveries, moments, sweeps, tallies, tally
 from events.error_text import describe
 from events.models import Delivery, Tally, TallyMark
 from events.tallies import Span, quantile
@@ -22,7 +22,7 @@ RESERVE, RECEIVED = "inventory.reserve_items", "notifications.send_order_receive
 @pytest.fixture(autouse=True)
 def from_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count from this moment, up to the moment of counting: a test looks when what it looks for is committed."""
-    monkeypatch.setattr(tally, "MARGIN", 0.0)
+    monkeypatch.setattr(moments, "MARGIN", 0.0)
     assert tally.advance() is False  # the first time it only begins
 
 
@@ -105,7 +105,7 @@ def test_what_is_committed_late_is_waited_for() -> None:
 def test_a_transaction_that_is_frozen_does_not_stop_the_counting_for_longer_than_any_may_live(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tally, "LONGEST_TRANSACTION", 0)
+    monkeypatch.setattr(moments, "longest_transaction", lambda: 0)
     with other_connection() as other:
         other.execute("SELECT now()")
         published(order_created())

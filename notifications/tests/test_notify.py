@@ -2,6 +2,8 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, cast
@@ -14,12 +16,15 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.db import connection
 
 from events.catalogue import (
+    DayFigure,
     EventData,
     OrderCancelledV1,
     OrderConfirmedV1,
     OrderCreatedV1,
     OrderFulfilledV1,
     OrderRejectedV1,
+    SalesDayEndedV1,
+    TopProduct,
     UserCreatedV1,
 )
 from events.errors import DependencyAway, Failure, PermanentError, classify
@@ -275,7 +280,44 @@ def test_a_mail_to_an_account_that_is_gone_is_given_up(mailbox: Mailbox, ada: Us
 
 
 def test_every_subject_has_its_two_templates_and_a_handler() -> None:
-    assert set(SUBJECTS) == {"welcome", *(mail[0] for mail in MAILS)}
+    assert set(SUBJECTS) == {"welcome", "sales_summary", *(mail[0] for mail in MAILS)}
+
+
+def day_ended(orders: int = 12) -> ReceivedEvent[SalesDayEndedV1]:
+    figure = DayFigure(status="pending", currency="EUR", orders=orders, amount=Decimal("120.00"))
+    product = TopProduct(sku="CUP", currency="EUR", quantity=7, amount=Decimal("66.50"))
+    some = {"figures": (figure,), "products": (product,)} if orders else {"figures": (), "products": ()}
+    return received(SalesDayEndedV1(summary_id=uuid4(), day=date(2025, 3, 1), **some))
+
+
+def test_the_sales_of_a_day_go_to_whom_the_settings_name_once(mailbox: Mailbox, settings: Any) -> None:
+    settings.SUMMARY_TO = "boss@example.com"
+    event = day_ended()
+    for _ in range(2):
+        tasks.send_sales_summary(event)
+    (mail,) = mailbox.mails
+    assert (mail["To"], mail["Subject"]) == ("boss@example.com", "Sales of 2025-03-01")
+    for part in parts(mail):
+        assert "Hello there," in part
+        assert "pending" in part
+        assert "120.00 EUR" in part
+        assert "CUP" in part
+        assert "{{" not in part
+    assert "pending: 12, 120.00 EUR" in parts(mail)[0]
+    assert mail["Message-ID"] == Notification.objects.get(user_id__isnull=True, state="sent").message_id
+
+
+def test_a_day_without_orders_is_told_too(mailbox: Mailbox, settings: Any) -> None:
+    settings.SUMMARY_TO = "boss@example.com"
+    tasks.send_sales_summary(day_ended(orders=0))
+    assert all("there were no orders" in part for part in parts(mailbox.mails[0]))
+
+
+def test_where_nobody_is_named_any_more_the_summary_is_given_up(mailbox: Mailbox, settings: Any) -> None:
+    settings.SUMMARY_TO = ""
+    with pytest.raises(PermanentError, match="SUMMARY_TO"):
+        tasks.send_sales_summary(day_ended())
+    assert mailbox.mails == []
 
 
 def test_a_batch_of_mails_goes_over_one_connection_and_each_is_told_done(mailbox: Mailbox, ada: User) -> None:

@@ -8,6 +8,16 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
+from ordersite.sales import permissions
+
+# Pages that are no table's, before those of their group: the permissions that open each, its name in the URLs, what it
+# is called, and its icon.
+PAGES: Mapping[str, Sequence[tuple[Sequence[str], str, str, str]]] = {
+    "Sales": [
+        (permissions.SALES, "sales", "Sales", "monitoring"),
+        (permissions.REPORTS, "reports", "Reports", "download"),
+    ],
+}
 # Group: label of the model, what its page is called, and unfold's icon (fonts.google.com/icons).
 GROUPS: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "Orders": [("orders.order", "Orders", "receipt_long")],
@@ -43,9 +53,15 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     operations = {"title": "Operations", "icon": "monitoring", "link": reverse("admin:index")}
     groups: list[dict[str, Any]] = [{"title": "Operations", "items": [operations]}]
     for title, entries in GROUPS.items():
-        if items := list(_items(request, entries)):
+        if items := [*_pages(request, PAGES.get(title, ())), *_items(request, entries)]:
             groups.append({"title": title, "separator": True, "items": items})
     return groups
+
+
+def _pages(request: HttpRequest, entries: Sequence[tuple[Sequence[str], str, str, str]]) -> Iterator[dict[str, Any]]:
+    for needed, name, title, icon in entries:
+        if request.user.has_perms(needed):
+            yield {"title": title, "icon": icon, "link": reverse(name)}
 
 
 def _items(request: HttpRequest, entries: Sequence[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
@@ -59,6 +75,11 @@ def _items(request: HttpRequest, entries: Sequence[tuple[str, str, str]]) -> Ite
 def style_sheet(request: HttpRequest) -> str:
     """Return where the style sheet is that stands beside unfold's."""
     return static("events/admin.css")
+
+
+def script(request: HttpRequest) -> str:
+    """Return where the script is that mends unfold's controls for the keyboard."""
+    return static("events/admin.js")
 
 
 def icon(request: HttpRequest) -> str:

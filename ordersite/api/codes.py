@@ -142,11 +142,32 @@ _ALL = [
         "Only a dead letter can be replayed or discarded, and this is not one, or no longer one.",
     ),
     Code(
+        "report_not_ready",
+        409,
+        "The report waits, or is being built: there is no file yet.",
+        "Read the report until its `status` is `ready`, then download it.",
+        "The report is not ready. Ask for it until its status is `ready`.",
+    ),
+    Code(
+        "report_failed",
+        409,
+        "The report could not be made. `detail` says why.",
+        "Ask for another report, once what `detail` says is mended.",
+        "It takes longer than a report may. Ask for a shorter period.",
+    ),
+    Code(
         "idempotency_key_in_use",
         409,
         "The first request with this Idempotency-Key is still at work.",
         "Send the same request with the same key again in a moment: the first one's answer comes back.",
         "The first request with this Idempotency-Key is still at work. Ask again in a moment.",
+    ),
+    Code(
+        "report_gone",
+        410,
+        "The report's file is gone: the report was deleted, or its time is over.",
+        "Ask for a new report.",
+        "The report's file is gone: it was deleted, or its time is over. Ask for a new report.",
     ),
     Code(
         "precondition_failed",
@@ -189,6 +210,13 @@ _ALL = [
         "As many gRPC calls watch orders as one server takes. The API over HTTP never says it.",
         "Call another server, or again after the seconds in the details.",
         "As many calls watch orders as one server takes. Try another one, or later.",
+    ),
+    Code(
+        "too_many_reports",
+        429,
+        "You have as many reports under way as one person may have.",
+        "Wait until one of them is ready, or delete one, then ask again.",
+        "You have 3 reports under way, and may have no more. Wait for one, or cancel one.",
     ),
     Code(
         "internal_error",

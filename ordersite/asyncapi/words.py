@@ -21,9 +21,18 @@ FIELDS: Mapping[str, str] = {
     "requested": "Pieces that were ordered.",
     "available": "Pieces that there were.",
     "reason": "Why.",
+    "report_id": "The report. What is wanted stands in its row.",
+    "summary_id": "The summary of that day: it tells one apart that is told of twice.",
+    "day": "In UTC.",
+    "figures": "How many orders reached each status on that day.",
+    "products": "The products of which most was ordered on that day.",
+    "status": "What the orders reached.",
+    "orders": "How many.",
+    "amount": "What they come to.",
 }
 
 ORDER, USER = "01a21970-4958-7677-bd56-671df0b4e680", "01a21970-1c11-7d0a-8f2e-0b6c3f0d9a51"
+REPORT, SUMMARY = "01a21971-2f40-7c11-9d3e-5a1f0c6b7e21", "01a21972-7b05-7e90-8a44-3c2d9f10b6d8"
 _LINE = {
     "sku": "TEA-SENCHA-100",
     "name": "Sencha, green tea from Japan, 100 g",
@@ -52,4 +61,11 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "order.rejected.v1": _ORDER | {"reason": "Out of stock: TEA-SENCHA-100 (3 ordered, 1 available)"},
     "order.cancelled.v1": _ORDER | {"reason": "customer"},
     "order.fulfilled.v1": _ORDER,
+    "report.requested.v1": {"report_id": REPORT},
+    "sales.day_ended.v1": {
+        "summary_id": SUMMARY,
+        "day": "2026-11-25",
+        "figures": [{"status": "created", "currency": "EUR", "orders": 2, "amount": "58.80"}],
+        "products": [{"sku": "TEA-SENCHA-100", "currency": "EUR", "quantity": 6, "amount": "58.80"}],
+    },
 }

@@ -4,7 +4,7 @@ import sys
 
 from .settings import Settings
 
-WORKERS = {"inventory": 2, "orders": 2, "notifications": 2, "analytics": 1, "maintenance": 1}
+WORKERS = {"inventory": 2, "orders": 2, "notifications": 2, "analytics": 1, "reports": 1, "maintenance": 1}
 """A worker for each queue, with this many processes: one consumer's trouble delays no other."""
 
 WEB_DRAIN = 15

@@ -33,6 +33,7 @@ TAGS = [
         " (something was short). A confirmed one becomes `fulfilled`. Until then it can be `cancelled`.",
     },
     {"name": "analytics", "description": "Figures, for staff. They follow the orders within seconds."},
+    {"name": "reports", "description": "Files that are made in the background, for staff."},
     {"name": "dead letters", "description": "Work that kept failing and waits for a person, for staff."},
     {"name": "site", "description": "For load balancers, supervisors, Prometheus, and tools that read this document."},
 ]
@@ -57,7 +58,7 @@ BEARER = {
 }
 
 # What is left out of some answers.
-SOMETIMES = {"Delivery": {"last_error"}}
+SOMETIMES = {"Delivery": {"last_error"}, "DailySales": {"sku", "quantity"}}
 
 
 def document() -> Schema:

@@ -116,6 +116,13 @@ PARAMETERS: dict[str, Schema] = {
         "description": "The order's id.",
         "schema": {"type": "string", "format": "uuid"},
     },
+    "report_id": {
+        "name": "report_id",
+        "in": "path",
+        "required": True,
+        "description": "The report's id.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
     "letter_id": {
         "name": "letter_id",
         "in": "path",

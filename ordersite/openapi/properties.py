@@ -86,11 +86,32 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "last_error": "What went wrong last; for staff only.",
     },
     "DailySales": {
-        "day": "In UTC.",
+        "day": "In UTC; of a week or a month, the first.",
         "status": "The status that the orders reached on that day.",
         "currency": "ISO 4217.",
-        "orders": "How many.",
-        "amount": "What they come to.",
+        "orders": "How many; of a product, those with it.",
+        "amount": "What they come to; of a product, its lines.",
+        "sku": "The product; with `group=product` only.",
+        "quantity": "Pieces of it; with `group=product` only.",
+    },
+    "NewReport": {
+        "kind": "What it tells of.",
+        "from": "The first day, in UTC.",
+        "to": "The last day, in UTC.",
+    },
+    "Report": {
+        "from": "The first day, in UTC.",
+        "to": "The last day, in UTC.",
+        "status": "`ready`: it can be downloaded. All but `pending` and `running` are final, unless operators have a"
+        " failed one built again.",
+        "progress": "In percent.",
+        "error": "Why it failed; else empty.",
+        "as_of": "All that it tells is as it was at this moment; null until it is begun.",
+        "rows": "Lines of the file, without its header; null until it is ready.",
+        "size": "Bytes of the file; null until it is ready.",
+        "download_url": "Where the file is; null while there is none.",
+        "finished_at": "When it was ready, or came to another end; null until then.",
+        "expires_at": "When its file is removed; null until it is ready.",
     },
     "DeadLetter": _LETTER,
     "WholeDeadLetter": {
@@ -132,7 +153,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "SalesQuery": {
         "from": "The first day, in UTC.",
         "to": "The last day, in UTC.",
-        "interval": "What a figure covers.",
+        "interval": "What a figure covers. Weeks begin on Monday.",
+        "group": "`product`: figures of each product instead of all orders.",
+        "status": "Only figures of this status.",
+        "sku": "Only figures of this product; with `group=product`.",
     },
     "LetterQuery": {
         "handler": "Only those of this handler. An unknown one is 400.",

@@ -22,6 +22,7 @@ NAMES = {
     "LetterSerializer": "DeadLetter",
     "WholeLetterSerializer": "WholeDeadLetter",
     "ReplaySerializer": "DeadLetterChoice",
+    "ProductSalesSerializer": "DailySales",  # the same, and what is told of products only
 }
 
 

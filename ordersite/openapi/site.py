@@ -1,6 +1,5 @@
-"""The operations on figures, and those that watch the site."""
+"""The operations that watch the site."""
 
-from analytics.serializers import DailySalesSerializer, SalesQuerySerializer
 from ordersite.health import LiveSerializer, ReadySerializer
 from ordersite.openapi.operation import Answer, Operation
 
@@ -10,21 +9,6 @@ ordersite_backlog_deliveries{queue="inventory"} 0.0
 """
 
 OPERATIONS = {
-    "GET /api/v1/analytics/sales": Operation(
-        id="getSales",
-        tag="analytics",
-        summary="Show sales by day",
-        description="Shows, for each day, currency and status, how many orders reached that status and what they come"
-        " to. At most 366 days at once. Staff only.",
-        query=SalesQuerySerializer,
-        answer=Answer(
-            200,
-            "The figures, by day.",
-            DailySalesSerializer,
-            {"day": "2026-01-05", "status": "confirmed", "currency": "EUR", "orders": 12, "amount": "1200.50"},
-            many=True,
-        ),
-    ),
     "GET /api/schema": Operation(
         id="getSchema",
         tag="site",

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
+
 from events import tallies
 from events.progress import QueueState, is_stuck, queue_states
 from events.subscriptions import the_map
@@ -61,9 +63,12 @@ class Figures:
 def figures(name: str) -> Figures:
     """Return the figures of the last hour, day or week."""
     span = SPANS[name]
-    points, took = tallies.points(span), tallies.took(span)
+    with (
+        transaction.atomic()
+    ):  # one now() for all: a minute that turns in between would shift the one against the other
+        points, took, starts = tallies.points(span), tallies.took(span), tallies.starts(span)
     return Figures(
-        starts=tallies.starts(span),
+        starts=starts,
         counted_until=tallies.counted_until(),
         charts=_charts(span, points, took),
         handlers=_handlers(points, took),

@@ -1,5 +1,6 @@
 """Which processes are at work, told by what only a process at work leaves behind."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,14 @@ from django.core.cache import cache
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
 
 from events.subscriptions import the_map
 from ordersite.activity import activity
 from ordersite.celery import app
 from ordersite.health import broker_answers
+
+logger = logging.getLogger(__name__)
 
 INSPECT_TIMEOUT = 1.0  # seconds: so long are the workers' answers waited for
 KEPT = 5  # seconds for which an answer of the workers does for everybody who asks
@@ -60,7 +64,8 @@ def _ask_workers() -> dict[str, list[str]]:
         with app.connection_for_write(transport_options=TRANSPORT) as connection:
             asked = app.control.inspect(timeout=INSPECT_TIMEOUT, connection=connection)
             answers = asked.active_queues() or {}
-    except (BrokerError, OSError):
+    except (BrokerError, RedisError, OSError) as error:  # kombu leaves redis-py's own as they are; a full broker is one
+        logger.warning("the workers could not be asked: %s: %s", type(error).__name__, error)
         return {}
     for worker, queues in sorted(answers.items()):
         for queue in queues:
@@ -69,7 +74,9 @@ def _ask_workers() -> dict[str, list[str]]:
 
 
 def _worker(queue: str, names: Sequence[str]) -> Process:
-    return Process(f"worker of {queue}", bool(names), ", ".join(names) or "none answers: its deliveries wait")
+    return Process(
+        f"worker of {queue}", bool(names), ", ".join(names) or "none answers: without one its deliveries wait"
+    )
 
 
 def _relays(number: int) -> Process:

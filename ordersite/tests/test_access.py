@@ -7,6 +7,8 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 
+from analytics.models import Report
+from analytics.tests.reporting import ready_report
 from events.models import Delivery
 from inventory.tests.shop import make_product
 from orders.models import Order
@@ -22,6 +24,7 @@ ANYONE = (200, 200, 200, 200)
 SIGNED_IN = (401, 200, 200, 200)
 OWNER_OR_STAFF = (401, 404, 200, 200)
 STAFF = (401, 403, 403, 200)
+THE_ONE_WHO_ASKED = (401, 404, 404, 200)  # here that is staff
 
 
 def created(who: tuple[int, ...], status: int) -> tuple[int, ...]:
@@ -49,6 +52,10 @@ TABLE: dict[str, tuple[int, ...]] = {
     "POST orders/{order_id}/fulfil": STAFF,
     "GET orders/{order_id}/timeline": OWNER_OR_STAFF,
     "GET analytics/sales": STAFF,
+    "POST reports": created(STAFF, 202),
+    "GET reports/{report_id}": THE_ONE_WHO_ASKED,
+    "GET reports/{report_id}/download": THE_ONE_WHO_ASKED,
+    "DELETE reports/{report_id}": created(THE_ONE_WHO_ASKED, 204),
     "GET dead-letters": STAFF,
     "GET dead-letters/{letter_id}": STAFF,
     "POST dead-letters/replay": created(STAFF, 202),
@@ -78,6 +85,7 @@ BODIES: dict[str, Any] = {
     "PATCH products/{sku}": {"name": "New"},
     "POST products/{sku}/stock-adjustments": {"quantity": 1, "reason": "found"},
     "POST orders": {"items": [{"sku": "CUP", "quantity": 1}]},
+    "POST reports": {"kind": "orders", "from": "2025-01-01", "to": "2025-01-31", "format": "csv"},
     "POST dead-letters/{letter_id}/discard": {"reason": "not needed"},
 }
 
@@ -95,6 +103,13 @@ def dead_letter(order: Order) -> UUID:
     letter = Delivery.objects.filter(subject=order.id, handler="analytics.track_order").earliest("id")
     Delivery.objects.filter(pk=letter.pk).update(state="dead", reason="permanent_error", handled_at=Now())
     return letter.id
+
+
+def filled_in(path: str, ada: User, sam: User | None, order: Order) -> str:
+    """The path with ids of what there is: ada's order, sam's report."""
+    assert sam is not None
+    report = ready_report(sam).id
+    return path.format(user_id=ada.id, order_id=order.id, sku="CUP", letter_id=dead_letter(order), report_id=report)
 
 
 def test_every_operation_stands_in_the_table() -> None:
@@ -132,7 +147,7 @@ def test_each_gets_what_the_table_says(people: list[User | None], operation: str
     assert ada is not None
     order = place_confirmed(ada, CUP=1)
     method, path = operation.split(" ")
-    path = path.format(user_id=ada.id, order_id=order.id, sku="CUP", letter_id=dead_letter(order))
+    path = filled_in(path, ada, people[3], order)
     query = "?from=2025-01-01&to=2025-01-02" if path == "analytics/sales" else ""
     client = client_of(people[asks])
     answer = getattr(client, method.lower())(f"/api/v1/{path}{query}", BODIES.get(operation))
@@ -152,11 +167,12 @@ def test_whoever_may_not_changes_nothing(people: list[User | None], operation: s
             list(Order.objects.values()),
             list(User.objects.order_by("id").values()),
             list(Delivery.objects.order_by("id").values()),
+            list(Report.objects.values()),
             client_of().get("/api/v1/products").content,
         )
 
     method, path = operation.split(" ")
-    path = path.format(user_id=ada.id, order_id=order.id, sku="CUP", letter_id=dead_letter(order))
+    path = filled_in(path, ada, people[3], order)
     before = seen()
     for person in people[:2]:
         getattr(client_of(person), method.lower())(f"/api/v1/{path}", BODIES.get(operation))
@@ -170,7 +186,7 @@ def test_a_field_that_nobody_knows_is_refused_by_its_name(people: list[User | No
     assert ada is not None
     order = place_confirmed(ada, CUP=1)
     method, path = operation.split(" ")
-    path = path.format(user_id=ada.id, order_id=order.id, sku="CUP", letter_id=dead_letter(order))
+    path = filled_in(path, ada, people[3], order)
     given = {"surprise": 1, **BODIES.get(operation, {})}
     assert pointers(getattr(client_of(staff), method.lower())(f"/api/v1/{path}", given)) == ["/surprise"]
 

@@ -130,3 +130,9 @@ def test_the_mail_is_shown_in_a_frame_that_runs_nothing(filled: None, browser: C
     page = browser.get(url(Notification, "change", Notification.objects.get().pk)).content.decode()
     assert "<iframe sandbox srcdoc=" in page
     assert "<script>alert(1)</script>" not in page
+
+
+@pytest.mark.parametrize("page", ["abc", "0", "99", "", "2.5"])
+def test_a_page_of_the_search_that_is_not_there_is_no_error_of_ours(browser: Client, page: str) -> None:
+    assert browser.get("/admin/search/", {"s": "order"}).status_code == 200
+    assert browser.get("/admin/search/", {"s": "order", "page": page}).status_code == 404

@@ -5,10 +5,14 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
+from events.models import Event
+from events.tests.helpers import order_created, published
 from inventory import stock
 from inventory.models import Movement, Product, StockItem
 from inventory.tests.shop import counts, make_product
+from notifications.models import Notification
 from ordersite.tests.admin_site import said, text, url
+from users.tests.api import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +97,18 @@ def test_the_page_of_a_product_shows_its_stock_and_its_last_movements(browser: C
         assert told in page
     movements = browser.get(url(Movement, "changelist"), {"q": "POT"}).context["cl"].result_count
     assert movements == 2
+
+
+def test_mails_are_found_by_their_customer_and_events_by_their_request(browser: Client) -> None:
+    ada = make_user()
+    (event_id,) = published(order_created())
+    event = Event.objects.get(pk=event_id)
+    mail = Notification.objects.create(
+        event_id=event_id, template="welcome", user_id=ada.pk, recipient="old@example.com"
+    )
+    for typed in (ada.email.upper(), str(ada.pk), str(mail.pk), "old@example.com"):
+        assert list(browser.get(url(Notification, "changelist"), {"q": typed}).context["cl"].queryset) == [mail], typed
+    Event.objects.filter(pk=event_id).update(correlation_id="till-4-0042")
+    for typed in ("till-4-0042", str(event.pk), str(event.subject)):
+        assert list(browser.get(url(Event, "changelist"), {"q": typed}).context["cl"].queryset) == [event], typed
+    assert not browser.get(url(Event, "changelist"), {"q": "nothing"}).context["cl"].queryset

@@ -32,6 +32,7 @@ SEES = {
     "order clerk": ORDERS | MAIL | {"inventory.product"},
     "stock keeper": STOCK,
     "operator": ORDERS | MAIL | BUS | RESULTS,
+    "analyst": SALES,
 }
 PASSWORD = "correct horse battery"
 
@@ -71,6 +72,13 @@ def test_the_sidebar_leads_to_what_the_group_sees(person: Client, group: str) ->
     page = text(person.get("/admin/"))
     links = {label for label, model in MODELS.items() if f'href="{url(model, "changelist")}" class="flex' in page}
     assert links == SEES[group]
+
+
+def test_sales_are_for_who_may_see_the_figures_and_reports_for_who_may_ask(person: Client, group: str) -> None:
+    page = text(person.get("/admin/"))
+    for path, groups in (("/admin/sales/", {"viewer", "analyst"}), ("/admin/reports/", {"analyst"})):
+        assert person.get(path).status_code == (200 if group in groups else 403), path
+        assert (f'href="{path}" class="flex' in page) is (group in groups), path
 
 
 def test_only_stock_keepers_add_and_change_products_and_nobody_adds_what_services_write(

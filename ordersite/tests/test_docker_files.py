@@ -72,6 +72,16 @@ def test_what_runs_long_comes_back_and_tells_its_health(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
 
 
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_file_that_a_container_of_ours_runs_is_in_the_image(name: str) -> None:
+    service = SERVICES[name]
+    run = " ".join([str(service.get("command", "")), *service.get("healthcheck", {}).get("test", [])])
+    taken = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    for file in re.findall(r"[\w/]+\.(?:py|json)", run):
+        assert (ROOT / file).is_file()
+        assert any(file == path or file.startswith(f"{path}/") for path in taken), file
+
+
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_no_container_fills_the_disk_with_its_log(name: str) -> None:
     assert set(SERVICES[name]["logging"]["options"]) == {"max-size", "max-file"}

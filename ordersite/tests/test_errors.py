@@ -24,7 +24,7 @@ ORDERS = "/api/v1/orders"
 INSIDES = ("Traceback", "psycopg", "SELECT", "INSERT", "events_event", "django", "File ", "<html", "<!DOCTYPE")
 NOBODY = UUID(int=0)
 WRONG = [
-    (method, path.format(user_id=NOBODY, order_id=NOBODY, letter_id=NOBODY, sku="CUP"))
+    (method, path.format(user_id=NOBODY, order_id=NOBODY, letter_id=NOBODY, report_id=NOBODY, sku="CUP"))
     for path, view in api_routes()
     for method in METHODS
     if method not in view().allowed_methods
@@ -47,7 +47,7 @@ def test_a_method_that_nobody_knows_is_405(method: str) -> None:
 def test_options_is_answered_whatever_the_path() -> None:
     client = client_of(make_user("sam", staff=True))
     for template, view in api_routes():
-        path = template.format(user_id=NOBODY, order_id=NOBODY, letter_id=NOBODY, sku="CUP")
+        path = template.format(user_id=NOBODY, order_id=NOBODY, letter_id=NOBODY, report_id=NOBODY, sku="CUP")
         answer = client.options(f"/api/v1/{path}")
         assert answer.status_code == 200, path
         assert set(view().allowed_methods) <= set(answer["Allow"].split(", "))

@@ -72,7 +72,13 @@ def test_over_https_browsers_are_told_to_come_by_nothing_else(settings: Any) -> 
 @pytest.mark.django_db
 def test_no_page_of_the_admin_needs_a_script_that_stands_in_it() -> None:
     browser = admin_client(User.objects.create_superuser("boss@example.com"))
-    pages = ["", "password_change/", *(f"{path}{end}" for path in tables() for end in ("", "add/"))]
+    pages = [
+        "",
+        "password_change/",
+        "sales/",
+        "reports/",
+        *(f"{path}{end}" for path in tables() for end in ("", "add/")),
+    ]
     answers = [browser.get(f"/admin/{page}") for page in pages] + [Client().get("/admin/login/")]
     shown = [answer for answer in answers if answer.status_code == 200]
     assert len(shown) > 20

@@ -1,6 +1,9 @@
 """Requests are counted by route, over all processes of a web server."""
 
+import os
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +56,33 @@ def test_a_method_of_nobody_makes_no_series() -> None:
     client_of().generic("BREW", "/api/v1/products")
     assert "BREW" not in scraped()
     assert count(scraped(), "other", "/api/v1/products", 405) >= 1
+
+
+def start_in(place: Path) -> subprocess.CompletedProcess[str]:
+    """A server of one process, which counts below this folder."""
+    return run_python(
+        "-c",
+        "import os, ordersite.wsgi; print(os.getppid())",
+        **COMPLETE,
+        STATIC_ROOT="/nonexistent",
+        TMPDIR=str(place),
+    )
+
+
+def test_the_folders_of_servers_that_are_gone_are_removed(tmp_path: Path) -> None:
+    gone = tmp_path / f"ordersite-metrics-{os.getuid()}-999999999"
+    gone.mkdir()
+    mine = tmp_path / f"ordersite-metrics-{os.getuid()}-{start_in(tmp_path).stdout.strip()}"
+    assert [*tmp_path.glob("ordersite-metrics-*")] == [mine]
+
+
+def test_a_folder_that_somebody_else_has_made_is_not_used(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / f"ordersite-metrics-{os.getuid()}-{os.getpid()}").symlink_to(elsewhere)
+    done = start_in(tmp_path)
+    assert done.returncode == 1
+    assert "is not ours. Remove it" in done.stderr
 
 
 def test_the_processes_of_a_server_are_added_up() -> None:

@@ -46,7 +46,7 @@ def test_it_loads_fifty_products_the_people_and_thirty_orders() -> None:
     assert load() == "demo shop: 50 products, 3 customers, 30 new orders"
     told = counts()
     assert told.pop("Event") > 3 + 30
-    assert told == {"User": 8, "Product": 50, "StockItem": 50, "Order": 30}
+    assert told == {"User": 9, "Product": 50, "StockItem": 50, "Order": 30}
     assert StockItem.objects.get(product__sku=demo.SCARCE_SKU).on_hand == demo.SCARCE_PIECES
 
 
@@ -97,5 +97,6 @@ def test_the_people_can_sign_in(monkeypatch: pytest.MonkeyPatch, password: str) 
         ("clerk@example.com", "order clerk", False),
         ("keeper@example.com", "stock keeper", False),
         ("operator@example.com", "operator", False),
+        ("analyst@example.com", "analyst", False),
     }
     assert User.objects.filter(is_staff=False).count() == 3

@@ -12,7 +12,7 @@ from django.db import connection
 from events.hiding import HIDDEN
 from inventory.tests.shop import make_product
 from orders.tests.placing import items
-from ordersite.logs import JsonLines, OnlyFailures, OnlyPlainTasks, TextLines
+from ordersite.logs import LONGEST, JsonLines, OnlyFailures, OnlyPlainTasks, TextLines
 from ordersite.tests.subprocesses import COMPLETE, run_python
 from users.models import User
 from users.tests.api import body, client_of, make_user
@@ -136,6 +136,23 @@ def test_nothing_private_stands_in_any_part_of_a_line(formatter: logging.Formatt
     assert HIDDEN in written
     assert "ada@" not in written
     assert "hunter2" not in written
+
+
+def test_nothing_private_stands_in_a_list() -> None:
+    assert line(request_ids=["a", "ada@example.com"])["request_ids"] == ["a", HIDDEN]
+
+
+def test_a_secret_at_the_cut_is_hidden_too() -> None:
+    for long in ("x" * (LONGEST - 4) + " password=hunter2", "password=hunter2 " + "y" * (LONGEST - 5)):
+        assert "unter2" not in json.dumps(line(long, error=ValueError(long)))
+
+
+def test_what_is_no_number_in_json_is_a_text() -> None:
+    assert line(share=float("nan"), count=2)["share"] == "nan"
+
+
+def test_a_message_whose_arguments_do_not_fit_is_told_without_them() -> None:
+    assert line("%d told", "ada@example.com")["message"] == "%d told (its arguments do not fit: TypeError)"
 
 
 def test_a_line_is_bounded() -> None:

@@ -46,6 +46,14 @@ def test_it_tells_what_waits() -> None:
     assert seen["ordersite_broker_up"] == 1
 
 
+def test_what_never_happened_is_there_with_zero_so_that_the_first_is_an_increase() -> None:
+    seen = scrape()
+    assert seen["ordersite_events_published_total order.cancelled.v1"] == 0
+    for name in ("deliveries_total {} dead", "failed_attempts_total {}", "lease_expiries_total {}"):
+        assert seen[f"ordersite_{name.format('inventory.reserve_items')}"] == 0
+    assert seen["ordersite_delivery_seconds_bucket orders.confirm +Inf"] == 0
+
+
 def test_a_broker_that_is_away_is_told(settings: Any) -> None:
     settings.BROKER_URL = COMPLETE["BROKER_URL"]
     assert scrape()["ordersite_broker_up"] == 0

@@ -65,6 +65,14 @@ def test_every_metric_is_on_the_dashboard_and_in_the_page(scraped: str) -> None:
     assert {name for name in families if name not in PAGE.read_text()} == set()
 
 
+def test_only_what_never_falls_is_asked_for_its_increase(scraped: str) -> None:
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)", scraped, re.MULTILINE))
+    gauges = {name for name, kind in kinds.items() if kind == "gauge"}
+    asked = {name for expression in expressions() for name in re.findall(r"(?:rate|increase)\((\w+)", expression)}
+    assert len(asked) > 5
+    assert asked & gauges == set(), "a gauge that falls would be taken for a counter that began anew"
+
+
 def test_every_rule_says_what_to_do_and_stands_in_the_page() -> None:
     for rule in rules():
         assert rule["annotations"]["summary"]

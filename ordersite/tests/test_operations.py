@@ -5,12 +5,16 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings as site
 from django.contrib.auth.models import Permission
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
+from redis import Redis
 
-from events import tally
+from events import moments, tally
 from events.tests.helpers import a_dead_letter, handler, nothing, order_created, published, run
+from ordersite.subscriptions import CONSUMERS
 from ordersite.tests.subprocesses import COMPLETE, run_python
 from users.models import User
 from users.tests.api import admin_client
@@ -28,7 +32,7 @@ def browser() -> Client:
 @pytest.fixture
 def happened(monkeypatch: pytest.MonkeyPatch) -> None:
     """One order was placed and one reserved, one mail is a dead letter, and all of it is counted."""
-    monkeypatch.setattr(tally, "MARGIN", 0.0)
+    monkeypatch.setattr(moments, "MARGIN", 0.0)
     tally.advance()
     published(order_created())
     run(handler(nothing))
@@ -81,7 +85,7 @@ def test_an_unknown_time_is_refused_in_words(browser: Client) -> None:
 def test_processes_that_are_not_there_are_told(browser: Client) -> None:
     found = {each["name"]: each["up"] for each in browser.get(HEALTH).json()["processes"]}
     assert found == {"broker": True, "relay": False, "beat": False} | {
-        f"worker of {queue}": False for queue in ("inventory", "orders", "notifications", "analytics", "maintenance")
+        f"worker of {queue}": False for queue in (*CONSUMERS, "maintenance")
     }
 
 
@@ -95,6 +99,20 @@ def test_without_a_broker_the_workers_are_not_waited_for(browser: Client, settin
     settings.BROKER_URL = COMPLETE["BROKER_URL"]
     found = browser.get(HEALTH).json()["processes"]
     assert not any(each["up"] for each in found)
+
+
+def test_a_broker_that_is_full_is_no_error_of_ours(browser: Client) -> None:
+    cache.clear()
+    with Redis.from_url(site.BROKER_URL) as broker:
+        broker.config_set("maxmemory", 1)
+        try:
+            found = browser.get(HEALTH).json()["processes"]
+        finally:
+            broker.config_set("maxmemory", 0)
+    assert found[0]["name"] == "broker"
+    assert {each["detail"] for each in found if each["name"].startswith("worker")} == {
+        "none answers: without one its deliveries wait"
+    }
 
 
 @pytest.mark.parametrize("path", [DATA, HEALTH])

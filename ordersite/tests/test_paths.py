@@ -3,6 +3,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from analytics.tests.reporting import ready_report
 from events.models import Decision, Delivery
 from inventory.tests.shop import make_product
 from orders.tests.placing import items, place
@@ -29,6 +30,7 @@ def test_every_path_answers_with_and_without_a_slash_at_the_end() -> None:
         "analytics/sales?from=2025-01-01&to=2025-01-02",
         "dead-letters",
         f"dead-letters/{letter.id}",
+        f"reports/{ready_report(staff).id}",
     ):
         bare, _, query = f"/api/v1/{path}".partition("?")
         one, other = (client.get(f"{bare}{slash}?{query}") for slash in ("", "/"))

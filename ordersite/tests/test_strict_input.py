@@ -22,6 +22,7 @@ SALES = "/api/v1/analytics/sales?from=2025-01-01&to={}"
         ("products?ordering=", ["/ordering"]),
         ("dead-letters?handler=&event_type=&status=", ["/event_type", "/handler", "/status"]),
         ("analytics/sales?from=2025-01-01&to=2025-01-02&interval=", ["/interval"]),
+        ("analytics/sales?from=2025-01-01&to=2025-01-02&group=product&sku=&status=", ["/sku", "/status"]),
     ],
 )
 def test_a_filter_that_is_empty_or_given_twice_is_400(query: str, names: list[str]) -> None:
@@ -44,6 +45,7 @@ def test_a_search_for_nothing_finds_all() -> None:
         ("products", {"sku": "A", "name": "A", "price": "-0"}, ["/price"]),
         ("products/CUP/stock-adjustments", {"quantity": 1, "reason": 5}, ["/reason"]),
         ("dead-letters/replay", {"handler": 5}, ["/handler"]),
+        ("reports", {"kind": 5, "from": 1, "to": 2, "format": 3}, ["/format", "/from", "/kind", "/to"]),
     ],
 )
 def test_a_value_of_another_type_is_400(path: str, given: Any, names: list[str]) -> None:

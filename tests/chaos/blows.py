@@ -15,7 +15,7 @@ import redis
 from tests.faults.system import FaultySystem
 
 WORKERS = ["inventory", "orders", "notifications", "analytics"]
-LISTS = [*WORKERS, "maintenance", "faults"]
+LISTS = [*WORKERS, "reports", "maintenance", "faults"]
 FAILPOINTS = [
     "publish.uncommitted",
     "orders.committed",

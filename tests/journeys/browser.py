@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MISSING = "no Chromium here: a package of most systems, `apt-get install chromium`"
@@ -41,6 +41,17 @@ def sign_in(page: Page, web: str, email: str, password: str) -> None:
     page.locator("[name=password]").fill(password)
     page.locator("[type=submit]").click()
     page.wait_for_url(f"{web}/admin/")
+
+
+def drawn(figure: Locator) -> bool:
+    """Tell whether a chart's canvas holds anything but its background."""
+    pixels = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v)"
+    return bool(figure.locator("canvas").evaluate(pixels))
+
+
+def fits(page: Page, width: int) -> bool:
+    """Tell whether nothing of the page is wider than a screen of so many pixels."""
+    return bool(page.evaluate("document.documentElement.scrollWidth") <= width)
 
 
 def violations(page: Page) -> list[str]:

@@ -64,6 +64,9 @@ class Api:
     def post(self, path: str, body: object = None, **headers: str) -> Answer:
         return self._call("POST", path, body if body is not None else {}, **headers)
 
+    def delete(self, path: str) -> Answer:
+        return self._call("DELETE", path, None)
+
     def order(self, sku: str, quantity: int = 1) -> Any:
         """Place an order and return it."""
         answer = self.post("/orders", {"items": [{"sku": sku, "quantity": quantity}]}, Idempotency_Key=str(uuid4()))

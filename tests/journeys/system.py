@@ -222,6 +222,7 @@ class System:
             **self.servers.urls,
             "EMBEDDED": "1",
             "DATA_DIR": str(folder),
+            "REPORTS_DIR": str(folder / "reports"),
             "STATIC_ROOT": str(folder / "static"),
             "SECRET_KEY": "only-for-journeys-" + "x" * 40,
             "DEMO_PASSWORD": PASSWORD,

@@ -40,6 +40,15 @@ def page(system: System, signed_in: Page) -> Page:
     return signed_in
 
 
+def in_both_schemes(page: Page) -> list[str]:
+    """What breaks a rule of accessibility in light and in dark."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        found += [f"{scheme}: {violation}" for violation in browser.violations(page)]
+    return found
+
+
 def test_an_order_is_found_and_fulfilled(page: Page, system: System, ada: Api) -> None:
     order = ada.order(SKU, 2)
     until("it is confirmed", lambda: ada.status(order) == "confirmed")
@@ -50,6 +59,7 @@ def test_an_order_is_found_and_fulfilled(page: Page, system: System, ada: Api) -
     expect(page.locator("#content")).to_contain_text("inventory.reserve_items")
     page.get_by_role("link", name="Fulfil", exact=True).click()
     expect(page.locator("#content")).to_contain_text("the reserved pieces leave the stock")
+    assert browser.violations(page) == []
     page.get_by_role("button", name="Yes, fulfil").click()
     expect(page.get_by_text("1 fulfilled.")).to_be_visible()
     assert ada.status(order) == "fulfilled"
@@ -69,6 +79,7 @@ def test_a_mail_that_fails_for_good_is_edited_and_sent_again(page: Page, system:
     box.fill("{")
     page.get_by_role("button", name="Show what this changes").click()
     expect(page.locator("#content")).to_contain_text("This is not JSON")
+    assert browser.violations(page) == []
     data = system.sql("SELECT data FROM events_event WHERE subject = %s AND type = 'order.created.v1'", order["id"])[0][
         0
     ]
@@ -76,6 +87,7 @@ def test_a_mail_that_fails_for_good_is_edited_and_sent_again(page: Page, system:
     box.fill(json.dumps(data))
     page.get_by_role("button", name="Show what this changes").click()
     expect(page.locator("#content table")).to_contain_text(data["number"])
+    assert browser.violations(page) == []
     page.get_by_role("button", name="Replay with these data").click()
     expect(page.get_by_text("It will be sent again, with the edited data.")).to_be_visible()
     until("it is done", lambda: system.delivery(order, RECEIVED)[1] == "done")
@@ -100,11 +112,7 @@ def test_a_note_is_kept_with_a_dead_letter(page: Page, system: System, ada: Api)
 @pytest.mark.parametrize("path", ["", *PAGES])
 def test_its_lists_break_no_rule_of_accessibility(page: Page, system: System, path: str) -> None:
     page.goto(f"{system.web}/admin/{path}")
-    found = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        found += [f"{scheme}: {violation}" for violation in browser.violations(page)]
-    assert found == []
+    assert in_both_schemes(page) == []
 
 
 @pytest.mark.parametrize(
@@ -116,3 +124,18 @@ def test_its_pages_of_one_row_break_no_rule_of_accessibility(page: Page, system:
     row = system.sql(f"SELECT id::text FROM {table} ORDER BY id DESC LIMIT 1")[0][0]
     page.goto(f"{system.web}/admin/{table.replace('_', '/')}/{row}/change/")
     assert browser.violations(page) == []
+
+
+def test_filters_and_actions_are_reached_by_keyboard_and_break_no_rule(page: Page, system: System, ada: Api) -> None:
+    order = ada.order(SKU)
+    until("it is confirmed", lambda: ada.status(order) == "confirmed")
+    page.goto(f"{system.web}/admin/orders/order/")
+    page.get_by_role("checkbox", name=re.compile("[Ss]elect")).nth(1).check()
+    expect(page.locator("#changelist-actions")).to_be_visible()
+    assert in_both_schemes(page) == []
+    page.get_by_role("button", name="Filters").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#changelist-filter")).to_be_visible()
+    assert in_both_schemes(page) == []
+    page.keyboard.press("Escape")
+    expect(page.locator("#changelist-filter")).to_be_hidden()

@@ -134,8 +134,9 @@ def test_without_the_broker_a_password_cannot_be_guessed_at_will(web: Web, broke
     url, given = f"{web.web}/api/v1/auth/token", {"email": "ada@example.com", "password": "wrong"}
     with broken(web):  # type: ignore[operator]
         address = web.new_address()
-        for _ in range(4 * GUESSES):
-            answer = call("POST", url, given, X_Forwarded_For=address)
-            assert answer.status in (401, 429)
-        assert answer.status == 429
+        answers = Counter(
+            call("POST", url, given, X_Forwarded_For=address).status for _ in range(2 * PROCESSES * GUESSES)
+        )
+        assert answers.keys() <= {401, 429}
+        assert answers[401] <= PROCESSES * GUESSES  # whichever process each came to
         assert Api(web.web).sign_in("ada@example.com", PASSWORD).token

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from events.tests.waiting import until
+from ordersite.subscriptions import CONSUMERS
 from tests.journeys.client import Answer, Api, call
 from tests.journeys.collector import Collector
 from tests.journeys.system import FLOWER_AUTH, GRPC_TOKEN, OURS, PASSWORD, System
@@ -39,7 +40,7 @@ def test_every_line_of_every_process_is_one_object(system: System, ada: Api) -> 
     assert all(line["time"].endswith("+00:00") for line in told)
     assert {line["process"] for line in told} >= {
         *("web", "grpc", "relay", "beat"),
-        *(f"worker-{queue}" for queue in ("inventory", "orders", "notifications", "analytics", "maintenance")),
+        *(f"worker-{queue}" for queue in (*CONSUMERS, "maintenance")),
     }
 
 

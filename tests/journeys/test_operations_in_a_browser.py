@@ -49,15 +49,6 @@ def chart(page: Page, name: str) -> Locator:
     return page.locator(f"[data-chart={name}]")
 
 
-def drawn(page: Page, name: str) -> bool:
-    """Whether the chart's canvas holds anything but its background."""
-    return bool(
-        chart(page, name)
-        .locator("canvas")
-        .evaluate("c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v)")
-    )
-
-
 def test_the_charts_move_without_a_reload(page: Page, ada: Api) -> None:
     page.evaluate("window.notReloaded = true")
     before = placed(page)
@@ -66,13 +57,28 @@ def test_the_charts_move_without_a_reload(page: Page, ada: Api) -> None:
     expect(page.locator("[data-chart=orders] > p")).to_contain_text(f"placed {before + 3}")
     assert page.evaluate("window.notReloaded")
     for name in ("orders", "handled", "durations", "backlog", "oldest", "trouble"):
-        assert drawn(page, name), name
+        assert browser.drawn(chart(page, name)), name
 
 
 def test_every_process_is_seen_to_be_up(page: Page) -> None:
     processes = page.locator("#ops-processes li")
     expect(processes).to_have_count(len(WORKERS) + 4)  # and broker, relay, beat, gRPC
     expect(page.locator("#ops-processes .ops-down")).to_have_count(0)
+
+
+def test_states_that_are_old_are_told_though_new_figures_come(page: Page) -> None:
+    page.route("**/operations/health", lambda route: route.fulfill(body="no answer"))
+    page.reload()
+    told = page.locator("#ops-failed")
+    expect(told).to_contain_text("No new states of processes")
+    with page.expect_response("**/operations/data*"):
+        pass
+    page.wait_for_load_state("networkidle")
+    expect(told).to_contain_text("No new states of processes")
+    page.unroute("**/operations/health")
+    page.reload()
+    expect(page.locator("#ops-processes li")).to_have_count(len(WORKERS) + 4)
+    expect(told).to_be_hidden()
 
 
 def test_the_time_shown_is_chosen_by_keyboard_and_kept_in_the_address(page: Page) -> None:

@@ -1,0 +1,136 @@
+"""Builds a report: outside of any transaction, chunk by chunk, into a file of its own.
+
+It may be killed anywhere, and run twice at once. Who has the report's turn goes on; everybody else stops at the next
+chunk and leaves nothing behind.
+"""
+
+import csv
+import errno
+import logging
+import time
+from datetime import datetime
+from typing import TextIO
+from uuid import UUID
+
+from celery.exceptions import SoftTimeLimitExceeded
+
+from analytics import files, reports
+from analytics.days import DAY, midnight
+from analytics.reports import Turn
+from analytics.sources import Source, sources
+from events.csv_text import write_row
+from events.errors import PermanentError
+from events.jobs import give_way, tell
+from events.moments import is_settled
+
+logger = logging.getLogger(__name__)
+
+LOOK = 0.25  # seconds between two looks whether the moment is settled
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+DISK_FULL = "There is no room for the file on the site's disk. Ask again once those who run the site have made some."
+TOO_LONG = "It takes longer than a report may. Ask for a shorter period."
+NO_SUCH_KIND = "There are no reports of this kind any more."
+
+
+class Ended(Exception):
+    """The report was cancelled, or another worker has it: nobody waits for what this one does."""
+
+
+def build(report_id: UUID) -> None:
+    """Build a report; one that is cancelled, or ready, is done. Run again, it begins anew, as of the same moment.
+
+    Raises PermanentError, once the report has failed with a reason that a person understands; WorkerEnding where the
+    worker is told to end; and whatever may pass with another try.
+    """
+    turn = reports.begin(report_id)
+    if turn is None:
+        return
+    try:
+        _build(turn)
+    except Ended:
+        logger.info("report %s was cancelled, or is another worker's", report_id)
+    except SoftTimeLimitExceeded as error:
+        _fail(turn, TOO_LONG, error)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _fail(turn, DISK_FULL, error)
+
+
+def period(turn: Turn) -> tuple[datetime, datetime]:
+    """Return the moments between which a report reads, the second not included: its days, up to `as_of` at most."""
+    over = turn.end < turn.as_of.date()
+    return midnight(turn.start), midnight(turn.end + DAY) if over else turn.as_of
+
+
+def _build(turn: Turn) -> None:
+    source = sources().get(turn.kind)
+    if source is None:
+        _fail(turn, NO_SUCH_KIND, None)
+        return
+    _wait_until_settled(turn)
+    rows, size = _write_file(turn, source)
+    if not reports.finish(turn, rows=rows, size=size):  # should this raise, it may be done: beat removes strays
+        files.remove(turn.file)
+        raise Ended
+    _tell(turn, 100)
+
+
+def _wait_until_settled(turn: Turn) -> None:
+    """Wait until all that was written before `as_of` can be read: a second, or as long as a transaction is open."""
+    _tell(turn, 0)
+    while not is_settled(turn.as_of):
+        time.sleep(LOOK)
+        _go_on(turn, 0)
+
+
+def _write_file(turn: Turn, source: Source) -> tuple[int, int]:
+    """Write the file; return its rows and bytes. Where that fails, nothing of it is left."""
+    try:
+        with files.create(turn.file) as file:
+            rows = _write(turn, source, file)
+            return rows, files.flush_to_disk(file)
+    except BaseException:
+        files.remove(turn.file)
+        raise
+
+
+def _write(turn: Turn, source: Source, file: TextIO) -> int:
+    """Write the rows, chunk by chunk, and return how many they are; the header does not count."""
+    since, until = period(turn)
+    writer = csv.writer(file)
+    writer.writerow(source.columns)
+    rows, told = 0, 0
+    for reached, chunk in source.read(since, until, turn.as_of):
+        for row in chunk:
+            write_row(writer, row)
+        rows += len(chunk)
+        percent = share(since, reached, until)
+        _go_on(turn, percent)
+        if percent > told:
+            _tell(turn, percent)
+            told = percent
+    return rows
+
+
+def share(since: datetime, reached: datetime, until: datetime) -> int:
+    """Return how much of the period has been read, in percent; never all of it: then the file is not whole yet."""
+    return min(99, int(100 * (reached - since) / (until - since))) if until > since else 99
+
+
+def _go_on(turn: Turn, percent: int) -> None:
+    """Note how far it is. Raises Ended where nobody waits for it, and WorkerEnding."""
+    if not reports.advance(turn, percent):
+        raise Ended
+    give_way()
+
+
+def _tell(turn: Turn, percent: int) -> None:
+    tell(percent, report_id=str(turn.report_id), kind=turn.kind)
+
+
+def _fail(turn: Turn, reason: str, error: BaseException | None) -> None:
+    """Raise PermanentError, once the report says why; where it was cancelled meanwhile, there is nothing to tell."""
+    if reports.fail(turn, reason):
+        raise PermanentError(reason) from error

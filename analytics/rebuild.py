@@ -1,0 +1,182 @@
+"""Makes the figures of a day anew from the events, beside the traffic, and puts right what differs.
+
+The handler adds an event to the figures in the transaction that marks its delivery done. So at any commit the figures
+are those of the events whose delivery is done, and nothing else: that is what is compared here.
+
+A day's events are first read in chunks, without any lock. Then, for a moment, nobody may write figures: those of the
+events that were not done at the first reading and are now, or came after it, are added, and the two are compared.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from analytics.days import DAY, midnight
+from analytics.selectors import days_with_figures
+from analytics.services import STATUS, Figures, rows_of
+from events.catalogue import OrderData
+from events.chunks import CHUNK
+from events.errors import EventsError
+from events.moments import now
+from events.policy import default_limits
+from events.sql import Row, bounded_transaction, columns, execute, fetch
+
+TRACK = "analytics.track_order"
+CLOCKS = timedelta(hours=2)  # by which the clocks of those who make the ids of events may differ from PostgreSQL's
+
+
+class NotWhole(EventsError):
+    """Events of the day may be purged (EVENTS_KEEP_DAYS): figures made from the others would be too low."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row of figures that was not what the events say. `key` and the sums as the table has them; None: no row."""
+
+    table: str
+    key: tuple[Any, ...]
+    was: tuple[Any, ...] | None
+    is_now: tuple[Any, ...] | None
+
+
+def first_whole_day() -> date | None:
+    """Return the first day of which no event can be purged; None where events stay for ever."""
+    keep = settings.EVENTS
+    if not keep["KEEP_DAYS"]:
+        return None
+    days = max(keep["KEEP_DAYS"], keep["KEEP_DONE_DAYS"])
+    return (now() - timedelta(days=days)).astimezone(UTC).date() + DAY
+
+
+def known_days() -> Sequence[date]:
+    """Return the first and the last day that have figures or events, in UTC; nothing where there are none."""
+    (first, last) = fetch(_ENDS, {"types": list(STATUS)})[0]
+    found = [*days_with_figures(), *(moment.astimezone(UTC).date() for moment in (first, last) if moment)]
+    return [min(found), max(found)] if found else []
+
+
+def rebuild(day: date, *, settled: datetime, change: bool = True) -> Sequence[Difference]:
+    """Make a day's figures (UTC) anew from its events, and return what differed; without `change` nothing is written.
+
+    All that was written before the moment `settled` must be committed (events/moments.py). Raises NotWhole.
+    """
+    if (whole := first_whole_day()) and day < whole:
+        raise NotWhole(f"events of {day} may be purged (EVENTS_KEEP_DAYS): the first whole day is {whole}")
+    begin, end = midnight(day), midnight(day + DAY)
+    until = max(begin, min(end, settled))
+    figures, left = _read(day, begin, until)
+    with bounded_transaction(default_limits()):
+        execute("LOCK TABLE analytics_dailysales, analytics_dailyproductsales IN SHARE ROW EXCLUSIVE MODE", {})
+        _add(figures, day, _late(left, until, end))
+        return [difference for table in TABLES for difference in table.compare(day, figures, change=change)]
+
+
+def _read(day: date, begin: datetime, until: datetime) -> tuple[Figures, list[UUID]]:
+    """Return the figures of the events from one moment to another, and the ids of those that are not done."""
+    figures, left, after = Figures(), [], _lowest_id(begin - CLOCKS)
+    parameters = {"begin": begin, "until": until, "last": _lowest_id(until + CLOCKS), "chunk": CHUNK, **_SHARED}
+    while True:
+        with bounded_transaction(default_limits()):
+            rows = fetch(_READ, parameters | {"after": after, "days": settings.EVENTS["KEEP_DONE_DAYS"]})
+        _add(figures, day, (row[1:3] for row in rows if row[3]))
+        left += [row[0] for row in rows if row[2] is not None and not row[3]]
+        if len(rows) < CHUNK:
+            return figures, left
+        after = rows[-1][0]
+
+
+def _late(left: Sequence[UUID], until: datetime, end: datetime) -> Iterator[Row]:
+    """Yield type and data of the events that were left out and are done by now, and of those that came later."""
+    yield from fetch(_LATE, {"left": left, "until": until, "end": end, **_SHARED})
+
+
+def _add(figures: Figures, day: date, events: Iterable[Row]) -> None:
+    for name, data in events:
+        figures.add(OrderData.model_validate_json(data), STATUS[name], day)
+
+
+def _lowest_id(moment: datetime) -> UUID:
+    """Return an id (version 7 begins with milliseconds) before that of every event of after this moment."""
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of figures: the columns of its key after the day, and those of its sums."""
+
+    name: str
+    figures: str
+    keys: Sequence[str]
+    sums: Sequence[str]
+
+    def compare(self, day: date, figures: Figures, *, change: bool) -> Iterator[Difference]:
+        """Yield each row that is not what the figures say, and write what they say."""
+        width = 1 + len(self.keys)
+        wanted = _by_key(rows_of(getattr(figures, self.figures)), width)
+        fields = ", ".join(["day", *self.keys, *self.sums])
+        found = _by_key(fetch(f"SELECT {fields} FROM {self.name} WHERE day = %(day)s", {"day": day}), width)
+        wrong = sorted(key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key))
+        if wrong and change:
+            self._write(day, wanted)
+        for key in wrong:
+            yield Difference(self.name, key, found.get(key), wanted.get(key))
+
+    def _write(self, day: date, wanted: Mapping[tuple[Any, ...], tuple[Any, ...]]) -> None:
+        fields = ["day", *self.keys, *self.sums]
+        types = ", ".join(f"%s::{_TYPES.get(name, 'int')}[]" for name in fields)
+        rows = [(*key, *sums) for key, sums in sorted(wanted.items())]
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {self.name} WHERE day = %s", [day])
+            cursor.execute(
+                f"INSERT INTO {self.name} ({', '.join(fields)}) SELECT * FROM unnest({types})",
+                columns(rows, len(fields)),
+            )
+
+
+def _by_key(rows: Sequence[Row], width: int) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    return {row[:width]: row[width:] for row in rows}
+
+
+_TYPES = {"day": "date", "sku": "text", "currency": "text", "status": "text", "amount": "numeric"}
+TABLES = (
+    Table("analytics_dailysales", "orders", ("currency", "status"), ("orders", "amount")),
+    Table("analytics_dailyproductsales", "lines", ("sku", "currency", "status"), ("orders", "quantity", "amount")),
+)
+
+_SHARED = {"types": list(STATUS), "handler": TRACK}
+
+# By the ids, which begin with the time. An event counts where its delivery is done, or was and is purged: then it is
+# older than those are kept. A younger one without a delivery never had one: `events backfill` is for those.
+_READ = """
+SELECT e.id, e.type,
+       CASE WHEN e.type = ANY(%(types)s) AND e.time >= %(begin)s AND e.time < %(until)s
+            THEN coalesce(d.edited_data, e.data)::text END,
+       e.type = ANY(%(types)s) AND e.time >= %(begin)s AND e.time < %(until)s
+       AND (d.state = 'done' OR (d.id IS NULL AND e.time < now() - make_interval(days => %(days)s)))
+FROM (SELECT id, type, time, data FROM events_event WHERE id > %(after)s AND id <= %(last)s
+      ORDER BY id LIMIT %(chunk)s) AS e
+LEFT JOIN LATERAL (SELECT id, state, edited_data FROM events_delivery
+                   WHERE event_id = e.id AND handler = %(handler)s OFFSET 0) AS d ON true
+ORDER BY e.id
+"""
+
+_LATE = """
+SELECT e.type, coalesce(d.edited_data, e.data)::text
+FROM events_delivery d JOIN events_event e ON e.id = d.event_id
+WHERE d.event_id = ANY(%(left)s) AND d.handler = %(handler)s AND d.state = 'done'
+UNION ALL
+SELECT e.type, coalesce(d.edited_data, e.data)::text
+FROM events_delivery d JOIN events_event e ON e.id = d.event_id
+WHERE d.state = 'done' AND d.handled_at >= %(until)s AND d.handler = %(handler)s AND e.type = ANY(%(types)s)
+  AND e.time >= %(until)s AND e.time < %(end)s
+"""
+
+_ENDS = """
+SELECT (SELECT time FROM events_event WHERE type = ANY(%(types)s) ORDER BY id LIMIT 1),
+       (SELECT time FROM events_event WHERE type = ANY(%(types)s) ORDER BY id DESC LIMIT 1)
+"""

@@ -1,0 +1,189 @@
+"""What who asks for a report is answered."""
+
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.conf import settings as site
+from django.db.models.functions import Now
+
+from analytics import files, reports
+from analytics.models import Report
+from analytics.tests.reporting import ask, at_once, build, folder, ready_report
+from events.models import Delivery, Event
+from inventory.tests.shop import make_product
+from users.models import User
+from users.tests.api import body, check_problem, client_of, make_user, pointers
+from users.tests.at_once import at_once as many_at_once
+
+__all__ = ["at_once", "folder"]
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("folder")]
+URL = "/api/v1/reports"
+JANUARY = {"kind": "orders", "from": "2025-01-01", "to": "2025-01-31", "format": "csv"}
+
+
+@pytest.fixture
+def sam() -> User:
+    return make_user("sam", staff=True)
+
+
+def test_asking_is_answered_at_once_with_where_to_look(sam: User) -> None:
+    answer = client_of(sam).post(URL, JANUARY)
+    assert answer.status_code == 202
+    asked = body(answer)
+    assert answer["Location"] == f"{URL}/{asked['id']}"
+    assert (asked["status"], asked["progress"], asked["download_url"], asked["error"]) == ("pending", 0, None, "")
+    assert (asked["from"], asked["to"], asked["kind"]) == ("2025-01-01", "2025-01-31", "orders")
+    event = Event.objects.get(type="report.requested.v1")
+    assert (str(event.subject), event.data) == (asked["id"], {"report_id": asked["id"]})
+    assert Delivery.objects.get(event=event).queue == "reports"
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"kind": "secrets"}, ["/kind"]),
+        ({"kind": None}, ["/kind"]),
+        ({"format": "xlsx"}, ["/format"]),
+        ({"from": "2025-02-01"}, ["/to"]),
+        ({"to": "2026-01-02"}, ["/to"]),
+        ({"from": "yesterday"}, ["/from"]),
+        ({"user": "x"}, ["/user"]),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_made(sam: User, changes: Any, where: list[str]) -> None:
+    assert pointers(client_of(sam).post(URL, JANUARY | changes)) == where
+    assert not Report.objects.exists()
+    assert not Event.objects.filter(type="report.requested.v1").exists()
+
+
+def test_it_is_downloaded_by_who_asked_and_nobody_else(sam: User) -> None:
+    report = ready_report(sam)
+    shown = body(client_of(sam).get(f"{URL}/{report.id}"))
+    answer: Any = client_of(sam).get(shown["download_url"])
+    assert answer.status_code == 200
+    assert answer.streaming
+    assert answer.getvalue() == b"at,sku\r\n"
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer["Content-Disposition"] == 'attachment; filename="stock-2025-01-01-2025-01-31.csv"'
+    assert (answer["Content-Length"], answer["Cache-Control"]) == ("8", "no-store")
+    for other in (make_user("ann", staff=True), make_user("ada")):
+        for path in ("", "/download"):
+            check_problem(client_of(other).get(f"{URL}/{report.id}{path}"), 404, "not_found")
+        check_problem(client_of(other).delete(f"{URL}/{report.id}"), 404, "not_found")
+    assert Report.objects.get().status == "ready"
+
+
+def test_who_is_no_longer_staff_has_no_reports(sam: User) -> None:
+    report = ready_report(sam)
+    User.objects.update(is_staff=False)
+    check_problem(client_of(sam).get(f"{URL}/{report.id}/download"), 404, "not_found")
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "application/json", "text/html"])
+def test_the_file_is_sent_whatever_the_client_accepts(sam: User, accept: str) -> None:
+    answer: Any = client_of(sam).get(f"{URL}/{ready_report(sam).id}/download", HTTP_ACCEPT=accept)
+    assert (answer.status_code, answer.getvalue()) == (200, b"at,sku\r\n")
+
+
+def test_before_it_is_ready_there_is_nothing_to_download(sam: User) -> None:
+    report = ask(sam)
+    client = client_of(sam)
+    check_problem(client.get(f"{URL}/{report.id}/download"), 409, "report_not_ready")
+    turn = reports.begin(report.id)
+    assert turn
+    reports.advance(turn, 42)
+    check_problem(client.get(f"{URL}/{report.id}/download"), 409, "report_not_ready")
+    shown = body(client.get(f"{URL}/{report.id}"))
+    assert (shown["status"], shown["progress"]) == ("running", 42)
+
+
+def test_one_that_failed_says_why(sam: User) -> None:
+    report = ask(sam)
+    turn = reports.begin(report.id)
+    assert turn
+    reports.fail(turn, "There is no room.")
+    shown = body(client_of(sam).get(f"{URL}/{report.id}"))
+    assert (shown["status"], shown["error"], shown["download_url"]) == ("failed", "There is no room.", None)
+    problem = check_problem(client_of(sam).get(f"{URL}/{report.id}/download"), 409, "report_failed")
+    assert problem["detail"] == "There is no room."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_removes_the_file_and_may_be_repeated(sam: User, folder: Any) -> None:
+    report = ready_report(sam)
+    client = client_of(sam)
+    assert len(list(folder.iterdir())) == 1
+    for _ in range(2):
+        answer = client.delete(f"{URL}/{report.id}")
+        assert (answer.status_code, answer.content) == (204, b"")
+    assert list(folder.iterdir()) == []
+    assert body(client.get(f"{URL}/{report.id}"))["status"] == "cancelled"
+    check_problem(client.get(f"{URL}/{report.id}/download"), 410, "report_gone")
+
+
+def test_one_that_was_cancelled_before_its_turn_is_not_built(sam: User, at_once: None, folder: Any) -> None:
+    report = ask(sam)
+    client_of(sam).delete(f"{URL}/{report.id}")
+    assert build(report).status == "cancelled"
+    assert not folder.exists()
+
+
+def test_its_file_expires(sam: User, folder: Any) -> None:
+    report, young = ready_report(sam), ready_report(sam)
+    Report.objects.filter(pk=report.pk).update(expires_at=Now())
+    assert reports.tidy() == {"expired": 1, "given up": 0, "stray files": 1}
+    check_problem(client_of(sam).get(f"{URL}/{report.id}/download"), 410, "report_gone")
+    assert [file.name for file in folder.iterdir()] == [young.file]
+    client_of(sam).delete(f"{URL}/{report.id}")
+    assert Report.objects.get(pk=report.pk).status == "expired"
+
+
+def test_a_file_that_is_lost_is_gone(sam: User) -> None:
+    report = ready_report(sam)
+    files.remove(report.file)
+    check_problem(client_of(sam).get(f"{URL}/{report.id}/download"), 410, "report_gone")
+
+
+def test_a_person_has_so_many_under_way_and_no_more(sam: User) -> None:
+    client = client_of(sam)
+    most = site.REPORTS["RUNNING"]
+    asked = [client.post(URL, JANUARY) for _ in range(most)]
+    assert {answer.status_code for answer in asked} == {202}
+    refused = client.post(URL, JANUARY)
+    check_problem(refused, 429, "too_many_reports")
+    assert int(refused["Retry-After"]) > 0
+    assert client_of(make_user("ann", staff=True)).post(URL, JANUARY).status_code == 202
+    client.delete(asked[0]["Location"])
+    assert client.post(URL, JANUARY).status_code == 202
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_ask_at_once_no_more_than_that_are_heard(sam: User) -> None:
+    def try_once(_: int) -> int:
+        try:
+            ask(sam)
+        except reports.TooManyReports:
+            return 0
+        return 1
+
+    assert sum(many_at_once(10, try_once)) == site.REPORTS["RUNNING"] == Report.objects.count()
+
+
+def test_orders_of_who_asks_are_taken_meanwhile(sam: User) -> None:
+    make_product("CUP")
+    ask(sam)
+    order = {"items": [{"sku": "CUP", "quantity": 1}]}
+    assert client_of(sam).post("/api/v1/orders", order).status_code == 201
+
+
+def test_a_report_that_is_not_there_is_404(sam: User) -> None:
+    for path in (f"{URL}/{uuid4()}", f"{URL}/{uuid4()}/download"):
+        check_problem(client_of(sam).get(path), 404, "not_found")
+
+
+def test_days_at_the_ends_of_the_calendar_are_no_error(sam: User, at_once: None) -> None:
+    for day in (date.min, date.max):
+        assert build(ask(sam, days=(day, day))).status == "ready"

@@ -1,0 +1,34 @@
+"""Rows as the lines of a CSV file (RFC 4180, UTF-8) that does no harm in a spreadsheet."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Protocol
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  # what Excel takes for one
+# Where lists are separated by semicolons Excel makes new cells at these, whatever is quoted.
+_INNER = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001
+NUMBER = (int, float, Decimal)  # of which a minus is part
+
+
+class Writer(Protocol):
+    """What csv.writer() returns."""
+
+    def writerow(self, row: Sequence[str], /) -> object:
+        """Write a line."""
+
+
+def harmless(value: object) -> str:
+    """Return a cell's text; one that a spreadsheet would run as a formula is told to be text by an apostrophe."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    text = str(value)
+    return text if isinstance(value, NUMBER) else _INNER.sub(r"\1'", f"'{text}" if text.startswith(FORMULA) else text)
+
+
+def write_row(writer: Writer, row: Sequence[object]) -> None:
+    """Write a row of values, each made harmless."""
+    writer.writerow([harmless(value) for value in row])
