@@ -65,7 +65,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "sales.day_ended.v1": {
         "summary_id": SUMMARY,
         "day": "2026-11-25",
-        "figures": [{"status": "created", "currency": "EUR", "orders": 2, "amount": "58.80"}],
+        "figures": [{"status": "pending", "currency": "EUR", "orders": 2, "amount": "58.80"}],
         "products": [{"sku": "TEA-SENCHA-100", "currency": "EUR", "quantity": 6, "amount": "58.80"}],
     },
 }
