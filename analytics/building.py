@@ -13,6 +13,7 @@ from typing import TextIO
 from uuid import UUID
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 
 from analytics import files, reports
 from analytics.days import DAY, midnight
@@ -26,6 +27,7 @@ from events.moments import is_settled
 logger = logging.getLogger(__name__)
 
 LOOK = 0.25  # seconds between two looks whether the moment is settled
+LONGEST_REST = 3.0  # seconds: a report that is cancelled, or whose worker is told to end, stops after it
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 DISK_FULL = "There is no room for the file on the site's disk. Ask again once those who run the site have made some."
@@ -101,7 +103,7 @@ def _write(turn: Turn, source: Source, file: TextIO) -> int:
     since, until = period(turn)
     writer = csv.writer(file)
     writer.writerow(source.columns)
-    rows, told = 0, 0
+    rows, told, began = 0, 0, time.monotonic()
     for reached, chunk in source.read(since, until, turn.as_of):
         for row in chunk:
             write_row(writer, row)
@@ -111,7 +113,14 @@ def _write(turn: Turn, source: Source, file: TextIO) -> int:
         if percent > told:
             _tell(turn, percent)
             told = percent
+        time.sleep(rest(time.monotonic() - began, settings.REPORTS["PACE"]))
+        began = time.monotonic()
     return rows
+
+
+def rest(worked: float, pace: int) -> float:
+    """Return the seconds to rest after so many of work, for these percent of work in all; LONGEST_REST at most."""
+    return min(LONGEST_REST, worked * (100 - pace) / pace)
 
 
 def share(since: datetime, reached: datetime, until: datetime) -> int:

@@ -56,6 +56,14 @@ def choice(name: str, of: Sequence[str], *, default: str) -> str:
     return value
 
 
+def percent(name: str, *, default: int) -> int:
+    """Return a setting from 1 to 100. Ends the process where it is anything else."""
+    value: int = env.int(name, default=default)
+    if not 1 <= value <= 100:
+        raise SystemExit(f"ordersite: {name}={value} is not within 1 and 100.")
+    return value
+
+
 def networks(name: str) -> list[IPv4Network | IPv6Network]:
     """Read addresses and networks, comma-separated."""
     try:

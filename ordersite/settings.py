@@ -10,7 +10,7 @@ import environ
 from celery.schedules import crontab
 from kombu.utils.url import parse_url
 
-from ordersite.environment import choice, env, file, networks, refuse_weak, required, secret, secrets
+from ordersite.environment import choice, env, file, networks, percent, refuse_weak, required, secret, secrets
 from ordersite.logs import FORMATS
 
 django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
@@ -290,6 +290,8 @@ REPORTS = {
     "KEEP_DAYS": env.int("REPORTS_KEEP_DAYS", default=7),
     # Seconds after which Celery kills what builds a report; after three quarters of it the report fails with a reason.
     "LONGEST": env.int("REPORTS_LONGEST", default=1_800),
+    # Percent of its time in which a report is built; the rest it rests, so that orders are answered as fast as ever.
+    "PACE": percent("REPORTS_PACE", default=25),
 }
 # Who is sent the sales of each day; nobody where it is empty.
 SUMMARY_TO = env.str("SUMMARY_TO", default="")

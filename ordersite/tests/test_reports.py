@@ -225,3 +225,8 @@ def test_progress_is_the_share_of_the_period_that_has_been_read() -> None:
     shares = [building.share(start, start + timedelta(days=day), start + timedelta(days=10)) for day in (0, 5, 10)]
     assert shares == [0, 50, 99]
     assert building.share(start, start, start) == 99
+
+
+@pytest.mark.parametrize(("worked", "pace", "rests"), [(0.2, 25, 0.6), (0.2, 100, 0.0), (0.2, 50, 0.2), (60.0, 1, 3.0)])
+def test_a_report_rests_after_each_chunk(worked: float, pace: int, rests: float) -> None:
+    assert building.rest(worked, pace) == pytest.approx(rests)

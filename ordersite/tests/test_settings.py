@@ -106,3 +106,9 @@ def test_celery_keeps_no_promise_that_the_database_keeps() -> None:
     assert value("s.CELERY_WORKER_POOL") == "'prefork'"
     assert value("[n for n in dir(s) if 'ACKS_LATE' in n or 'REJECT_ON' in n]") == "[]"
     assert "visibility_timeout" not in value("s.CELERY_BROKER_TRANSPORT_OPTIONS")
+
+
+@pytest.mark.parametrize("percent", ["0", "101", "-5"])
+def test_a_pace_that_is_none_is_refused(percent: str) -> None:
+    done = run_python("-c", "import ordersite.settings", **COMPLETE, REPORTS_PACE=percent)
+    assert (done.returncode, done.stderr) == (1, f"ordersite: REPORTS_PACE={percent} is not within 1 and 100.\n")
