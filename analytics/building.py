@@ -20,7 +20,7 @@ from analytics.days import DAY, midnight
 from analytics.reports import Turn
 from analytics.sources import Source, sources
 from events.csv_text import write_row
-from events.errors import PermanentError
+from events.errors import DependencyAway, PermanentError
 from events.jobs import give_way, tell
 from events.moments import is_settled
 
@@ -39,6 +39,10 @@ class Ended(Exception):
     """The report was cancelled, or another worker has it: nobody waits for what this one does."""
 
 
+class Elsewhere(DependencyAway):
+    """Another worker has the report: the delivery, if it still is this one's, is looked at again later, uncounted."""
+
+
 def build(report_id: UUID) -> None:
     """Build a report; one that is cancelled, or ready, is done. Run again, it begins anew, as of the same moment.
 
@@ -50,8 +54,10 @@ def build(report_id: UUID) -> None:
         return
     try:
         _build(turn)
-    except Ended:
-        logger.info("report %s was cancelled, or is another worker's", report_id)
+    except Ended as error:
+        if reports.is_under_way(report_id):  # should the other one be lost, somebody has to build it
+            raise Elsewhere("another worker builds this report") from error
+        logger.info("report %s was cancelled", report_id)
     except SoftTimeLimitExceeded as error:
         _fail(turn, TOO_LONG, error)
     except OSError as error:
@@ -114,6 +120,7 @@ def _write(turn: Turn, source: Source, file: TextIO) -> int:
             _tell(turn, percent)
             told = percent
         time.sleep(rest(time.monotonic() - began, settings.REPORTS["PACE"]))
+        _go_on(turn, percent)
         began = time.monotonic()
     return rows
 

@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
+from psycopg.errors import LockNotAvailable
 
 from analytics.days import DAY, midnight
 from analytics.selectors import days_with_figures
@@ -24,10 +25,16 @@ from events.chunks import CHUNK
 from events.errors import EventsError
 from events.moments import now
 from events.policy import default_limits
-from events.sql import Row, bounded_transaction, columns, execute, fetch
+from events.sql import Row, bounded_transaction, columns, fetch
 
 TRACK = "analytics.track_order"
+NEAR = timedelta(minutes=5)  # the same, of events that have just come
+LOCK_TIMEOUT = "1s"
 CLOCKS = timedelta(hours=2)  # by which the clocks of those who make the ids of events may differ from PostgreSQL's
+
+
+class Busy(EventsError):
+    """The figures could not be kept still for a moment. Nothing was changed."""
 
 
 class NotWhole(EventsError):
@@ -53,6 +60,14 @@ def first_whole_day() -> date | None:
     return (now() - timedelta(days=days)).astimezone(UTC).date() + DAY
 
 
+def first_certain_day() -> date:
+    """Return the first day of which it is known what the handler did with each event.
+
+    Of older ones deliveries are purged (EVENTS_KEEP_DONE_DAYS): which were discarded, and which edited, is forgotten.
+    """
+    return (now() - timedelta(days=settings.EVENTS["KEEP_DONE_DAYS"])).astimezone(UTC).date() + DAY
+
+
 def known_days() -> Sequence[date]:
     """Return the first and the last day that have figures or events, in UTC; nothing where there are none."""
     (first, last) = fetch(_ENDS, {"types": list(STATUS)})[0]
@@ -71,9 +86,26 @@ def rebuild(day: date, *, settled: datetime, change: bool = True) -> Sequence[Di
     until = max(begin, min(end, settled))
     figures, left = _read(day, begin, until)
     with bounded_transaction(default_limits()):
-        execute("LOCK TABLE analytics_dailysales, analytics_dailyproductsales IN SHARE ROW EXCLUSIVE MODE", {})
-        _add(figures, day, _late(left, until, end))
+        _lock()
+        _add(figures, day, _done_since(left))
+        if until < end:
+            _add(figures, day, _later(until, end))
         return [difference for table in TABLES for difference in table.compare(day, figures, change=change)]
+
+
+def _lock() -> None:
+    """Keep everybody from writing figures until the transaction ends. Raises Busy.
+
+    Whoever writes them waits behind this too, so it waits for a moment only.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
+        try:
+            cursor.execute(_LOCK)
+        except OperationalError as error:
+            if isinstance(error.__cause__, LockNotAvailable):
+                raise Busy("the figures are being written without a pause; try again") from error
+            raise
 
 
 def _read(day: date, begin: datetime, until: datetime) -> tuple[Figures, list[UUID]]:
@@ -90,9 +122,14 @@ def _read(day: date, begin: datetime, until: datetime) -> tuple[Figures, list[UU
         after = rows[-1][0]
 
 
-def _late(left: Sequence[UUID], until: datetime, end: datetime) -> Iterator[Row]:
-    """Yield type and data of the events that were left out and are done by now, and of those that came later."""
-    yield from fetch(_LATE, {"left": left, "until": until, "end": end, **_SHARED})
+def _done_since(left: Sequence[UUID]) -> Sequence[Row]:
+    """Return type and data of the events that were left out and are done by now."""
+    return fetch(_DONE_SINCE, {"left": left, **_SHARED}) if left else []
+
+
+def _later(until: datetime, end: datetime) -> Sequence[Row]:
+    """Return type and data of the events that came later, and are done."""
+    return fetch(_LATER, {"first": _lowest_id(until - NEAR), "until": until, "end": end, **_SHARED})
 
 
 def _add(figures: Figures, day: date, events: Iterable[Row]) -> None:
@@ -165,15 +202,19 @@ LEFT JOIN LATERAL (SELECT id, state, edited_data FROM events_delivery
 ORDER BY e.id
 """
 
-_LATE = """
+_LOCK = "LOCK TABLE analytics_dailysales, analytics_dailyproductsales IN SHARE ROW EXCLUSIVE MODE"
+
+_DONE_SINCE = """
 SELECT e.type, coalesce(d.edited_data, e.data)::text
 FROM events_delivery d JOIN events_event e ON e.id = d.event_id
 WHERE d.event_id = ANY(%(left)s) AND d.handler = %(handler)s AND d.state = 'done'
-UNION ALL
+"""
+
+# By the ids, of which only the last few seconds' are read: nobody can write figures meanwhile.
+_LATER = """
 SELECT e.type, coalesce(d.edited_data, e.data)::text
-FROM events_delivery d JOIN events_event e ON e.id = d.event_id
-WHERE d.state = 'done' AND d.handled_at >= %(until)s AND d.handler = %(handler)s AND e.type = ANY(%(types)s)
-  AND e.time >= %(until)s AND e.time < %(end)s
+FROM events_event e JOIN events_delivery d ON d.event_id = e.id AND d.handler = %(handler)s AND d.state = 'done'
+WHERE e.id > %(first)s AND e.type = ANY(%(types)s) AND e.time >= %(until)s AND e.time < %(end)s
 """
 
 _ENDS = """

@@ -90,6 +90,11 @@ def advance(turn: Turn, progress: int) -> bool:
     return bool(_mine(turn).update(progress=progress))
 
 
+def is_under_way(report_id: UUID) -> bool:
+    """Tell whether somebody builds it."""
+    return Report.objects.filter(pk=report_id, status=Status.RUNNING).exists()
+
+
 def finish(turn: Turn, *, rows: int, size: int) -> bool:
     """Make the turn's file the report's; False where it was cancelled, or another worker has it. `size` in bytes."""
     expires_at = Now() + timedelta(days=settings.REPORTS["KEEP_DAYS"])

@@ -62,11 +62,11 @@ def _figures(day: date) -> tuple[DayFigure, ...]:
 
 
 def _products(day: date) -> tuple[TopProduct, ...]:
-    """Return the products of which most was ordered, by what it comes to."""
+    """Return the products of which most pieces were ordered: sums of several currencies cannot be compared."""
     ordered = sales(SalesQuery(start=day, end=day, group="product", status="pending"))
     return tuple(
         TopProduct(sku=row["sku"], currency=row["currency"], quantity=row["pieces"], amount=row["total"])
-        for row in ordered.order_by("-total", "sku")[:TOP]
+        for row in ordered.order_by("-pieces", "sku", "currency")[:TOP]
     )
 
 

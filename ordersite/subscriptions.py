@@ -38,7 +38,7 @@ CONSUMERS = {
     "orders": Consumer(dead_holds=True),
     "notifications": Consumer(dead_holds=False),
     "analytics": Consumer(dead_holds=False),
-    "reports": Consumer(dead_holds=False, in_flight=4),  # each may take minutes
+    "reports": Consumer(dead_holds=False, in_flight=2),  # each may take minutes: as many as processes build
 }
 
 # What is done in place of a step that a person discards, in the same transaction: the books need these.

@@ -41,9 +41,9 @@ def told() -> list[str]:
 
 def test_a_day_is_told_with_its_figures_once_it_is_over(clock: Clock) -> None:
     DailySales.objects.create(day=DAY, currency="EUR", status="pending", orders=3, amount="30.00")
-    for sku, amount in (("CUP", "10.00"), ("POT", "20.00")):
+    for sku, quantity, amount in (("CUP", 2, "20.00"), ("POT", 3, "10.00")):
         DailyProductSales.objects.create(
-            day=DAY, sku=sku, currency="EUR", status="pending", orders=1, quantity=2, amount=amount
+            day=DAY, sku=sku, currency="EUR", status="pending", orders=1, quantity=quantity, amount=amount
         )
     clock(after_midnight())
     assert ask_for_summary() == [str(DAY)]

@@ -10,14 +10,17 @@ import pytest
 from django.conf import settings as site
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from psycopg.errors import LockNotAvailable
 
 from analytics import rebuild as rebuilding
+from analytics.management.commands import analytics as analytics_command
 from analytics.models import DailyProductSales, DailySales
-from analytics.rebuild import NotWhole, rebuild
+from analytics.rebuild import Busy, NotWhole, rebuild
 from analytics.tasks import track_order
 from events import moments, runner
 from events.claims import claim
 from events.models import Delivery, Event, State
+from events.tests.transactions import a_transaction
 from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.services import cancel_order, confirm_order, fulfil_order
@@ -230,3 +233,48 @@ def test_the_command_goes_through_all_days_and_says_whether_they_match(ada: User
 
 def test_without_any_figures_or_events_there_is_nothing_to_do() -> None:
     assert command() == "0 days: the figures and the events match\n"
+
+
+def test_days_whose_deliveries_are_purged_stay_as_they_are_unless_they_are_named(ada: User) -> None:
+    old = today() - timedelta(days=site.EVENTS["KEEP_DONE_DAYS"] + 10)
+    DailySales.objects.create(day=old, currency="EUR", status="pending", orders=1)
+    assert "those stay as they are" in command()
+    assert DailySales.objects.get().orders == 1
+    told = command("--from", str(old), "--to", str(old))
+    assert "every event counts, with its own data" in told
+    assert not DailySales.objects.exists()
+
+
+def test_days_that_end_before_they_begin_are_refused(ada: User) -> None:
+    a_busy_day(ada)
+    with pytest.raises(CommandError, match="is before --from"):
+        command("--from", str(today()), "--to", str(today() - timedelta(days=1)), "--check")
+
+
+def test_nobody_writes_figures_while_they_are_compared(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = []
+
+    def try_to_write(left: Any) -> Any:
+        with a_transaction() as other, pytest.raises(LockNotAvailable):
+            other.execute("LOCK TABLE analytics_dailysales IN ROW EXCLUSIVE MODE NOWAIT")
+        refused.append(True)
+        return []
+
+    monkeypatch.setattr(rebuilding, "_done_since", try_to_write)
+    a_busy_day(ada)
+    assert again() == []
+    assert refused
+
+
+def test_where_figures_are_being_written_it_waits_for_a_moment_and_says_so(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(analytics_command, "TRIES", 2)
+    a_busy_day(ada)
+    with a_transaction() as other:
+        other.execute("LOCK TABLE analytics_dailysales IN ROW EXCLUSIVE MODE")
+        with pytest.raises(Busy):
+            again()
+        with pytest.raises(CommandError, match="without a pause; try again"):
+            command()

@@ -98,6 +98,33 @@ def test_where_its_worker_ends_it_is_given_back_uncounted_and_built_later(
     assert Report.objects.get().status == "ready"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_where_another_worker_has_it_the_delivery_is_not_done(sam: User, read: Any) -> None:
+    report = ask(sam, "stock")
+    read(lambda: reports.begin(report.id))
+    with pytest.raises(Retry):
+        runner.run(build_report, *claimed("reports"), worker="test")
+    assert (only(subject=report.id).state, only(subject=report.id).attempts) == ("pending", 0)
+    assert Report.objects.get().status == "running"
+
+
+def test_it_rests_after_a_chunk_and_then_looks_whether_it_is_cancelled(
+    sam: User, read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = ask(sam, "stock")
+    read(lambda: None)
+    rests = []
+
+    def cancel_meanwhile(seconds: float) -> None:
+        rests.append(seconds)
+        reports.cancel(report.id)
+
+    monkeypatch.setattr(building.time, "sleep", cancel_meanwhile)
+    assert build(report).status == "cancelled"
+    assert len(rests) == 1
+    assert 0 < rests[0] <= building.LONGEST_REST
+
+
 # --- what goes wrong ----------------------------------------------------------------------------------------------
 
 

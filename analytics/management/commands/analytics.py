@@ -9,11 +9,12 @@ from typing import Any
 import click
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from analytics.days import DAY
-from analytics.rebuild import Difference, NotWhole, first_whole_day, known_days, rebuild
+from analytics.days import DAY, midnight
+from analytics.rebuild import Busy, Difference, NotWhole, first_certain_day, first_whole_day, known_days, rebuild
 from events.moments import is_settled, now
 
 LOOK = 0.25  # seconds
+TRIES = 20  # to keep the figures still; each waits for a second
 SHOWN = 50  # differences that are printed one by one
 
 
@@ -38,8 +39,10 @@ class Command(BaseCommand):
         try:
             with click.progressbar(days, label=f"{len(days)} days", file=sys.stderr) as bar:
                 for day in bar:
-                    found += rebuild(day, settled=settled, change=not options["check"])
-        except NotWhole as error:
+                    if midnight(day + DAY) > settled:  # a day that is not over: little is to have come since
+                        settled = _settled()
+                    found += _patiently(day, settled=settled, change=not options["check"])
+        except (NotWhole, Busy) as error:
             raise CommandError(str(error)) from error
         self._tell(len(days), found, checked=options["check"])
 
@@ -49,12 +52,19 @@ class Command(BaseCommand):
         if not known:
             return []
         first, last = start or known[0], end or known[1]
-        whole = first_whole_day()
-        if whole and first < whole and start is None:
+        if start and end and end < start:
+            raise CommandError(f"--to {end} is before --from {start}")
+        certain = max(filter(None, [first_whole_day(), first_certain_day()]))
+        if first < certain and start is None:
             self.stdout.write(
-                f"events of the days before {whole} may be purged (EVENTS_KEEP_DAYS): those stay as they are"
+                f"deliveries of the days before {certain} may be purged (EVENTS_KEEP_DONE_DAYS): those stay as they are"
             )
-            first = whole
+            first = certain
+        elif first < certain:
+            self.stdout.write(
+                f"of the days before {certain} every event counts, with its own data: which were discarded or edited"
+                " is purged (EVENTS_KEEP_DONE_DAYS)"
+            )
         return [first + number * DAY for number in range((last - first).days + 1)]
 
     def _tell(self, days: int, found: Sequence[Difference], *, checked: bool) -> None:
@@ -69,6 +79,16 @@ class Command(BaseCommand):
         if checked:
             raise CommandError(f"{told}; nothing was changed")
         self.stdout.write(f"{told}; now they do")
+
+
+def _patiently(day: date, *, settled: datetime, change: bool) -> Sequence[Difference]:
+    """Rebuild a day, and try again where the figures are just being written. Raises Busy after TRIES."""
+    for _ in range(TRIES - 1):
+        try:
+            return rebuild(day, settled=settled, change=change)
+        except Busy:
+            time.sleep(LOOK)
+    return rebuild(day, settled=settled, change=change)
 
 
 def _settled() -> datetime:

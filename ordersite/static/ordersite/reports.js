@@ -42,7 +42,7 @@ function actionsOf(report) {
   const cell = element("span", "", { class: "ops-actions" });
   const name = nameOf(report);
   if (report.status === "ready") {
-    cell.append(element("a", "Download", { href: report.download, download: "", "aria-label": `Download ${name}` }));
+    cell.append(element("a", "Download", { href: report.download, "aria-label": `Download ${name}` }));
   }
   if (report.status === "ready" || UNDER_WAY.includes(report.status)) {
     const word = report.status === "ready" ? "Remove" : "Cancel";
