@@ -119,7 +119,7 @@ def test_it_rests_after_a_chunk_and_then_looks_whether_it_is_cancelled(
         rests.append(seconds)
         reports.cancel(report.id)
 
-    monkeypatch.setattr(building.time, "sleep", cancel_meanwhile)
+    monkeypatch.setattr("analytics.building.time.sleep", cancel_meanwhile)
     assert build(report).status == "cancelled"
     assert len(rests) == 1
     assert 0 < rests[0] <= building.LONGEST_REST
