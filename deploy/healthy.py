@@ -54,9 +54,10 @@ def grpc() -> bool:
     from grpc_health.v1.health_pb2_grpc import HealthStub
 
     where = f"localhost:{os.environ.get('GRPC_PORT') or 50051}"
-    authorities = os.environ.get("USERS_GRPC_CA") or os.environ.get("GRPC_TLS_CERTIFICATE")
-    if os.environ.get("GRPC_TLS_CERTIFICATE") and authorities:
-        believed = library.ssl_channel_credentials(Path(authorities).read_bytes())
+    certificate = os.environ.get("GRPC_TLS_CERTIFICATE")
+    if certificate:  # it may be signed by the authority that another service's is, or stand for itself
+        files = [certificate, *filter(None, [os.environ.get("USERS_GRPC_CA")])]
+        believed = library.ssl_channel_credentials(b"\n".join(Path(file).read_bytes() for file in files))
         channel = library.secure_channel(where, believed)
     else:
         channel = library.insecure_channel(where)

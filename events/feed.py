@@ -1,11 +1,16 @@
 """The events as they come, for whoever watches from a shell."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from django.db import OperationalError, close_old_connections
+
 from events.models import Event
+
+logger = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(seconds=75)
 """How long before its commit, and so before it is seen, an event may be made: no transaction outlives 60 s."""
@@ -22,7 +27,8 @@ def follow(wanted: Wanted, *, shown: int, every: float) -> Iterator[Event]:
     """Yield the newest, `shown` of them, then each that comes, looking every so many seconds, for ever.
 
     Ids do not come in the order in which they are committed. So each look goes back as far as a transaction may be
-    old, and passes over what it has yielded: none is missed, and none told twice.
+    old, and passes over what it has yielded: none is missed, and none told twice;
+    where the database was away for longer, what came meanwhile may be missed.
     """
     seen = set(_recent(wanted))
     for event in newest(wanted, shown):
@@ -30,8 +36,14 @@ def follow(wanted: Wanted, *, shown: int, every: float) -> Iterator[Event]:
         yield event
     while True:
         time.sleep(every)
-        recent = _recent(wanted)
-        yield from Event.objects.filter(pk__in=[id_ for id_ in recent if id_ not in seen]).order_by("id")
+        close_old_connections()
+        try:
+            recent = _recent(wanted)
+            new = list(Event.objects.filter(pk__in=[id_ for id_ in recent if id_ not in seen]).order_by("id"))
+        except OperationalError as error:  # what comes meanwhile is seen at the next look
+            logger.warning("database away: %s", str(error).strip())
+            continue
+        yield from new
         seen = set(recent)
 
 

@@ -1,7 +1,7 @@
 """Reads variables of the environment. What is missing or cannot be meant ends the process, and says what to do."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 import environ
@@ -62,6 +62,25 @@ def percent(name: str, *, default: int) -> int:
     if not 1 <= value <= 100:
         raise SystemExit(f"ordersite: {name}={value} is not within 1 and 100.")
     return value
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address, or a name, is this machine's own."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def service(name: str, *, authorities: Path | None) -> str:
+    """Return a gRPC service's host:port. Ends the process where it would be asked in clear beyond loopback."""
+    target: str = env.str(name, default="")
+    if target and authorities is None and not is_loopback(target.rpartition(":")[0]):
+        raise SystemExit(
+            f"ordersite: {name}={target} is beyond loopback: tokens and addresses of people go over TLS there."
+            f" Set {name.removesuffix('TARGET')}CA to a file with the certificates to believe."
+        )
+    return target
 
 
 def networks(name: str) -> list[IPv4Network | IPv6Network]:

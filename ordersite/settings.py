@@ -10,7 +10,7 @@ import environ
 from celery.schedules import crontab
 from kombu.utils.url import parse_url
 
-from ordersite.environment import choice, env, file, networks, percent, refuse_weak, required, secret, secrets
+from ordersite.environment import choice, env, file, networks, percent, refuse_weak, required, secret, secrets, service
 from ordersite.logs import FORMATS
 
 django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
@@ -234,7 +234,7 @@ GRPC: dict[str, Any] = {
 }
 # Who answers when a mail needs a name and an address: the tables, or a user service at host:port.
 USERS_GRPC = {
-    "target": env.str("USERS_GRPC_TARGET", default=""),
+    "target": service("USERS_GRPC_TARGET", authorities=file("USERS_GRPC_CA")),
     "token": next(iter(secrets("USERS_GRPC_TOKEN")), ""),  # the first, where the file is that of the service
     "authorities": file("USERS_GRPC_CA"),  # whose certificates are believed; None: no TLS
     # Seconds that an answer may take, with all its tries: well under the soft limit of a mail (notifications/tasks.py).

@@ -16,6 +16,9 @@ Behaviour = Callable[[Any, Context], Any]
 Handler = Any  # grpc.RpcMethodHandler: a tuple of functions, of which the call's kind says which is there
 
 
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
+
+
 class Around(grpc.aio.ServerInterceptor):
     """An interceptor that is a context manager around each call."""
 
@@ -23,9 +26,7 @@ class Around(grpc.aio.ServerInterceptor):
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
         """Return what is entered before the call of this method (/package.Service/Method), and left after it."""
 
-    async def intercept_service(
-        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]], details: grpc.HandlerCallDetails
-    ) -> Handler:
+    async def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> Handler:
         """Have the call handled within around(); one of an unknown method too, so that strangers learn nothing."""
         handler = await continuation(details) or _UNKNOWN
         return _wrapped(handler, partial(self.around, str(details.method)))
@@ -68,8 +69,13 @@ def _streamed(behaviour: Behaviour, enter: Enter) -> Behaviour:
     return stream
 
 
-async def _no_such_method(requests: Any, context: Context) -> None:
-    raise MethodNotAllowed("", detail="There is no such method.")
+def refusing(error: Exception) -> Handler:
+    """Return a handler that raises this, whatever the call's kind is; it waits for no message."""
+
+    async def refuse(requests: Any, context: Context) -> None:
+        raise error
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-_UNKNOWN: Handler = grpc.stream_stream_rpc_method_handler(_no_such_method)
+_UNKNOWN = refusing(MethodNotAllowed("", detail="There is no such method."))

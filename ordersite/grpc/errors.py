@@ -15,6 +15,7 @@ from rest_framework.exceptions import APIException
 
 from ordersite.api.problems import problem_from_exception
 
+MOST_TOLD = 20  # fields that are wrong: details go as metadata, of which clients take 8 KiB
 DOMAIN = "ordersite"  # of google.rpc.ErrorInfo: whose reasons these are
 # By the HTTP status of a code. What the transport itself refuses (a message too large) has no code of ours.
 STATUS = {
@@ -71,7 +72,7 @@ def _details(told: dict[str, Any], answer: HttpResponse) -> Iterator[Message]:
     known = {"code": told["code"], "request_id": told["request_id"]}
     yield error_details_pb2.ErrorInfo(reason=told["code"].upper(), domain=DOMAIN, metadata=known)
     if "errors" in told:
-        yield error_details_pb2.BadRequest(field_violations=[_violation(error) for error in told["errors"]])
+        yield error_details_pb2.BadRequest(field_violations=[_violation(error) for error in told["errors"][:MOST_TOLD]])
     if "Retry-After" in answer:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromSeconds(int(answer["Retry-After"]))

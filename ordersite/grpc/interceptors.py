@@ -3,17 +3,17 @@
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import grpc
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated
 from uuid_utils.compat import uuid7
 
 from events.correlation import correlated
 from ordersite.api.middleware import VALID_ID
-from ordersite.grpc.around import Around, Context
+from ordersite.grpc.around import Around, Context, Continuation, Handler, refusing
 from ordersite.grpc.errors import DeadlineRequired, status_of
 from ordersite.grpc.spans import TRACEPARENT, serving, tell_end
 from ordersite.grpc.telling import is_fault, tell
@@ -32,7 +32,8 @@ class Telling(Around):
         request_id = given if VALID_ID.fullmatch(given) else str(uuid7())
         with correlated(request_id), serving(method, request_id, sent(context, TRACEPARENT)) as span:
             try:
-                await context.send_initial_metadata(((REQUEST_ID, request_id),))
+                # Behind the answer: a call whose metadata have begun to come is not repeated by gRPC's own retries.
+                context.set_trailing_metadata(((REQUEST_ID, request_id),))
                 yield
             except asyncio.CancelledError:
                 code = _why_cancelled(context)
@@ -63,22 +64,24 @@ class Errors(Around):
                 raise aborted from error
 
 
-class Tokens(Around):
+class Tokens(grpc.aio.ServerInterceptor):
     """Lets nobody pass who has none of the service tokens."""
 
     def __init__(self, accepted: Sequence[str]) -> None:
         self._accepted = [token.encode() for token in accepted]
 
-    @asynccontextmanager
-    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Do the call, or raise NotAuthenticated or AuthenticationFailed."""
-        given = sent(context, "authorization")
+    async def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> Handler:
+        """Have the call handled, or refused before its message is waited for: a stranger may never send one."""
+        error = self._wrong(text_of(details.invocation_metadata, "authorization"))
+        return await continuation(details) if error is None else refusing(error)
+
+    def _wrong(self, given: str) -> APIException | None:
         if not given:
-            raise NotAuthenticated("A service token is needed: metadata `authorization: Bearer TOKEN`.")
+            return NotAuthenticated("A service token is needed: metadata `authorization: Bearer TOKEN`.")
         scheme, _, token = given.partition(" ")
         if scheme.lower() != "bearer" or not self._is_accepted(token.encode()):
-            raise AuthenticationFailed("Invalid token.")
-        yield
+            return AuthenticationFailed("Invalid token.")
+        return None
 
     def _is_accepted(self, token: bytes) -> bool:
         """Compare with all of them, each in constant time, so that the time taken says nothing of any."""
@@ -98,7 +101,12 @@ class Deadlines(Around):
 
 def sent(context: Context, key: str) -> str:
     """Return what the caller sent under this key of its metadata, "" for nothing and for bytes."""
-    value = dict(context.invocation_metadata() or ()).get(key, "")
+    return text_of(context.invocation_metadata(), key)
+
+
+def text_of(metadata: Iterable[Any] | None, key: str) -> str:
+    """Return what stands under this key, "" for nothing and for bytes."""
+    value = dict(metadata or ()).get(key, "")
     return value if isinstance(value, str) else ""
 
 

@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 LONGEST = 10.0
 """Seconds that a statement may take, whatever the call's deadline: as long as in the web."""
+LATE = 0.2
+"""Seconds after the deadline at which a statement ends by itself: the call's own end comes first, and is told."""
 TO_CANCEL = 1.0
 """Seconds in which PostgreSQL is to take notice that a query is not wanted any more."""
 
@@ -93,6 +95,6 @@ class _Query:
 
     def _bound(self) -> None:
         """Have PostgreSQL end a statement when nobody waits for it any more."""
-        left = min(self._until - time.monotonic(), LONGEST)
+        left = min(self._until - time.monotonic() + LATE, LONGEST)
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, int(left * 1000)))])

@@ -30,6 +30,7 @@ AWAY = {
     grpc.StatusCode.CANCELLED,
     grpc.StatusCode.UNAUTHENTICATED,
     grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNIMPLEMENTED,  # the target is something else: that concerns every call too
 }
 # gRPC's own retries, with its jitter, all within the deadline of the call: of reads, which do nothing twice.
 # https://grpc.io/docs/guides/retry/. A server that ends cancels the calls that it has not taken up.
@@ -86,12 +87,14 @@ class RemotePeople:
 
     def _answer(self, user_ids: Sequence[str]) -> BatchGetUsersResponse:
         try:
-            return breaker.call(
+            return breaker.call(  # the stub's certificates may be unreadable
                 _stub(os.getpid()).BatchGetUsers,
                 BatchGetUsersRequest(user_ids=user_ids),
                 timeout=settings.USERS_GRPC["timeout"],
                 metadata=_metadata(),
             )
+        except OSError as error:
+            raise DependencyAway(f"USERS_GRPC_CA={error.filename} cannot be read: {error.strerror}") from error
         except CircuitBreakerError as error:
             raise DependencyAway(f"the user service failed {FAILURES} times in a row: it is left alone") from error
         except grpc.RpcError as error:

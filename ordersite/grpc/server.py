@@ -5,7 +5,6 @@ import logging
 import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
 from events.errors import EventsError
+from ordersite.environment import is_loopback
 from ordersite.grpc.interceptors import Deadlines, Errors, Telling, Tokens
 from ordersite.grpc.lookups import Lookups
 from ordersite.grpc.services import OrderService, UserService
@@ -126,7 +126,7 @@ def _credentials(given: Options) -> grpc.ServerCredentials | None:
     if (given.certificate is None) != (given.key is None):
         raise CannotServe("GRPC_TLS_CERTIFICATE and GRPC_TLS_KEY belong together: set both, or neither.")
     if given.certificate is None or given.key is None:
-        if not _is_loopback(given.address):
+        if not is_loopback(given.address):
             raise CannotServe(
                 f"GRPC_ADDRESS={given.address} is beyond loopback: tokens and addresses of people go over TLS there."
                 " Set GRPC_TLS_CERTIFICATE and GRPC_TLS_KEY."
@@ -157,13 +157,6 @@ def _listen(server: grpc.aio.Server, given: Options, credentials: grpc.ServerCre
         ) from None
 
 
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
-
-
 async def _keep_health(service: health.aio.HealthServicer, lookups: Lookups) -> None:
     while True:
         await asyncio.sleep(HEALTH_EVERY)
@@ -179,8 +172,9 @@ async def _look_at_health(service: health.aio.HealthServicer, lookups: Lookups) 
 
 async def _answers(lookups: Lookups) -> bool:
     try:
-        await lookups.run(HEALTH_TIMEOUT, lambda: None)  # its transaction asks
-    except DatabaseError as error:
-        logger.warning("database away: %s", error)
+        async with asyncio.timeout(HEALTH_TIMEOUT):  # of a database that is frozen nothing is heard at all
+            await lookups.run(HEALTH_TIMEOUT, lambda: None)  # its transaction asks
+    except (DatabaseError, TimeoutError) as error:
+        logger.warning("database away: %s", str(error) or f"no answer within {HEALTH_TIMEOUT:g} s")
         return False
     return True

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from decimal import Decimal
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from inventory.tests.shop import make_product
 from notifications.models import Notification
 from orders.tests.placing import place
 from ordersite.tests.admin_site import bury
+from ordersite.tests.locked_users import Lock
 from users.models import User
 from users.tests.api import admin_client, make_user
 
@@ -49,3 +51,11 @@ def filled(boss: User) -> None:
     AuthToken.objects.create(user=boss)
     TaskResult.objects.create(task_id="t-1", task_name="reports.build", status="SUCCESS")
     GroupResult.objects.create(group_id="g-1", date_created="2025-03-01T00:00:00Z", date_done="2025-03-01T00:00:00Z")
+
+
+@pytest.fixture
+def locked_users() -> Iterator[Lock]:
+    """While this holds, nobody can read the table of users."""
+    lock = Lock()
+    yield lock
+    lock.release()

@@ -38,6 +38,9 @@ def test_files_that_are_missing_or_changed_are_told_with_the_command_that_mends_
     assert checked() == ""
     (root / "docs/errors.md").write_text("something else")
     assert checked().startswith("docs/errors.md is not what the code says.")
+    call_command("contracts")
+    (root / "contracts/events/gone.v1.json").write_text("{}")
+    assert checked() == "contracts/events/gone.v1.json is of no event any more: delete it."
 
 
 def test_a_break_of_the_last_released_contract_is_told(root: Path) -> None:

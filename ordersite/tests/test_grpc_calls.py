@@ -18,11 +18,12 @@ from events.tests.waiting import until
 from inventory.tests.shop import make_product
 from orders.tests.placing import place_confirmed
 from ordersite.api.codes import CODES
-from ordersite.grpc.errors import STATUS
+from ordersite.grpc.errors import MOST_TOLD, STATUS
 from ordersite.grpc.lookups import Lookups
 from ordersite.grpc.stubs.orders_v1_pb2 import ORDER_STATUS_CONFIRMED, GetOrderRequest
 from ordersite.grpc.stubs.users_v1_pb2 import BatchGetUsersRequest, GetUserRequest
 from ordersite.grpc.telling import registry
+from ordersite.tests.locked_users import Lock, queries
 from ordersite.tests.serving import (
     BEARER,
     WITH_ALL,
@@ -182,7 +183,8 @@ def test_the_callers_request_id_is_taken_told_and_logged(client: Client, caplog:
     for given, kept in (("request-7", True), ("no good id", False)):
         metadata = (*BEARER, ("x-request-id", given))
         _, call = client.users.BatchGetUsers.with_call(request, timeout=5, metadata=metadata)
-        told = dict(call.initial_metadata())["x-request-id"]
+        assert not call.initial_metadata()
+        told = dict(call.trailing_metadata())["x-request-id"]
         assert (told == given) == kept
     until("both are logged", lambda: caplog.text.count("BatchGetUsers: OK after") == 2)
 
@@ -195,39 +197,7 @@ def test_calls_are_counted_by_method_and_code(client: Client) -> None:
     assert counted(method, "OK") == answered
 
 
-def queries(state: str = "active") -> list[tuple[Any, ...]]:
-    """Our queries that look for people, in other connections than this."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT pid FROM pg_stat_activity WHERE state = %s AND pid <> pg_backend_pid() AND query ~ 'users_user'",
-            [state],
-        )
-        return list(cursor.fetchall())
-
-
-@pytest.fixture
-def locked_users() -> Iterator[None]:
-    """While this holds, nobody can read the table of users."""
-    holding, release = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("BEGIN; LOCK users_user")
-            holding.set()
-            release.wait(20)
-            cursor.execute("ROLLBACK")
-        connection.close()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert holding.wait(5)
-    yield
-    release.set()
-    thread.join()
-
-
-def test_a_deadline_reaches_down_to_the_database(client: Client, locked_users: None) -> None:
+def test_a_deadline_reaches_down_to_the_database(client: Client, locked_users: Lock) -> None:
     began = time.monotonic()
     error = refused(client.users.GetUser, GetUserRequest(user_id=str(uuid4())), timeout=0.3)
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -243,7 +213,7 @@ def statement_timeout() -> int:
         return int(cursor.fetchone()[0])
 
 
-@pytest.mark.parametrize(("left", "least", "most"), [(2.5, 500, 2_500), (60.0, 10_000, 10_000)])
+@pytest.mark.parametrize(("left", "least", "most"), [(2.5, 500, 2_700), (60.0, 10_000, 10_000)])
 def test_a_statement_may_take_what_is_left_of_the_deadline(client: Client, left: float, least: int, most: int) -> None:
     lookups = Lookups(1)
     try:
@@ -252,7 +222,7 @@ def test_a_statement_may_take_what_is_left_of_the_deadline(client: Client, left:
         lookups.close()
 
 
-def test_a_caller_who_goes_away_takes_the_query_along(client: Client, locked_users: None) -> None:
+def test_a_caller_who_goes_away_takes_the_query_along(client: Client, locked_users: Lock) -> None:
     call = client.users.GetUser.future(GetUserRequest(user_id=str(uuid4())), **WITH_ALL)
     until("the query waits", queries, seconds=5)
     call.cancel()
@@ -286,7 +256,7 @@ def test_a_connection_that_died_at_rest_is_replaced(client: Client, ada: User) -
     assert client.users.GetUser(request, **WITH_ALL).email == "ada@example.com"
 
 
-def test_a_database_that_goes_away_is_unavailable_for_now(client: Client, locked_users: None) -> None:
+def test_a_database_that_goes_away_is_unavailable_for_now(client: Client, locked_users: Lock) -> None:
     call = client.users.GetUser.future(GetUserRequest(user_id=str(uuid4())), **WITH_ALL)
     until("the query waits", queries, seconds=5)
     end_sessions("AND wait_event_type = 'Lock'")
@@ -306,3 +276,29 @@ def test_every_status_that_is_answered_is_one_of_the_table() -> None:
     answered = ("invalid_input", "not_authenticated", "authentication_failed", "not_found", "method_not_allowed")
     ours = ("deadline_required", "too_many_watchers", "shutting_down", "internal_error", "database_unavailable")
     assert {CODES[name].status for name in (*answered, *ours)} == set(STATUS)
+
+
+def test_a_stranger_is_refused_before_the_message_is_waited_for(client: Client) -> None:
+    never = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        never.wait(20)
+        yield b""
+
+    call: Any = client.channel.stream_unary("/ordersite.users.v1.UserService/GetUser")
+    try:
+        with pytest.raises(grpc.RpcError) as refusal:
+            call(nothing(), timeout=10)
+    finally:
+        never.set()
+    assert code(refusal.value) == (grpc.StatusCode.UNAUTHENTICATED, "not_authenticated")
+
+
+def test_of_many_wrong_ids_some_are_told(client: Client) -> None:
+    error = refused(client.users.BatchGetUsers, BatchGetUsersRequest(user_ids=["x"] * 500))
+    assert code(error) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_input")
+    assert len(details(error)[error_details_pb2.BadRequest].field_violations) == MOST_TOLD
+
+
+def test_an_error_comes_without_initial_metadata_so_that_grpc_may_repeat_the_call(client: Client) -> None:
+    assert not refused(client.users.GetUser, GetUserRequest(user_id=str(uuid4()))).initial_metadata()

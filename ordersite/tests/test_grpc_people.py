@@ -166,7 +166,9 @@ def test_a_service_that_stays_away_is_asked_a_bounded_number_of_times(asking: An
     assert len(dead.asked) == 3
 
 
-@pytest.mark.parametrize("refusal", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.RESOURCE_EXHAUSTED])
+@pytest.mark.parametrize(
+    "refusal", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNIMPLEMENTED]
+)
 def test_a_service_that_refuses_is_not_asked_again_and_no_mail_is_lost(asking: Any, refusal: grpc.StatusCode) -> None:
     refusing = Scripted(refusal)
     with service(refusing) as port:

@@ -1,9 +1,12 @@
 """How the server starts, what it refuses to do, and how it ends."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -12,8 +15,12 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
+from events.tests.waiting import until
+from ordersite.grpc import server as server_module
+from ordersite.grpc.lookups import Lookups
 from ordersite.grpc.server import SERVICES, CannotServe
-from ordersite.grpc.stubs.users_v1_pb2 import BatchGetUsersRequest
+from ordersite.grpc.stubs.users_v1_pb2 import BatchGetUsersRequest, GetUserRequest
+from ordersite.tests.locked_users import Lock, queries
 from ordersite.tests.serving import TOKEN, WITH_ALL, Client, Health, Running, client_of, emptied, options, serving
 from ordersite.tests.subprocesses import COMPLETE, run_python
 from ordersite.tests.test_docker_files import load
@@ -145,18 +152,49 @@ def test_by_itself_it_is_closed_and_mails_ask_the_tables() -> None:
     read = f"import ordersite.settings as s; print({told})"
     closed = run_python("-c", read, **COMPLETE, GRPC_SERVICE_TOKENS="one, two,").stdout
     assert closed == "('one', 'two') False 0 notifications.people.LocalPeople\n"
-    more = {"EMBEDDED": "1", "GRPC_METRICS_PORT": "9102", "USERS_GRPC_TARGET": "users:50051"}
+    more = {"EMBEDDED": "1", "GRPC_METRICS_PORT": "9102", "USERS_GRPC_TARGET": "localhost:50051"}
     opened = run_python("-c", read, **COMPLETE, **more).stdout
     assert opened == "() True 9102 ordersite.grpc.people.RemotePeople\n"
 
 
-def test_calls_under_way_are_answered_before_the_end(database: None) -> None:
+def test_a_call_under_way_is_answered_before_the_end(database: None, locked_users: Lock) -> None:
     with serving() as server, client_of(server.port) as client:
-        calls = [client.users.BatchGetUsers.future(BatchGetUsersRequest(), **WITH_ALL) for _ in range(20)]
-        calls[0].result()
-        server.stop()
-        ended: list[Any] = [call.exception() for call in calls]
-    answered = [error for error in ended if error is None]
-    assert answered
-    for error in ended:  # those that had not arrived are told so, and may be repeated
-        assert error is None or error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+        call = client.users.GetUser.future(GetUserRequest(user_id=str(uuid4())), **WITH_ALL)
+        until("its query waits", queries, seconds=5)
+        ending = Thread(target=server.stop)
+        ending.start()
+        until("no other call is taken", lambda: refuses(client), seconds=5)
+        assert not call.done()
+        locked_users.release()
+        assert call.code() is grpc.StatusCode.NOT_FOUND
+        ending.join()
+
+
+def refuses(client: Client) -> bool:
+    call: Any = client.users.BatchGetUsers.future(BatchGetUsersRequest(), **WITH_ALL)
+    return call.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_database_of_which_nothing_is_heard_is_no_health(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "HEALTH_TIMEOUT", 0.1)
+    silent, lookups = Event(), Lookups(1)
+
+    async def ask() -> bool:
+        waiting = asyncio.create_task(lookups.run(10, lambda: silent.wait(10)))
+        await asyncio.sleep(0)
+        answered = await server_module._answers(lookups)
+        silent.set()
+        await waiting
+        return answered
+
+    try:
+        assert asyncio.run(ask()) is False
+    finally:
+        lookups.close()
+
+
+def test_another_service_is_asked_in_clear_on_loopback_only() -> None:
+    done = run_python("-c", "import ordersite.settings", **COMPLETE, USERS_GRPC_TARGET="users.example.com:50051")
+    assert done.returncode == 1
+    assert "USERS_GRPC_TARGET=users.example.com:50051 is beyond loopback" in done.stderr
+    assert "Set USERS_GRPC_CA" in done.stderr

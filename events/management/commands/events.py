@@ -1,5 +1,6 @@
 """manage.py events list | show | tail | backfill."""
 
+from argparse import ArgumentTypeError
 from typing import Any
 from uuid import UUID
 
@@ -80,11 +81,18 @@ class Command(BaseCommand):
         self.stdout.write(f"done: {made} deliveries made for {handler}")
 
 
+def _count(text: str) -> int:
+    """Return how many. Raises ArgumentTypeError, in words."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is no number of events, such as 10")
+    return int(text)
+
+
 def _add_filters(parser: CommandParser, *, count: int) -> None:
     parser.add_argument("--type", help="for example order.created.v1")
     parser.add_argument("--subject", type=UUID, help="the id of an order or a user")
     parser.add_argument("--request-id", dest="correlation_id", help="all that follows from this request")
-    parser.add_argument("-n", type=int, dest="count", default=count, help=f"how many: {count} unless given")
+    parser.add_argument("-n", type=_count, dest="count", default=count, help=f"how many: {count} unless given")
 
 
 def _wanted(options: dict[str, Any]) -> dict[str, object]:

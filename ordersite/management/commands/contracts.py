@@ -15,6 +15,7 @@ from ordersite.openapi.document import VERSION
 
 CONTRACTS = (API, EVENTS, GRPC)
 RELEASED = Path("contracts/released")
+SCHEMAS = Path("contracts/events")
 
 
 class Command(BaseCommand):
@@ -50,11 +51,14 @@ def made() -> dict[Path, str]:
 
 def different(root: Path) -> list[str]:
     """Return which files are not as the code has them."""
-    return [
+    wanted = made()
+    changed = [
         f"{path} is not what the code says. `make contracts` writes it anew; read the difference, then commit it."
-        for path, text in made().items()
+        for path, text in wanted.items()
         if not (root / path).is_file() or (root / path).read_text() != text
     ]
+    there = {path.relative_to(root) for path in (root / SCHEMAS).glob("*.json")}
+    return changed + [f"{path} is of no event any more: delete it." for path in sorted(there - wanted.keys())]
 
 
 def broken(root: Path, contract: Contract) -> list[str]:
