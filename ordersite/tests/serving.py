@@ -9,7 +9,6 @@ from queue import Queue
 from typing import Any, TypeVar, cast
 
 import grpc
-from django.core.management import call_command
 from django.db import connection
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
@@ -88,12 +87,20 @@ def committed(work: Callable[[], T]) -> T:
         return thread.submit(work_and_close).result()
 
 
+def _rows(table: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {connection.ops.quote_name(table)} LIMIT 1")
+        return bool(cursor.fetchone())
+
+
 @contextmanager
 def emptied(blocker: Any) -> Iterator[None]:
     """Let a module's fixtures write what stays for all its tests, and is gone afterwards."""
     with blocker.unblock():
+        empty = [table for table in connection.introspection.table_names() if not _rows(table)]
         yield
-        call_command("flush", interactive=False, verbosity=0)
+        with connection.cursor() as cursor:  # no flush: what migrations have put there is for the tests that come
+            cursor.execute(f"TRUNCATE {', '.join(map(connection.ops.quote_name, empty))}")
 
 
 @contextmanager
