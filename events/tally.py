@@ -18,9 +18,7 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 6
 BUCKETS = len(BOUNDS) + 1
 
 STEP = 600  # seconds that are counted at once: after a day without a relay it catches up in several turns
-LONGEST_TRANSACTION = (
-    65  # seconds at least: no transaction of ours lives for 60 (docs/limits.md), but with a long lease
-)
+LONGEST_TRANSACTION = 65  # seconds: none of ours lives for 60 (docs/limits.md), unless a lease is long
 MARGIN = 1.0  # seconds between the beginning of a transaction and when pg_stat_activity tells of it, at the very most
 CLOCKS = 30  # seconds by which the clocks of web servers, which make the ids of events, may differ from PostgreSQL's
 
