@@ -11,9 +11,8 @@ from tests.journeys.collector import Collector
 from tests.journeys.system import FLOWER_AUTH, OURS, PASSWORD, System
 
 SKU = "TEA-ASSAM-100"
-# What stands between the lines: the supervisor's own, what Celery's worker says to a terminal when it is stopped, and
-# how Flower tells of a 404 before it has read the settings.
-NOT_LOGGED = re.compile(r"(ended |still there |worker: (Warm|Cold) shutdown|404 GET |$)")
+# What stands between the lines: the supervisor's own, and what Celery's worker says to a terminal when it is stopped.
+NOT_LOGGED = re.compile(r"(ended |still there |worker: (Warm|Cold) shutdown|$)")
 ADDRESS = re.compile(r"[\w.+-]+(@|%40)([\w-]+\.)+[a-z]{2,}")
 
 
