@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv/bin
-# Two processes, each with servers of its own; given ones are for one. ARGS="-n 0" runs all in one.
+# Two processes, each with servers of its own, take one test after the other (no test is in a group); ARGS="-n 0": one.
 PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,-n 2 --dist loadgroup)
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123

@@ -1,7 +1,7 @@
 """A pytest plugin: starts PostgreSQL and Valkey for the test run where no DATABASE_URL and BROKER_URL are given.
 
 It acts when it is loaded, since pytest-django reads the settings before any hook of a conftest runs. Of several
-processes that run tests (pytest-xdist) each has servers of its own; the first has those of the process that leads.
+processes that run tests (pytest-xdist) each has servers of its own, and so has the one that leads.
 """
 
 import atexit
@@ -13,7 +13,6 @@ from pathlib import Path
 from ordersite.local.servers import VARIABLES, Servers, start_servers
 from tests import limits
 
-FIRST = "gw0"  # as pytest-xdist calls it
 OURS = "TEST_SERVERS"  # the variables that point to servers of the process that leads
 SECRET_KEY = "only-for-tests-" + "x" * 40
 
@@ -29,7 +28,7 @@ def _stop(servers: Servers) -> None:
 
 
 def _start() -> Servers | None:
-    if os.environ.get("PYTEST_XDIST_WORKER", FIRST) != FIRST:
+    if "PYTEST_XDIST_WORKER" in os.environ:
         for variable in os.environ.pop(OURS, "").split():
             del os.environ[variable]
     missing = [variable for variable in VARIABLES if not os.environ.get(variable)]
