@@ -94,7 +94,7 @@ def _encoded(line: dict[str, Any]) -> str:
     try:
         return _encode(line)
     except ValueError:  # JSON has no NaN and no infinity
-        return _encode({name: str(value) if isinstance(value, float) else value for name, value in line.items()})
+        return _encode({name: str(value) if isinstance(value, float | list) else value for name, value in line.items()})
 
 
 class TextLines(logging.Formatter):

@@ -422,7 +422,8 @@ LOGGING: dict[str, Any] = {
         "celery.worker.strategy": {"level": "WARNING"},  # that a task was received: the line of its end says it too
         "celery.redirected": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
-        "tornado.access": {"level": "WARNING"},
+        # Flower keeps its refused requests to itself; with its handler gone they would be printed bare.
+        "tornado.access": {"level": "WARNING", "propagate": True},
         # Flower lists every task at its start, and asks workers that are only starting too.
         "flower.command": {"level": "WARNING"},
         "flower.inspector": {"level": "ERROR"},

@@ -16,11 +16,10 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from events.hiding import hide_private
-from ordersite.api.request_line import is_probe, route_of
+from ordersite.api.request_line import LONGEST_PATH, is_probe, route_of
 
 FLUSH = 2.0
 """Seconds that a process which ends may take to send its last spans."""
-LONGEST_PATH = 300  # characters
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 
 _tracer = trace.get_tracer("ordersite")

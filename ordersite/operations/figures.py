@@ -63,9 +63,7 @@ class Figures:
 def figures(name: str) -> Figures:
     """Return the figures of the last hour, day or week."""
     span = SPANS[name]
-    with (
-        transaction.atomic()
-    ):  # one now() for all: a minute that turns in between would shift the one against the other
+    with transaction.atomic():  # one now() for all: a minute that turns in between would shift one against the other
         points, took, starts = tallies.points(span), tallies.took(span), tallies.starts(span)
     return Figures(
         starts=starts,

@@ -149,6 +149,7 @@ def test_a_secret_at_the_cut_is_hidden_too() -> None:
 
 def test_what_is_no_number_in_json_is_a_text() -> None:
     assert line(share=float("nan"), count=2)["share"] == "nan"
+    assert line(shares=[float("inf"), 2.0])["shares"] == "[inf, 2.0]"
 
 
 def test_a_message_whose_arguments_do_not_fit_is_told_without_them() -> None:
