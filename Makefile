@@ -1,8 +1,8 @@
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv/bin
-# Two processes, each with servers of its own, take one test after the other (no test is in a group); ARGS="-n 0": one.
-PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,-n 2 --dist loadgroup)
+# Two processes, each with servers of its own; tests that share a running system stay in one of them. ARGS="-n 0": one.
+PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,-n 2)
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
