@@ -1,8 +1,9 @@
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv/bin
-# Two processes, each with servers of its own; tests that share a running system stay in one of them. ARGS="-n 0": one.
-PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,-n 2)
+# Two processes that mostly wait, one for each running system that tests share, and one for the rest; each has servers of
+# its own. ARGS="-n 0": one process.
+PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,-n 3)
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
