@@ -66,13 +66,13 @@ def test_inspect_sees_the_workers_and_what_they_do(system: System, ada: Api) -> 
 def test_a_purge_loses_nothing(system: System, ada: Api) -> None:
     with stopped(system, "worker-inventory"):
         orders = [ada.order(SKU) for _ in range(5)]
-        until("their messages wait", lambda: waiting(system) == 5)
+        until("their messages wait", lambda: waiting(system) >= 5)
         assert "No messages purged" in shell.run(system, PURGE)
-        assert waiting(system) == 5
+        assert waiting(system) >= 5  # more, where leases ran out meanwhile and they were sent again
         told = shell.run(system, PURGE_QUEUES)
         purged = re.search(r"Purged (\d+) messages", told)
         assert purged, told
-        assert int(purged[1]) >= 5  # and those that were sent again, where their leases ran out meanwhile
+        assert int(purged[1]) >= 5
     for order in orders:
         confirmed(ada, order, seconds=AFTER_A_PURGE)
         assert system.delivery(order, RESERVE)[2] == 1
