@@ -93,7 +93,10 @@ def install(kind: str, *, fresh: bool) -> None:
         elif os.path.exists(STAMP):
             os.remove(STAMP)
         uv = os.path.join(VENV, "bin", "uv")
-        run([uv, "pip", "install", "--python", PYTHON, "--require-hashes", "-r", lock_file(kind)])
+        # Compiled once and now: a dozen processes would do it at their first start, each for itself, and at every start
+        # where PYTHONDONTWRITEBYTECODE is set.
+        compiled = ["--compile-bytecode"]
+        run([uv, "pip", "install", *compiled, "--python", PYTHON, "--require-hashes", "-r", lock_file(kind)])
         with open(STAMP, "w") as file:
             file.write(stamp(kind))
     except OSError as error:

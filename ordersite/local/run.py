@@ -37,9 +37,6 @@ ANSWER_SECONDS = 3.0
 AS_ROOT = "ignore:You're running the worker with superuser privileges"
 """Celery says so in ten lines for each worker; on a machine of one's own, root is a choice."""
 
-IMPORTED_BY_MANY = "import celery.apps.worker, celery.bin.celery, celery.concurrency.prefork, kombu.transport.redis"
-"""What each worker, beat and Flower import beside what the preparing imports: that is compiled by then."""
-
 POLL = 0.1
 """Seconds between two readiness checks."""
 
@@ -66,13 +63,11 @@ def run(settings: Settings) -> None:
     with contextlib.ExitStack() as on_exit:
         guard = Guard(holds=(held,))
         on_exit.callback(guard.close)
-        ahead = on_exit.enter_context(compile_ahead())
         missing = [variable for variable in VARIABLES if not os.environ.get(variable)]
         servers = start_servers(settings.data_dir, log=log, guard=guard, variables=missing)
         on_exit.callback(servers.stop)
         environment = make_environment(settings, servers)
         prepare(environment)
-        ahead.wait()
         supervisor = Supervisor(log=log, guard=guard)
         for name, argv in commands(settings).items():
             supervisor.add(name, argv, environment)
@@ -116,16 +111,6 @@ def make_environment(settings: Settings, servers: Servers) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "ordersite.settings",
         **({"EMBEDDED": "1"} if "DATABASE_URL" in servers.urls else {}),
     }
-
-
-def compile_ahead() -> "subprocess.Popen[bytes]":
-    """Have Python compile, while the servers start, what else ten processes would compile at once, each for itself.
-
-    That is at the first start: packages are installed as source. Leaving the block waits for it.
-    """
-    nothing = subprocess.DEVNULL
-    python = [sys.executable, "-c", IMPORTED_BY_MANY]
-    return subprocess.Popen(python, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
 
 
 def prepare(environment: dict[str, str]) -> None:
