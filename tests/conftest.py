@@ -1,17 +1,24 @@
 """Of the processes that run tests, one runs all that share a running system: it is started once."""
 
+from fnmatch import fnmatch
+
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-ALONE = "tests/journeys/test_on_redis.py"  # has a system of its own
-SHARING = ("tests/journeys/", "tests/faults/")
+SHARING = (
+    "tests/journeys/test_on_redis.py",  # has a system of its own
+    "tests/journeys/*_in_a_browser.py",  # half of the journeys' time: another process takes them
+    "tests/journeys/*",
+    "tests/faults/*",
+)
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
     """Hands out one test at a time, and as a whole those that share a system. (`--dist loadgroup` groups nothing.)"""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((scope for scope in (ALONE, *SHARING) if nodeid.startswith(scope)), nodeid)
+        file = nodeid.partition("::")[0]
+        return next((files for files in SHARING if fnmatch(file, files)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,7 +1,6 @@
 """A change that breaks a client of the released contract is found; one that does not is let pass."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -251,22 +250,19 @@ def test_what_breaks_nobody_is_let_pass(name: str) -> None:
     assert breaks(RELEASED, changed) == []
 
 
-def test_every_field_and_status_of_the_real_contract_is_missed_when_it_is_gone() -> None:
-    changed = deepcopy(DOCUMENT)
-    for name, schema in changed["components"]["schemas"].items():
-        for field in list(schema["properties"]):
-            with without(schema["properties"], field):
-                assert breaks(DOCUMENT, changed), f"{name}/{field}"
+def test_every_field_of_the_real_contract_is_missed_when_it_is_gone() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        changed = deepcopy(DOCUMENT)
+        changed["components"]["schemas"][name]["properties"] = {}
+        told = breaks(DOCUMENT, changed)
+        for field in schema["properties"]:
+            assert any(each.endswith(f"/{field} is gone") for each in told), f"{name}/{field}"
+
+
+def test_every_status_of_the_real_contract_is_missed_when_it_is_gone() -> None:
+    changed, gone = deepcopy(DOCUMENT), []
     for path, methods in changed["paths"].items():
         for method, operation in methods.items():
-            for status in list(operation["responses"]):
-                with without(operation["responses"], status):
-                    assert breaks(DOCUMENT, changed) == [f"{method.upper()} {path}: {status} is gone"]
-
-
-@contextmanager
-def without(given: dict[str, Any], key: str) -> Iterator[None]:
-    """Have no such key meanwhile."""
-    value = given.pop(key)
-    yield
-    given[key] = value
+            gone += [f"{method.upper()} {path}: {status} is gone" for status in operation["responses"]]
+            operation["responses"] = {}
+    assert sorted(breaks(DOCUMENT, changed)) == sorted(gone)

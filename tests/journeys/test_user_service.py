@@ -1,6 +1,6 @@
 """Mails ask the user service for whom they are, over gRPC, as a worker's pool does it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -61,15 +61,16 @@ def test_a_look_up_over_grpc_is_in_the_trace_and_the_log_of_its_order(
     answer = ada.post("/orders", {"items": [{"sku": SKU, "quantity": 1}]})
     request_id = answer.headers["X-Request-ID"]
 
-    def asked() -> Sequence[Span]:
-        spans = [span for span in collector.of(collector.trace_of(request_id)) if span.name == ASK]
-        return spans if len(spans) >= 4 else []  # two mails, each asked for by one process and answered by another
+    def asked() -> dict[str, Span]:
+        trace = {span.id: span for span in collector.of(collector.trace_of(request_id))}
+        spans = [span for span in trace.values() if span.name == ASK]
+        whole = all(span.parent in trace for span in spans)  # what is around a look-up is told after it
+        return trace if whole and len(spans) >= 4 else {}  # two mails, each asked for by one and answered by another
 
-    spans = {span.id: span for span in until("both sides have told", asked, seconds=60)}
-    trace = {span.id: span for span in collector.of(collector.trace_of(request_id))}
-    servers = [span for span in spans.values() if span.kind == SERVER]
+    trace = until("both sides have told", asked, seconds=60)
+    servers = [span for span in trace.values() if span.name == ASK and span.kind == SERVER]
     for server in servers:
-        client = spans[server.parent]
+        client = trace[server.parent]
         assert (client.kind, client.process, server.process) == (CLIENT, "worker-notifications", "grpc")
         assert trace[client.parent].name.startswith("process notifications.send_order_")
         assert client.attributes["server.address"] == "127.0.0.1"
