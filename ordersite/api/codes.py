@@ -205,6 +205,13 @@ _ALL = [
         "Request was throttled. Expected available in 12 seconds.",
     ),
     Code(
+        "too_many_calls",
+        429,
+        "As many gRPC calls are being answered as one server takes. The API over HTTP never says it.",
+        "Call another server, or again after the seconds in the details.",
+        "As many calls are being answered as one server takes. Try another one, or later.",
+    ),
+    Code(
         "too_many_watchers",
         429,
         "As many gRPC calls watch orders as one server takes. The API over HTTP never says it.",

@@ -37,6 +37,15 @@ class DeadlineRequired(APIException):
     default_detail = "A call needs a deadline: without one, who calls may wait for ever."
 
 
+class TooManyCalls(APIException):
+    """As many calls are being answered as this server takes."""
+
+    status_code = 429
+    default_code = "too_many_calls"
+    default_detail = "As many calls are being answered as one server takes. Try another one, or later."
+    wait = 1
+
+
 class TooManyWatchers(APIException):
     """As many orders are watched as this server takes."""
 

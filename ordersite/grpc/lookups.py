@@ -12,8 +12,12 @@ from typing import Any, TypeVar
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, close_old_connections, connection, connections, transaction
 
+from ordersite.grpc.errors import TooManyCalls
+
 T = TypeVar("T")
 
+MOST = 100
+"""Look-ups under way or waiting for a thread; a call that would wait behind so many is refused."""
 LONGEST = 10.0
 """Seconds that a statement may take, whatever the call's deadline: as long as in the web."""
 LATE = 0.2
@@ -26,22 +30,28 @@ class Lookups:
     """A few threads, each with a connection of its own."""
 
     def __init__(self, threads: int) -> None:
+        self._under_way = 0
         self._connections: list[Any] = []
         self._pool = ThreadPoolExecutor(threads, "look-up", initializer=self._keep_connection)
         self._cancellers = ThreadPoolExecutor(1, "cancel")
 
-    async def run(self, seconds: float, look_up: Callable[[], T]) -> T:
+    async def run(self, seconds: float, look_up: Callable[[], T], *, always: bool = False) -> T:
         """Return what look_up() returns, in a transaction that may take so many seconds from now.
 
-        Where the call is cancelled meanwhile, so is the query.
+        Where the call is cancelled meanwhile, so is the query. Raises TooManyCalls, unless it is to be done `always`.
         """
+        if self._under_way >= MOST and not always:
+            raise TooManyCalls
         query = _Query(time.monotonic() + seconds)
         loop = asyncio.get_running_loop()
+        self._under_way += 1
         try:
             return await loop.run_in_executor(self._pool, copy_context().run, query.run, look_up)
         except asyncio.CancelledError:
             loop.run_in_executor(self._cancellers, query.cancel)
             raise
+        finally:
+            self._under_way -= 1
 
     def close(self) -> None:
         """Wait for what is under way, and close the connections."""

@@ -27,8 +27,9 @@ logger = logging.getLogger(__name__)
 
 DRAIN = 10.0
 """Seconds that calls under way have to end, once the server is told to."""
-CALLS = 100
-"""Calls at once beside those that watch; more are refused (RESOURCE_EXHAUSTED): they would only wait."""
+CALLS = 200
+"""Calls at once beside those that watch: twice as many as look-ups, since some wait for a message, or ask for health.
+The rest grpc refuses before any code of ours, so without details, and without being counted."""
 HEALTH_EVERY = 5.0
 """Seconds from one look whether the database answers to the next."""
 HEALTH_TIMEOUT = 3.0
@@ -173,7 +174,7 @@ async def _look_at_health(service: health.aio.HealthServicer, lookups: Lookups) 
 async def _answers(lookups: Lookups) -> bool:
     try:
         async with asyncio.timeout(HEALTH_TIMEOUT):  # of a database that is frozen nothing is heard at all
-            await lookups.run(HEALTH_TIMEOUT, lambda: None)  # its transaction asks
+            await lookups.run(HEALTH_TIMEOUT, lambda: None, always=True)  # its transaction asks
     except (DatabaseError, TimeoutError) as error:
         logger.warning("database away: %s", str(error) or f"no answer within {HEALTH_TIMEOUT:g} s")
         return False

@@ -235,6 +235,21 @@ def test_more_calls_than_threads_wait_and_are_answered(client: Client, ada: User
     assert {call.result().email for call in calls} == {"ada@example.com"}
 
 
+def test_a_call_that_would_wait_behind_too_many_is_refused_and_counted(
+    client: Client, locked_users: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ordersite.grpc.lookups.MOST", 2)
+    method = "/ordersite.users.v1.UserService/GetUser"
+    before = counted(method, "RESOURCE_EXHAUSTED")
+    request = GetUserRequest(user_id=str(uuid4()))
+    calls = [client.users.GetUser.future(request, **WITH_ALL) for _ in range(12)]
+    until("ten have an answer", lambda: sum(call.done() for call in calls) == 10, seconds=5)
+    assert {code(call) for call in calls if call.done()} == {(grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_calls")}
+    locked_users.release()
+    assert {call.code() for call in calls} == {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.NOT_FOUND}
+    until("they are counted", lambda: counted(method, "RESOURCE_EXHAUSTED") == before + 10)
+
+
 def test_a_bug_is_internal_and_tells_nothing(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -274,7 +289,8 @@ def end_sessions(which: str = "") -> None:
 
 def test_every_status_that_is_answered_is_one_of_the_table() -> None:
     answered = ("invalid_input", "not_authenticated", "authentication_failed", "not_found", "method_not_allowed")
-    ours = ("deadline_required", "too_many_watchers", "shutting_down", "internal_error", "database_unavailable")
+    too_many = ("too_many_calls", "too_many_watchers")
+    ours = (*too_many, "deadline_required", "shutting_down", "internal_error", "database_unavailable")
     assert {CODES[name].status for name in (*answered, *ours)} == set(STATUS)
 
 
