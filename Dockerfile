@@ -25,6 +25,4 @@ WORKDIR /app
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER ordersite
 EXPOSE 8000
-CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--no-ws", \
-     "--log-config", "ordersite/server_log.json", "--workers", "2", "--blocking-threads", "2", "--respawn-failed-workers", "--respawn-interval", "1", \
-     "--workers-kill-timeout", "15", "ordersite.wsgi:application"]
+CMD ["python", "-m", "ordersite.web", "--host", "0.0.0.0", "--port", "8000"]

@@ -177,6 +177,13 @@ _ALL = [
         "It has changed since: If-Match names another version.",
     ),
     Code(
+        "request_timeout",
+        408,
+        "The body of the request did not arrive within 10 seconds.",
+        "Send the whole request at once. Where the network is slow, send it again.",
+        "The body did not arrive within 10 seconds. Send it again.",
+    ),
+    Code(
         "body_too_large",
         413,
         "The body is larger than 1 MiB.",
@@ -238,6 +245,13 @@ _ALL = [
         "The database is away, or too busy to answer in time.",
         "Wait for the seconds in Retry-After, then send it again; an order under its Idempotency-Key.",
         "The database does not answer at the moment. Try again; under one Idempotency-Key nothing is done twice.",
+    ),
+    Code(
+        "overloaded",
+        503,
+        "The server has more requests than it can answer in time.",
+        "Wait for the seconds in Retry-After, then send it again; an order under its Idempotency-Key.",
+        "The server has too much to do at the moment. Try again; under one Idempotency-Key nothing is done twice.",
     ),
     Code(
         "shutting_down",

@@ -1,13 +1,11 @@
 """Request ids, and what holds for every path of the API before its view is reached."""
 
-import contextlib
 import re
 import time
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from uuid_utils.compat import uuid7
 
 from events.correlation import correlated
@@ -39,29 +37,6 @@ class RequestIdMiddleware:
             request_line.tell(request, response, began)
         response["X-Request-ID"] = request_id
         return response
-
-
-class BodyMiddleware:
-    """Takes the body of a request that was answered without a look at it: refused, or with the database away.
-
-    The server would else close the connection under it, and the client's next request on it would be cut off.
-    """
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, and read what is left of the body, unless it is too large for any request here."""
-        response = self._get_response(request)
-        if _length(request) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            with contextlib.suppress(UnreadablePostError):
-                request.read()
-        return response
-
-
-def _length(request: HttpRequest) -> int:
-    given = request.META.get("CONTENT_LENGTH", "")
-    return int(given) if given.isascii() and given.isdigit() else 0
 
 
 class PermanentRedirect308(HttpResponsePermanentRedirect):

@@ -4,10 +4,8 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable
-from io import BytesIO
 from typing import Any
 
-from django.conf import settings
 from uuid_utils.compat import uuid7
 
 from events.correlation import correlated
@@ -32,7 +30,6 @@ class Readable:
         """Answer the request."""
         try:
             environ["CONTENT_TYPE"] = _plain(environ.get("CONTENT_TYPE", ""))
-            _measure_body(environ)
             return self._application(environ, start_response)
         except Exception:  # noqa: BLE001 - whatever it is, it is told as a problem
             return _failed(start_response)
@@ -49,18 +46,6 @@ def _plain(content_type: str) -> str:
     if media_type.lower() == "multipart/form-data" and boundary:
         return f"{media_type}; boundary={boundary[1]}"
     return media_type
-
-
-def _measure_body(environ: dict[str, Any]) -> None:
-    """Give a body that came without its length (in chunks, or by HTTP/2) a length: Django takes it for none at all.
-
-    A body that is too large is read until that is seen.
-    """
-    if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
-        return
-    body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-    environ["wsgi.input"] = BytesIO(body)
-    environ["CONTENT_LENGTH"] = str(len(body))
 
 
 def _failed(start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -7,21 +7,14 @@ from .settings import Settings
 WORKERS = {"inventory": 2, "orders": 2, "notifications": 2, "analytics": 1, "reports": 1, "maintenance": 1}
 """A worker for each queue, with this many processes: one consumer's trouble delays no other."""
 
-WEB_DRAIN = 15
-"""Seconds that requests in flight have after SIGTERM: PostgreSQL ends a statement of theirs after 10."""
-
 
 def commands(settings: Settings) -> dict[str, list[str]]:
     """Return the table: the name of each process, and its command line."""
     python = [sys.executable]
     celery = [*python, "-m", "celery", "-q", "-A", "ordersite"]
-    granian = [*python, "-m", "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "2"]
-    log = ["--log-config", "ordersite/server_log.json"]
-    web = ["--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", str(WEB_DRAIN)]
     schedule = str(settings.data_dir / "celerybeat-schedule")
-    where = ["--no-ws", "--host", "127.0.0.1", "--port", str(settings.web_port)]
     return {
-        "web": [*named("web"), *granian, *log, *web, *where, "ordersite.wsgi:application"],
+        "web": [*named("web"), *python, "-m", "ordersite.web", "--port", str(settings.web_port)],
         **({"mail": [*python, "-m", "ordersite.local.mail", *mail(settings)]} if settings.mail_port else {}),
         "grpc": [*python, "manage.py", "grpc", "--port", str(settings.grpc_port)],
         "relay": [*python, "manage.py", "relay"],

@@ -134,12 +134,16 @@ class OperationSchema(AutoSchema):
             (not for_everyone, ["not_authenticated"]),
             (self._needs(IsAdminUser), ["permission_denied"]),
             ("{" in self.path, ["not_found"]),
-            (operation.body, ["parse_error", "invalid_input", "body_too_large", "unsupported_media_type"]),
+            (
+                operation.body,
+                ["parse_error", "invalid_input", "body_too_large", "request_timeout", "unsupported_media_type"],
+            ),
             (operation.query or "IdempotencyKey" in operation.headers, ["invalid_input"]),
             (operation.not_modified, ["precondition_failed"]),
             (operation.answer.media_type == "application/json", ["not_acceptable"]),
             (self._limited, ["throttled"]),
             (self.path != "/health/live", ["database_unavailable"]),
+            (not self.path.startswith("/health/"), ["overloaded"]),
         ]
         return {code for applies, codes in reasons if applies for code in codes}
 

@@ -15,7 +15,7 @@ import pytest
 
 from events.tests.waiting import until
 from ordersite.local.process import Process
-from ordersite.local.processes import WEB_DRAIN
+from ordersite.web.server import DRAIN_SECONDS
 from tests.faults import guarantees
 from tests.faults.shoppers import Shoppers
 from tests.faults.system import FaultySystem
@@ -118,7 +118,7 @@ def test_a_client_that_never_ends_its_request_delays_the_web_by_its_limit_only(s
         client.sendall(b"Content-Length: 1000\r\n\r\n{")
         call("GET", f"{system.web}/health/live")  # by now the web has the connection
         with stopping(system, "web") as web:
-            ended(web, seconds=WEB_DRAIN + SLACK)
+            ended(web, seconds=DRAIN_SECONDS + SLACK)
 
 
 # --- a worker ------------------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_one_web_restarted_under_load_fails_no_request_that_it_took(system: Faul
     with Shoppers(ada, [system.product() for _ in range(5)]) as shoppers:
         shoppers.wait_for(10)
         with stopping(system, "web") as web:
-            ended(web, seconds=WEB_DRAIN + SLACK)
+            ended(web, seconds=DRAIN_SECONDS + SLACK)
         shoppers.wait_for(10)
     assert not shoppers.failed  # no answer but 201; while the port is down, connections are refused
     assert shoppers.refused > 0

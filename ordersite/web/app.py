@@ -1,0 +1,6 @@
+"""What a worker of the web server loads."""
+
+from ordersite.web.front import Front
+from ordersite.wsgi import application
+
+front = Front(application)

@@ -1,0 +1,98 @@
+"""Strangers hold connections open, break off, or speak another protocol: nobody else notices."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+import pytest
+
+from events.tests.waiting import until
+from tests.faults import guarantees
+from tests.faults.system import FaultySystem
+from tests.journeys.client import Api, call
+from tests.slow_clients import BODY, slow_clients
+
+REQUESTS = 200
+FACTOR = 2.0
+PROBE = 2.5  # seconds in which a probe is answered, whatever hangs
+HANGING = 8  # twice as many requests as the web has threads
+ENOUGH = 0.1  # seconds; what is answered within them is fast, on a busy machine too
+
+
+def ordinary_request(system: FaultySystem) -> float:
+    """Return the seconds that a client waits for a page of products."""
+    start = time.perf_counter()
+    assert call("GET", f"{system.web}/api/v1/products?page_size=5").status == 200
+    return time.perf_counter() - start
+
+
+def p99(system: FaultySystem) -> float:
+    return sorted(ordinary_request(system) for _ in range(REQUESTS))[int(REQUESTS * 0.99) - 1]
+
+
+def test_thousands_of_slow_clients_change_nothing_for_an_ordinary_one(system: FaultySystem, ada: Api) -> None:
+    sku = system.product()
+    before = p99(system)
+    with slow_clients(system.web) as clients:
+        until("all slow clients are connected", lambda: clients.all_open, seconds=60)
+        during = p99(system)
+        order = ada.order(sku)
+        until("a slow body is given up", lambda: any(b" 408 " in answer for answer in clients.answers), seconds=30)
+    assert during <= max(FACTOR * before, ENOUGH)
+    guarantees.hold(system, [order])
+
+
+def test_a_body_that_breaks_off_holds_nothing(system: FaultySystem) -> None:
+    where = urlsplit(system.web)
+    for _ in range(20):
+        with socket.create_connection((str(where.hostname), where.port or 0)) as client:
+            client.sendall(BODY)
+    assert ordinary_request(system) < PROBE
+
+
+def test_http2_in_clear_is_not_spoken(system: FaultySystem) -> None:
+    where = urlsplit(system.web)
+    with socket.create_connection((str(where.hostname), where.port or 0), timeout=10) as client:
+        client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")  # the preface, and empty SETTINGS
+        assert not client.recv(100).startswith(b"\0")  # no frame
+
+
+def test_probes_are_answered_while_every_request_waits_for_a_commit(system: FaultySystem, ada: Api) -> None:
+    sku = system.product()
+    orders: list[Any] = []
+    clients = [threading.Thread(target=lambda: orders.append(ada.order(sku))) for _ in range(HANGING)]
+    with psycopg.connect(system.servers.database_url, autocommit=True) as operator:
+        operator.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        operator.execute("SELECT pg_reload_conf()")
+        try:
+            for client in clients:
+                client.start()
+            waiting = "SELECT count(*) >= 4 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+            until("all threads wait for the standby", lambda: system.sql(waiting)[0][0])
+            start = time.monotonic()
+            assert call("GET", f"{system.web}/health/live").status == 200
+            assert call("GET", f"{system.web}/health/ready").status in (200, 503)
+            assert time.monotonic() - start < 2 * PROBE
+        finally:
+            operator.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            operator.execute("SELECT pg_reload_conf()")
+    for client in clients:
+        client.join()
+    guarantees.hold(system, orders)
+
+
+@pytest.mark.chaos
+def test_a_web_worker_that_no_longer_answers_is_replaced(system: FaultySystem) -> None:
+    web = system.supervisor.pid("web")
+    assert web
+    frozen = psutil.Process(web).children(recursive=True)[-1]
+    os.kill(frozen.pid, signal.SIGSTOP)
+    until("the frozen worker is gone", lambda: not frozen.is_running(), seconds=120)
+    until("the web is ready", system.is_ready, seconds=60)
+    assert system.supervisor.pid("web") == web
