@@ -140,13 +140,12 @@ class Front:
 
 
 def _length(headers: Headers) -> float:
-    """Return the bytes of the body; infinity where it comes in chunks. The server has checked both headers."""
-    for name, value in headers:
-        if name == "transfer-encoding":
-            return CHUNKED
-        if name == "content-length":
-            return int(value)
-    return 0
+    """Return the bytes of the body; CHUNKED where it comes in chunks, whatever else is said of its length."""
+    named = dict(headers)
+    if "transfer-encoding" in named:
+        return CHUNKED
+    length = named.get("content-length", "0")
+    return int(length) if length.isdecimal() else CHUNKED
 
 
 async def _read(protocol: "HTTPProtocol", limit: int) -> bytes:
