@@ -1,10 +1,12 @@
 """Strangers hold connections open, break off, or speak another protocol: nobody else notices."""
 
 import os
+import select
 import signal
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ import psycopg
 import pytest
 
 from events.tests.waiting import until
+from ordersite.web.front import LARGE_BODIES, SMALL_BODY
 from tests.faults import guarantees
 from tests.faults.system import FaultySystem
 from tests.journeys.client import Api, call
@@ -23,6 +26,11 @@ FACTOR = 2.0
 PROBE = 2.5  # seconds in which a probe is answered, whatever hangs
 HANGING = 8  # twice as many requests as the web has threads
 ENOUGH = 0.1  # seconds; what is answered within them is fast, on a busy machine too
+
+
+def connect(system: FaultySystem) -> socket.socket:
+    where = urlsplit(system.web)
+    return socket.create_connection((str(where.hostname), where.port or 0), timeout=10)
 
 
 def ordinary_request(system: FaultySystem) -> float:
@@ -49,16 +57,27 @@ def test_thousands_of_slow_clients_change_nothing_for_an_ordinary_one(system: Fa
 
 
 def test_a_body_that_breaks_off_holds_nothing(system: FaultySystem) -> None:
-    where = urlsplit(system.web)
     for _ in range(20):
-        with socket.create_connection((str(where.hostname), where.port or 0)) as client:
+        with connect(system) as client:
             client.sendall(BODY)
     assert ordinary_request(system) < PROBE
 
 
+def test_bodies_that_are_large_are_held_in_a_bounded_number(system: FaultySystem, ada: Api) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(system)) for _ in range(4 * LARGE_BODIES)]
+        for client in clients:
+            client.sendall(BODY.replace(b"1000", str(SMALL_BODY + 1).encode()))
+        order = ada.order(system.product())
+        # Each of the two workers holds LARGE_BODIES of them; the others were answered at once.
+        answered = select.select(clients, [], [], 5)[0]
+        assert len(answered) >= LARGE_BODIES
+        assert b" 503 " in answered[0].recv(4_096)
+    guarantees.hold(system, [order])
+
+
 def test_http2_in_clear_is_not_spoken(system: FaultySystem) -> None:
-    where = urlsplit(system.web)
-    with socket.create_connection((str(where.hostname), where.port or 0), timeout=10) as client:
+    with connect(system) as client:
         client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")  # the preface, and empty SETTINGS
         assert not client.recv(100).startswith(b"\0")  # no frame
 
