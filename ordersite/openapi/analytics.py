@@ -45,7 +45,7 @@ OPERATIONS = {
         summary="Show sales by day, week or month",
         description="Shows, for each interval, currency and status, how many orders reached that status and what they"
         " come to; with `group=product`, the same of each product, with its pieces. At most 366 days and 10,000 figures"
-        " at once. Staff only.",
+        " at once.",
         query=SalesQuerySerializer,
         answer=Answer(
             200,
@@ -61,7 +61,7 @@ OPERATIONS = {
         summary="Ask for a report",
         description="Has a report made in the background, and answers at once. Read it under `Location` until its"
         " `status` is `ready`, then download it. `sales`: a line for each day of placing and product; `orders`: one for"
-        " each order; `stock`: one for each movement. At most 366 days at once. Staff only.",
+        " each order; `stock`: one for each movement. At most 366 days at once.",
         body=Body(
             NewReportSerializer,
             {"sales of a month": {"kind": "sales", "from": "2026-01-01", "to": "2026-01-31", "format": "csv"}},
