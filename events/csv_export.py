@@ -2,10 +2,9 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 from django.contrib import messages
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import lookup_field
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -15,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.timezone import now
 
 from events.admin_base import M, Page
+from events.admin_lists import DeclaredList
 from events.csv_text import harmless
 
 MOST = 50_000  # rows of a file: their ids are held in memory, and a spreadsheet is no place for more
@@ -37,21 +37,22 @@ class Exported(Page[M], Generic[M]):
         """Send the file, or lead back to the list where it would be too long."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        try:
-            rows = self.get_changelist_instance(request).queryset
-        except IncorrectLookupParameters:
-            return self._back(request, "That filter is not one of this list.", query="")
+        changelist = cast(DeclaredList, self.get_changelist_instance(request))
+        if changelist.problems:
+            return self._back(request)  # where the list says what is wrong
+        rows = changelist.queryset
         # The ids of one moment; then rows by the key, in chunks, so that no statement and no cursor stays open.
         ids = list(rows.values_list("pk", flat=True)[: MOST + 1])
         if len(ids) > MOST:
-            return self._back(request, f"These are more than {MOST:,} rows. Narrow the filter, then export again.")
+            told = f"These are more than {MOST:,} rows. Narrow the filter, then export again."
+            self.message_user(request, told, messages.ERROR)
+            return self._back(request)
         return self._file(request, ids)
 
-    def _back(self, request: HttpRequest, told: str, query: str | None = None) -> HttpResponse:
-        self.message_user(request, told, messages.ERROR)
+    def _back(self, request: HttpRequest) -> HttpResponse:
+        """Lead back to the list as it is filtered."""
         url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        asked = request.GET.urlencode() if query is None else query
-        return redirect(f"{url}?{asked}" if asked else url)
+        return redirect(f"{url}?{request.GET.urlencode()}" if request.GET else url)
 
     def _file(self, request: HttpRequest, ids: Sequence[Any]) -> StreamingHttpResponse:
         name = f"{self.opts.verbose_name_plural}-{now():%Y-%m-%d}.csv".replace(" ", "-")

@@ -1,5 +1,6 @@
 import csv
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -81,9 +82,23 @@ def test_rows_are_read_in_chunks_and_those_that_go_meanwhile_are_left_out(
     assert [row["sku"] for row in rows(answer)] == list("ABDE")
 
 
-def test_a_filter_that_there_is_not_leads_back_to_the_list(browser: Client) -> None:
-    answer = browser.get(url(Order, "export"), {"total__gte": "nonsense"}, follow=True)
-    assert "That filter is not one of this list." in said(answer)
+@pytest.mark.parametrize("asked", [{"total_from": "99,90"}, {"q": "\0"}])
+def test_a_filter_that_cannot_be_read_leads_back_to_the_list_which_says_so(
+    browser: Client, asked: dict[str, str]
+) -> None:
+    make_product("CUP")
+    place(make_user("ada"), CUP=1)
+    answer = browser.get(url(Order, "export"), asked, follow=True)
+    assert answer.redirect_chain == [(f"{url(Order, 'changelist')}?{urlencode(asked)}", 302)]
+    assert "so no rows are shown" in " ".join(said(answer))
+    assert answer.context["cl"].result_count == 0
+
+
+def test_a_page_that_is_not_there_is_no_error(browser: Client) -> None:
+    for sku in range(120):
+        make_product(f"CUP-{sku}", pieces=0)
+    assert len(rows(browser.get(url(Product, "export"), {"p": "99"}))) == 120
+    assert browser.get(url(Product, "changelist"), {"p": "99"}).context["cl"].page_num == 1
 
 
 def test_who_may_not_see_a_list_may_not_export_it() -> None:
