@@ -27,7 +27,7 @@ class DeclaredList(ChangeList):
 
     @property
     def problems(self) -> Sequence[str]:
-        """Return what is wrong with the filters in the address. Where anything is, the list has no rows."""
+        """Return what is wrong with the filters in the address. A filter with a `problem` leaves no rows itself."""
         of_filters = [problem for spec in self.filter_specs if (problem := getattr(spec, "problem", ""))]
         return [*([UNREADABLE] if self._unreadable else []), *of_filters]
 
@@ -52,7 +52,7 @@ class DeclaredList(ChangeList):
             self._unreadable = True
             self.filter_params = {}
             rows = super().get_queryset(request, exclude_parameters)
-        return rows.none() if self.problems else rows
+        return rows.none() if self._unreadable else rows
 
     def get_results(self, request: HttpRequest) -> None:
         """Find the rows of the page; those of the first, where there is no such page."""

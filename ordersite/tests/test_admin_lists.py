@@ -241,6 +241,9 @@ def test_an_action_under_a_bound_that_cannot_be_read_moves_nothing(browser: Clie
             answer = browser.post(f"{url(Order, 'changelist')}?{urlencode(asked)}", given, follow=True)
             assert any("so no rows are shown" in told for told in said(answer))
             assert Order.objects.get().status == "pending"
+            del given["confirmed"]
+            answer = browser.post(f"{url(Order, 'changelist')}?{urlencode(asked)}", given)
+            assert (answer.status_code, answer["Location"]) == (302, f"{url(Order, 'changelist')}?{urlencode(asked)}")
     act(browser, Order, "cancel", [Order.objects.get()], confirmed="1")
     assert Order.objects.get().status == "cancelled"
 
