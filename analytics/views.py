@@ -127,7 +127,7 @@ class DownloadView(APIView):
 def download_of(report: Report) -> FileResponse:
     """Return the answer that sends a report's file. Raises ReportNotReady, ReportFailed and ReportGone."""
     _check_ready(report)
-    name = f"{report.kind}-{report.start}-{report.end}.{report.format}"
+    name = f"{report.kind}-{report.start}-{report.end}.csv"  # in both formats
     try:
         file = files.read(report.file)
     except FileNotFoundError as error:

@@ -77,9 +77,9 @@ class ModelAdmin(UnfoldModelAdmin[M], Generic[M]):
             self.message_user(request, problem, messages.ERROR)
         return response
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[M], **kwargs: Any) -> HttpResponse | None:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[M], *args: Any, **kwargs: Any) -> Any:
         """Run an action; none where a filter cannot be read, and so leaves no rows."""
-        return None if queryset.query.is_empty() else super().response_action(request, queryset, **kwargs)
+        return None if queryset.query.is_empty() else super().response_action(request, queryset, *args, **kwargs)
 
 
 class Page(ModelAdmin[M], Generic[M]):

@@ -93,6 +93,21 @@ def test_a_report_is_not_given_to_an_account_that_is_not_active(sam: User) -> No
     check_problem(client.get(f"{URL}/{report.id}/download"), 401, "authentication_failed")
 
 
+def test_a_report_for_excel_is_the_same_file_with_a_byte_order_mark(sam: User, at_once: None) -> None:
+    make_product("Tasse-ü")
+    asked = client_of(sam).post(URL, JANUARY | {"format": "csv-excel"})
+    assert (asked.status_code, body(asked)["format"]) == (202, "csv-excel")
+    files_of = {}
+    for file_format in ("csv", "csv-excel"):
+        report = build(ask(sam, "stock", file_format=file_format))
+        answer: Any = client_of(sam).get(f"{URL}/{report.id}/download")
+        assert answer["Content-Type"] == "text/csv; charset=utf-8"
+        assert answer["Content-Disposition"].endswith('.csv"')
+        files_of[file_format] = answer.getvalue()
+    assert files_of["csv"].startswith(b"at,sku,")
+    assert files_of["csv-excel"] == b"\xef\xbb\xbf" + files_of["csv"]
+
+
 @pytest.mark.parametrize("accept", ["text/csv", "application/json", "text/html"])
 def test_the_file_is_sent_whatever_the_client_accepts(sam: User, accept: str) -> None:
     answer: Any = client_of(sam).get(f"{URL}/{ready_report(sam).id}/download", HTTP_ACCEPT=accept)

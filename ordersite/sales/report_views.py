@@ -16,9 +16,10 @@ from analytics import reports
 from analytics.access import REQUEST_REPORTS
 from analytics.models import Report
 from analytics.selectors import reports_of
-from analytics.serializers import FORMATS, NewReportSerializer, ReportSerializer
+from analytics.serializers import NewReportSerializer, ReportSerializer
 from analytics.sources import sources
 from analytics.views import download_of
+from events.csv_text import FORMATS
 from ordersite.sales.views import in_words
 from users.models import User
 
@@ -29,7 +30,8 @@ MOST = 50  # reports that are listed, the newest
 def page(request: HttpRequest) -> HttpResponse:
     """Show the page, which asks for the list itself."""
     REQUEST_REPORTS.check(request.user)
-    context = {**admin.site.each_context(request), "title": "Reports", "kinds": list(sources()), "most": MOST}
+    choices = {"kinds": list(sources()), "formats": FORMATS, "most": MOST}
+    context = {**admin.site.each_context(request), "title": "Reports", **choices}
     return TemplateResponse(request, "ordersite/reports.html", context)
 
 
@@ -42,10 +44,10 @@ def data(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 def ask(request: HttpRequest) -> JsonResponse:
-    """Ask for a report of a `kind`, `from` a day `to` a day."""
+    """Ask for a report of a `kind`, `from` a day `to` a day, in a `format`."""
     REQUEST_REPORTS.check(request.user)
-    wanted = {name: request.POST.get(name) for name in ("kind", "from", "to")}
-    given = NewReportSerializer(data={**wanted, "format": FORMATS[0]})
+    wanted = {name: request.POST[name] for name in ("kind", "from", "to", "format") if name in request.POST}
+    given = NewReportSerializer(data=wanted)
     if not given.is_valid():
         return JsonResponse({"detail": in_words(given.errors)}, status=400)
     asked = given.validated_data
