@@ -37,7 +37,7 @@ def _label(form: forms.Form, name: str, first: str, last: str) -> None:
         form.fields[f"{name}_{end}"].widget.attrs["aria-label"] = label
 
 
-class _RangeFilter:
+class RangeFilter:
     """Rows between two bounds, both included, which a form reads."""
 
     title: Any
@@ -88,7 +88,7 @@ class _RangeFilter:
         yield {"request": self.request, "parameter_name": self.parameter_name, "form": self.form}
 
 
-class DaysFilter(_RangeFilter, RangeDateFilter):  # type: ignore[misc]
+class DaysFilter(RangeFilter, RangeDateFilter):  # type: ignore[misc]
     """Days (UTC) of a moment, the last one included: unfold's own ends as the last day begins."""
 
     def make_form(self, **bounds: Any) -> forms.Form:
@@ -104,7 +104,7 @@ class DaysFilter(_RangeFilter, RangeDateFilter):  # type: ignore[misc]
         return datetime.combine(bound, time.max, tzinfo=UTC)
 
 
-class AmountsFilter(_RangeFilter, RangeNumericFilter):  # type: ignore[misc]
+class AmountsFilter(RangeFilter, RangeNumericFilter):  # type: ignore[misc]
     """The smallest and the largest amount, both included."""
 
     field: Any

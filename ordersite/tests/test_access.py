@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from analytics.models import Report
 from analytics.tests.reporting import folder, ready_report
+from events.access import DeclaredAccess
 from events.models import Delivery
 from inventory.models import Product, StockItem
 from inventory.tests.shop import make_product
@@ -24,7 +25,7 @@ from orders.models import Order
 from orders.tests.placing import place_confirmed
 from ordersite.tests.contract import OPERATIONS as DESCRIBED
 from ordersite.tests.contract import check_described
-from ordersite.tests.routes import admin_pages, api_operations, routes_beside_the_api
+from ordersite.tests.routes import METHODS, admin_pages, api_operations, api_routes, routes_beside_the_api
 from users.models import User
 from users.tests.api import client_of, make_user, pointers
 
@@ -238,6 +239,12 @@ def everything() -> Any:
 
 def test_every_operation_stands_in_the_table() -> None:
     assert api_operations() == set(TABLE)
+
+
+def test_every_view_of_the_api_declares_who_may_use_each_of_its_methods() -> None:
+    for path, view in api_routes():
+        assert list(view.permission_classes) == [DeclaredAccess], path
+        assert set(view.access) == set(view().allowed_methods) & set(METHODS), path
 
 
 def test_every_route_beside_the_api_is_known() -> None:

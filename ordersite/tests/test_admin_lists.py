@@ -16,7 +16,7 @@ from django.test import Client, RequestFactory
 
 from analytics.models import DailySales
 from events.admin_base import ModelAdmin
-from events.admin_filters import _RangeFilter
+from events.admin_filters import RangeFilter
 from events.admin_lists import DeclaredList
 from inventory.models import Movement
 from orders.models import Order
@@ -206,7 +206,7 @@ NO_DAYS = ["1e999999", "yesterday", "2025-02-30", "31.12.2025", "NaN", "Infinity
 def test_the_lists_with_bounds_are_known() -> None:
     found = {
         (model, each[0]) for model, page in PAGES.items() for each in page.list_filter
-        if isinstance(each, tuple) and issubclass(each[1], _RangeFilter)
+        if isinstance(each, tuple) and issubclass(each[1], RangeFilter)
     }  # fmt: skip
     assert found == {(Order, "created_at"), (Order, "total"), (Movement, "at")}
 
@@ -236,7 +236,7 @@ def test_a_bound_that_cannot_be_read_is_an_error_on_the_page_and_no_rows(
 def test_an_action_under_a_bound_that_cannot_be_read_moves_nothing(browser: Client, filled: None) -> None:
     chosen = {"action": "cancel", "_selected_action": [str(Order.objects.get().pk)], "confirmed": "1"}
     for across in ("0", "1"):
-        for asked in ({"total_from": "99,90"}, {"status__exact": "\0"}):
+        for asked in ({"total_from": "99,90"}, {"total_from": "99,90", "_facets": "True"}, {"status__exact": "\0"}):
             given = chosen | {"select_across": across}
             answer = browser.post(f"{url(Order, 'changelist')}?{urlencode(asked)}", given, follow=True)
             assert any("so no rows are shown" in told for told in said(answer))
