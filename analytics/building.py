@@ -19,7 +19,7 @@ from analytics import files, reports
 from analytics.days import DAY, midnight
 from analytics.reports import Turn
 from analytics.sources import Source, sources
-from events.csv_text import write_row
+from events.csv_text import mark, write_row
 from events.errors import DependencyAway, PermanentError
 from events.jobs import give_way, tell
 from events.moments import is_settled
@@ -107,6 +107,7 @@ def _write_file(turn: Turn, source: Source) -> tuple[int, int]:
 def _write(turn: Turn, source: Source, file: TextIO) -> int:
     """Write the rows, chunk by chunk, and return how many they are; the header does not count."""
     since, until = period(turn)
+    file.write(mark(turn.format))
     writer = csv.writer(file)
     writer.writerow(source.columns)
     rows, told, began = 0, 0, time.monotonic()

@@ -33,6 +33,7 @@ class Turn:
     report_id: UUID
     token: UUID
     kind: str
+    format: str
     start: date
     end: date
     as_of: datetime
@@ -82,7 +83,7 @@ def begin(report_id: UUID) -> Turn | None:
     report = Report.objects.filter(pk=report_id, turn=token).first()
     if report is None or report.as_of is None:
         return None
-    return Turn(report_id, token, report.kind, report.start, report.end, report.as_of)
+    return Turn(report_id, token, report.kind, report.format, report.start, report.end, report.as_of)
 
 
 def advance(turn: Turn, progress: int) -> bool:

@@ -8,10 +8,10 @@ from rest_framework import serializers
 from analytics.models import Report
 from analytics.selectors import GROUPS, INTERVALS, STATUSES
 from analytics.sources import sources
+from events.csv_text import FORMATS
 from events.strict import Query, Strict
 
 LONGEST = timedelta(days=366)  # both ends included
-FORMATS = ("csv",)
 
 
 class PeriodSerializer(serializers.Serializer[Any]):

@@ -6,13 +6,13 @@ from uuid import UUID
 from django.http import FileResponse
 from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import APIException, ValidationError
-from rest_framework.permissions import IsAdminUser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics import files, reports
+from analytics.access import REQUEST_REPORTS, VIEW_SALES
 from analytics.models import Report
 from analytics.selectors import SalesQuery, reports_of, sales
 from analytics.serializers import (
@@ -22,6 +22,7 @@ from analytics.serializers import (
     ReportSerializer,
     SalesQuerySerializer,
 )
+from events.access import only_own
 from users.models import User
 
 MOST_FIGURES = 10_000
@@ -56,7 +57,7 @@ class ReportGone(APIException):
 class SalesView(APIView):
     """GET /analytics/sales."""
 
-    permission_classes = (IsAdminUser,)
+    access = {"GET": VIEW_SALES}
 
     def get(self, request: Request) -> Response:
         """Show sales by interval and status, or by product too."""
@@ -75,7 +76,7 @@ class SalesView(APIView):
 class ReportListView(APIView):
     """POST /reports."""
 
-    permission_classes = (IsAdminUser,)
+    access = {"POST": REQUEST_REPORTS}
 
     def post(self, request: Request) -> Response:
         """Ask for a report, which a worker builds."""
@@ -97,6 +98,8 @@ class ReportListView(APIView):
 class ReportView(APIView):
     """GET and DELETE /reports/{id}."""
 
+    access = {"GET": only_own(REQUEST_REPORTS), "DELETE": only_own(REQUEST_REPORTS)}
+
     def get(self, request: Request, report_id: UUID) -> Response:
         """Show a report, and how far it is."""
         return Response(ReportSerializer(_report(request, report_id)).data)
@@ -110,6 +113,8 @@ class ReportView(APIView):
 class DownloadView(APIView):
     """GET /reports/{id}/download."""
 
+    access = {"GET": only_own(REQUEST_REPORTS)}
+
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """Answer whatever the client accepts: there is one format, and errors are JSON."""
         return super().perform_content_negotiation(request, force=True)
@@ -122,7 +127,7 @@ class DownloadView(APIView):
 def download_of(report: Report) -> FileResponse:
     """Return the answer that sends a report's file. Raises ReportNotReady, ReportFailed and ReportGone."""
     _check_ready(report)
-    name = f"{report.kind}-{report.start}-{report.end}.{report.format}"
+    name = f"{report.kind}-{report.start}-{report.end}.csv"  # in both formats
     try:
         file = files.read(report.file)
     except FileNotFoundError as error:
@@ -147,4 +152,8 @@ def _check_ready(report: Report) -> None:
 
 
 def _report(request: Request, report_id: UUID) -> Report:
-    return get_object_or_404(reports_of(cast(User, request.user)), pk=report_id)
+    """Return the caller's own report. Raises PermissionDenied where they have lost the permission since."""
+    user = cast(User, request.user)
+    report = get_object_or_404(reports_of(user), pk=report_id)
+    REQUEST_REPORTS.check(user)
+    return report

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -18,10 +19,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from events.admin_lists import DeclaredList
+
 if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin, TabularInline
+    from django.contrib.admin import ModelAdmin as UnfoldModelAdmin
+    from django.contrib.admin import TabularInline
 else:
-    from unfold.admin import ModelAdmin, TabularInline
+    from unfold.admin import ModelAdmin as UnfoldModelAdmin
+    from unfold.admin import TabularInline
 
 __all__ = ["Button", "ModelAdmin", "Page", "Section", "TabularInline", "as_uuid", "as_written", "ask", "link", "table"]
 
@@ -55,6 +60,26 @@ class Section:
 
     title: str
     content: SafeString
+
+
+class ModelAdmin(UnfoldModelAdmin[M], Generic[M]):
+    """The pages of one table. Every page that is registered extends this one, those of packages too."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeclaredList]:
+        """Return the class of the list, which is filtered only by what the page declares."""
+        return DeclaredList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the list, or an error where a filter in the address cannot be read."""
+        response = super().changelist_view(request, extra_context)
+        changelist = (getattr(response, "context_data", None) or {}).get("cl")
+        for problem in changelist.problems if changelist else ():
+            self.message_user(request, problem, messages.ERROR)
+        return response
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[M], *args: Any, **kwargs: Any) -> Any:
+        """Run an action; none where a filter cannot be read, and so leaves no rows."""
+        return None if queryset.query.is_empty() else super().response_action(request, queryset, *args, **kwargs)
 
 
 class Page(ModelAdmin[M], Generic[M]):

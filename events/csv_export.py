@@ -2,10 +2,9 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 from django.contrib import messages
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import lookup_field
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -15,57 +14,62 @@ from django.urls import URLPattern, path, reverse
 from django.utils.timezone import now
 
 from events.admin_base import M, Page
-from events.csv_text import harmless
+from events.admin_lists import DeclaredList
+from events.csv_text import EXCEL, harmless, mark
 
 MOST = 50_000  # rows of a file: their ids are held in memory, and a spreadsheet is no place for more
 CHUNK = 1_000  # rows read at once
-MARK = "\ufeff"  # without it Excel does not take a file for UTF-8
 
 
 class Exported(Page[M], Generic[M]):
-    """A list with a button that exports it. `export_fields` are named as in `list_display`."""
+    """A list with links that export it, for programs or for Excel. `export_fields` are named as in `list_display`."""
 
     change_list_template = "admin/exported_list.html"
     export_fields: Sequence[str] = ()
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the file."""
-        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
-        return [path("export.csv", self.admin_site.admin_view(self.export), name=name), *super().get_urls()]
+        """Add the file, in each format."""
+        name, export = f"{self.opts.app_label}_{self.opts.model_name}_export", self.admin_site.admin_view(self.export)
+        return [
+            path("export.csv", export, {"file_format": "csv"}, name=name),
+            path("export-excel.csv", export, {"file_format": EXCEL}, name=f"{name}_excel"),
+            *super().get_urls(),
+        ]
 
-    def export(self, request: HttpRequest) -> HttpResponseBase:
+    def export(self, request: HttpRequest, file_format: str) -> HttpResponseBase:
         """Send the file, or lead back to the list where it would be too long."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        try:
-            rows = self.get_changelist_instance(request).queryset
-        except IncorrectLookupParameters:
-            return self._back(request, "That filter is not one of this list.", query="")
+        changelist = cast(DeclaredList, self.get_changelist_instance(request))
+        if changelist.problems:
+            return self._back(request)  # where the list says what is wrong
+        rows = changelist.queryset
         # The ids of one moment; then rows by the key, in chunks, so that no statement and no cursor stays open.
         ids = list(rows.values_list("pk", flat=True)[: MOST + 1])
         if len(ids) > MOST:
-            return self._back(request, f"These are more than {MOST:,} rows. Narrow the filter, then export again.")
-        return self._file(request, ids)
+            told = f"These are more than {MOST:,} rows. Narrow the filter, then export again."
+            self.message_user(request, told, messages.ERROR)
+            return self._back(request)
+        return self._file(request, ids, mark(file_format))
 
-    def _back(self, request: HttpRequest, told: str, query: str | None = None) -> HttpResponse:
-        self.message_user(request, told, messages.ERROR)
+    def _back(self, request: HttpRequest) -> HttpResponse:
+        """Lead back to the list as it is filtered."""
         url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        asked = request.GET.urlencode() if query is None else query
-        return redirect(f"{url}?{asked}" if asked else url)
+        return redirect(f"{url}?{request.GET.urlencode()}" if request.GET else url)
 
-    def _file(self, request: HttpRequest, ids: Sequence[Any]) -> StreamingHttpResponse:
+    def _file(self, request: HttpRequest, ids: Sequence[Any], beginning: str) -> StreamingHttpResponse:
         name = f"{self.opts.verbose_name_plural}-{now():%Y-%m-%d}.csv".replace(" ", "-")
         disposition = f'attachment; filename="{name}"'
         return StreamingHttpResponse(
-            self._text(request, ids),
+            self._text(request, ids, beginning),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": disposition},
         )
 
-    def _text(self, request: HttpRequest, ids: Sequence[Any]) -> Iterator[str]:
+    def _text(self, request: HttpRequest, ids: Sequence[Any], beginning: str) -> Iterator[str]:
         """Yield the file, the lines of a chunk at once."""
         line = csv.writer(_Line()).writerow
-        yield MARK + line(self.export_fields)
+        yield beginning + line(self.export_fields)
         for start in range(0, len(ids), CHUNK):
             chunk = ids[start : start + CHUNK]
             found = self.get_queryset(request).select_related(*self._joined()).in_bulk(chunk)

@@ -1,4 +1,4 @@
-"""Rows as the lines of a CSV file (RFC 4180, UTF-8) that does no harm in a spreadsheet."""
+"""Rows as the lines of a CSV file (RFC 4180, UTF-8) that does no harm in a spreadsheet; for Excel, with a mark."""
 
 import re
 from collections.abc import Sequence
@@ -6,10 +6,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
+EXCEL = "csv-excel"
+FORMATS = ("csv", EXCEL)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  # what Excel takes for one
 # Where lists are separated by semicolons Excel makes new cells at these, whatever is quoted.
 _INNER = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001
 NUMBER = (int, float, Decimal)  # of which a minus is part
+
+
+def mark(file_format: str) -> str:
+    """Return what a file of this format begins with: Excel takes a file for UTF-8 only with a byte order mark."""
+    return "\ufeff" if file_format == EXCEL else ""
 
 
 class Writer(Protocol):

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from rest_framework.exceptions import APIException
 
+from events.access import DECIDE_DEAD_LETTERS
 from events.admin_base import Page, ask
 from events.admin_forms import TextInput
 from events.dead_letters import dead_letters, discard_all, in_place_of, letters, replay_all
@@ -34,7 +35,7 @@ class DecidingPage(Page[DeadLetter]):
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Tell whether this person may replay and discard."""
-        return request.user.has_perm("events.decide_deadletter")
+        return DECIDE_DEAD_LETTERS.allows(request.user)
 
     def check_may_decide(self, request: HttpRequest) -> None:
         """Raise PermissionDenied for who may not."""

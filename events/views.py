@@ -1,4 +1,4 @@
-"""The dead letters over REST, for staff."""
+"""The dead letters over REST, for staff who may see or decide about them."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -6,12 +6,12 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events import dead_letters
+from events.access import DECIDE_DEAD_LETTERS, VIEW_DEAD_LETTERS
 from events.models import DeadLetter, Delivery, State
 from events.serializers import (
     PUBLIC_STATUS,
@@ -27,7 +27,7 @@ from events.strict import expect_no_fields
 class LetterListView(GenericAPIView[DeadLetter]):
     """GET /dead-letters."""
 
-    permission_classes = (IsAdminUser,)
+    access = {"GET": VIEW_DEAD_LETTERS}
 
     def get(self, request: Request) -> Response:
         """List the dead letters in the order of their events; those of another status when asked for."""
@@ -42,7 +42,7 @@ class LetterListView(GenericAPIView[DeadLetter]):
 class LetterView(APIView):
     """GET /dead-letters/{id}."""
 
-    permission_classes = (IsAdminUser,)
+    access = {"GET": VIEW_DEAD_LETTERS}
 
     def get(self, request: Request, letter_id: UUID) -> Response:
         """Show a letter, also one that was replayed or discarded."""
@@ -52,7 +52,7 @@ class LetterView(APIView):
 class ReplayView(APIView):
     """POST /dead-letters/{id}/replay."""
 
-    permission_classes = (IsAdminUser,)
+    access = {"POST": DECIDE_DEAD_LETTERS}
 
     def post(self, request: Request, letter_id: UUID) -> Response:
         """Send a dead letter again from its first attempt."""
@@ -65,7 +65,7 @@ class ReplayView(APIView):
 class DiscardView(APIView):
     """POST /dead-letters/{id}/discard."""
 
-    permission_classes = (IsAdminUser,)
+    access = {"POST": DECIDE_DEAD_LETTERS}
 
     def post(self, request: Request, letter_id: UUID) -> Response:
         """Give a dead letter up for good, with what the books need in its place."""
@@ -79,7 +79,7 @@ class DiscardView(APIView):
 class ReplayManyView(APIView):
     """POST /dead-letters/replay."""
 
-    permission_classes = (IsAdminUser,)
+    access = {"POST": DECIDE_DEAD_LETTERS}
 
     def post(self, request: Request) -> Response:
         """Replay those of a handler, of an event type, of both, or all, and say how many."""

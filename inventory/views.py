@@ -7,14 +7,15 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from events.access import ANYONE
 from events.shown import checked, shown, shown_all
 from events.versions import etag
 from inventory import catalogue, stock
+from inventory.access import ADD_PRODUCTS, CHANGE_PRODUCTS
 from inventory.models import Product
 from inventory.selectors import catalogue as products_of
 from inventory.selectors import search, version_in, version_of
@@ -29,16 +30,10 @@ from inventory.serializers import (
 )
 
 
-class _CatalogueView(GenericAPIView[Product]):
-    """Anyone reads, staff write."""
-
-    def get_permissions(self) -> list[object]:  # type: ignore[override]
-        """Open the reads."""
-        return [AllowAny()] if self.request.method in SAFE_METHODS else [IsAdminUser()]
-
-
-class ProductListView(_CatalogueView):
+class ProductListView(GenericAPIView[Product]):
     """GET and POST /products."""
+
+    access = {"GET": ANYONE, "POST": ADD_PRODUCTS}
 
     def get(self, request: Request) -> Response:
         """List what is sold."""
@@ -72,8 +67,10 @@ def _tag(version: tuple[object, ...] | None) -> str:
     return etag(ProductSerializer, *version)
 
 
-class ProductView(_CatalogueView):
+class ProductView(APIView):
     """GET and PATCH /products/{sku}."""
+
+    access = {"GET": ANYONE, "PATCH": CHANGE_PRODUCTS}
 
     @method_decorator(cache_control(no_cache=True))
     @method_decorator(condition(_etag))
@@ -95,7 +92,7 @@ class ProductView(_CatalogueView):
 class StockAdjustmentView(APIView):
     """POST /products/{sku}/stock-adjustments."""
 
-    permission_classes = (IsAdminUser,)
+    access = {"POST": CHANGE_PRODUCTS}
 
     def post(self, request: Request, sku: str) -> Response:
         """Add pieces to what is on hand, or take some away."""

@@ -16,6 +16,7 @@ from events.admin_base import Button, TabularInline, ask
 from events.admin_filters import AmountsFilter, DaysFilter
 from events.csv_export import Exported
 from events.read_only import ReadOnly
+from orders.access import MOVE_ORDERS
 from orders.models import Order, OrderLine, StatusChange
 from orders.selectors import search
 from orders.services import cancel_order, fulfil_order
@@ -57,7 +58,7 @@ class OrderAdmin(ReadOnly, Exported[Order]):
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Tell whether this person may move orders on."""
-        return request.user.has_perm("orders.change_order")
+        return MOVE_ORDERS.allows(request.user)
 
     def find(self, rows: QuerySet[Order], text: str) -> QuerySet[Order]:
         """Find by what an index finds."""

@@ -9,14 +9,15 @@ from django.db.models import QuerySet
 
 from events.sql import columns, fetch
 from inventory.selectors import reserved_for
+from orders.access import VIEW_ORDERS
 from orders.models import Order, StatusChange
 from users.models import User
 
 
 def orders_visible_to(user: User) -> QuerySet[Order]:
-    """Return the orders that this person may see, with their lines: their own, or all for staff."""
+    """Return the orders that this person may see, with their lines: their own, or all for staff with the permission."""
     orders = Order.objects.prefetch_related("lines")
-    return orders if user.is_staff else orders.filter(user=user)
+    return orders if VIEW_ORDERS.allows(user) else orders.filter(user=user)
 
 
 def version_of(orders: QuerySet[Order], order_id: UUID) -> tuple[object, ...] | None:

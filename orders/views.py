@@ -9,18 +9,19 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import IsAdminUser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from events.access import SIGNED_IN, own_or
 from events.failpoints import failpoint
 from events.selectors import history_of
 from events.shown import checked, shown, shown_all
 from events.strict import expect_no_fields
 from events.versions import etag
 from orders import services
+from orders.access import MOVE_ORDERS, VIEW_ORDERS
 from orders.idempotency import Answer, answer_once, check_key
 from orders.models import Order
 from orders.selectors import matching, orders_visible_to, version_of
@@ -45,8 +46,10 @@ def _order(request: Request, order_id: UUID) -> Order:
 class OrderListView(GenericAPIView[Order]):
     """GET and POST /orders."""
 
+    access = {"GET": own_or(VIEW_ORDERS), "POST": SIGNED_IN}
+
     def get(self, request: Request) -> Response:
-        """List the caller's orders; all orders for staff."""
+        """List the caller's orders; all orders for staff with the permission."""
         filters = checked(OrderQuerySerializer, request.query_params)
         newest_first = filters.pop("ordering") == "-created_at"
         orders = matching(orders_visible_to(_user(request)), **filters)
@@ -96,6 +99,8 @@ def _etag(request: Request, order_id: UUID) -> str:
 class OrderView(APIView):
     """GET /orders/{id}."""
 
+    access = {"GET": own_or(VIEW_ORDERS)}
+
     @method_decorator(cache_control(private=True, no_cache=True))
     @method_decorator(condition(_etag))
     def get(self, request: Request, order_id: UUID) -> Response:
@@ -106,11 +111,15 @@ class OrderView(APIView):
 class CancelView(APIView):
     """POST /orders/{id}/cancel."""
 
+    access = {"POST": own_or(MOVE_ORDERS)}
+
     def post(self, request: Request, order_id: UUID) -> Response:
         """Cancel an order that has not left yet."""
         expect_no_fields(request)
         order = _order(request, order_id)
         by_customer = order.user_id == _user(request).id
+        if not by_customer:
+            MOVE_ORDERS.check(_user(request))
         cancelled = services.cancel_order(order, by="customer" if by_customer else "staff")
         return Response(shown(OrderSerializer, cancelled))
 
@@ -118,7 +127,7 @@ class CancelView(APIView):
 class FulfilView(APIView):
     """POST /orders/{id}/fulfil."""
 
-    permission_classes = (IsAdminUser,)
+    access = {"POST": MOVE_ORDERS}
 
     def post(self, request: Request, order_id: UUID) -> Response:
         """Mark an order as sent."""
@@ -129,8 +138,11 @@ class FulfilView(APIView):
 class TimelineView(APIView):
     """GET /orders/{id}/timeline."""
 
+    access = {"GET": own_or(VIEW_ORDERS)}
+
     def get(self, request: Request, order_id: UUID) -> Response:
         """Show an order's events, and how far each handler is with them."""
         order = _order(request, order_id)
-        serializer = StaffTimelineEventSerializer if _user(request).is_staff else TimelineEventSerializer
+        all_of_it = VIEW_ORDERS.allows(_user(request))
+        serializer = StaffTimelineEventSerializer if all_of_it else TimelineEventSerializer
         return Response({"results": serializer(history_of(order.id), many=True).data})

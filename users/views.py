@@ -4,12 +4,13 @@ from typing import cast
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from events.access import ANYONE, SIGNED_IN, own_or
 from users import services
+from users.access import VIEW_ACCOUNTS
 from users.models import User
 from users.selectors import users_visible_to
 from users.serializers import CredentialsSerializer, RegistrationSerializer, TokenSerializer, UserSerializer
@@ -21,7 +22,7 @@ class RegistrationView(APIView):
     """POST /users."""
 
     authentication_classes = ()
-    permission_classes = (AllowAny,)
+    access = {"POST": ANYONE}
     throttle_scope = "registration"
 
     def post(self, request: Request) -> Response:
@@ -34,6 +35,8 @@ class RegistrationView(APIView):
 
 class MeView(APIView):
     """GET and PATCH /users/me."""
+
+    access = {"GET": SIGNED_IN, "PATCH": SIGNED_IN}
 
     def get(self, request: Request) -> Response:
         """Show the caller's account."""
@@ -52,14 +55,17 @@ class MeView(APIView):
 class UserView(APIView):
     """GET /users/{id}."""
 
+    access = {"GET": own_or(VIEW_ACCOUNTS)}
+
     def get(self, request: Request, user_id: UUID) -> Response:
-        """Show an account to its owner or to staff."""
+        """Show an account to its owner, or to staff with the permission."""
         return Response(UserSerializer(get_object_or_404(users_visible_to(cast(User, request.user)), pk=user_id)).data)
 
 
 class TokenView(APIView):
     """POST and DELETE /auth/token."""
 
+    access = {"POST": ANYONE, "DELETE": SIGNED_IN}
     throttle_scope = "sign-in"
 
     def get_authenticators(self) -> list[object]:  # type: ignore[override]
@@ -69,10 +75,6 @@ class TokenView(APIView):
     def get_authenticate_header(self, request: Request) -> str:
         """Name the scheme, without which DRF would answer a wrong password with 403."""
         return "Bearer"
-
-    def get_permissions(self) -> list[object]:  # type: ignore[override]
-        """Let anyone sign in."""
-        return [AllowAny()] if self.request.method == "POST" else super().get_permissions()  # type: ignore[return-value]
 
     def post(self, request: Request) -> Response:
         """Sign in."""
@@ -89,6 +91,8 @@ class TokenView(APIView):
 
 class TokensView(APIView):
     """DELETE /auth/tokens."""
+
+    access = {"DELETE": SIGNED_IN}
 
     def delete(self, request: Request) -> Response:
         """Make all of the caller's tokens dead."""

@@ -33,8 +33,8 @@ def folder(settings: Any, tmp_path: Any) -> Any:
     return options["location"]
 
 
-def ask(user: User, kind: str = "orders", days: tuple[date, date] = EVER) -> Report:
-    return reports.request_report(user, kind=kind, start=days[0], end=days[1], file_format="csv")
+def ask(user: User, kind: str = "orders", days: tuple[date, date] = EVER, *, file_format: str = "csv") -> Report:
+    return reports.request_report(user, kind=kind, start=days[0], end=days[1], file_format=file_format)
 
 
 def build(report: Report) -> Report:

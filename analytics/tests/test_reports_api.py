@@ -26,7 +26,7 @@ JANUARY = {"kind": "orders", "from": "2025-01-01", "to": "2025-01-31", "format":
 
 @pytest.fixture
 def sam() -> User:
-    return make_user("sam", staff=True)
+    return make_user("sam", superuser=True)
 
 
 def test_asking_is_answered_at_once_with_where_to_look(sam: User) -> None:
@@ -69,17 +69,43 @@ def test_it_is_downloaded_by_who_asked_and_nobody_else(sam: User) -> None:
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == 'attachment; filename="stock-2025-01-01-2025-01-31.csv"'
     assert (answer["Content-Length"], answer["Cache-Control"]) == ("8", "no-store")
-    for other in (make_user("ann", staff=True), make_user("ada")):
+    for other in (make_user("ann", superuser=True), make_user("ada")):
         for path in ("", "/download"):
             check_problem(client_of(other).get(f"{URL}/{report.id}{path}"), 404, "not_found")
         check_problem(client_of(other).delete(f"{URL}/{report.id}"), 404, "not_found")
     assert Report.objects.get().status == "ready"
 
 
-def test_who_is_no_longer_staff_has_no_reports(sam: User) -> None:
+@pytest.mark.parametrize("lost", [{"is_staff": False}, {"is_superuser": False}])
+def test_a_report_is_not_given_to_its_owner_once_they_lost_the_permission(sam: User, lost: dict[str, bool]) -> None:
     report = ready_report(sam)
-    User.objects.update(is_staff=False)
-    check_problem(client_of(sam).get(f"{URL}/{report.id}/download"), 404, "not_found")
+    User.objects.update(**lost)
+    for path in ("", "/download"):
+        check_problem(client_of(sam).get(f"{URL}/{report.id}{path}"), 403, "permission_denied")
+    check_problem(client_of(sam).delete(f"{URL}/{report.id}"), 403, "permission_denied")
+    assert Report.objects.get().status == "ready"
+
+
+def test_a_report_is_not_given_to_an_account_that_is_not_active(sam: User) -> None:
+    report = ready_report(sam)
+    client = client_of(sam)
+    User.objects.update(is_active=False)
+    check_problem(client.get(f"{URL}/{report.id}/download"), 401, "authentication_failed")
+
+
+def test_a_report_for_excel_is_the_same_file_with_a_byte_order_mark(sam: User, at_once: None) -> None:
+    make_product("Tasse-ü")
+    asked = client_of(sam).post(URL, JANUARY | {"format": "csv-excel"})
+    assert (asked.status_code, body(asked)["format"]) == (202, "csv-excel")
+    files_of = {}
+    for file_format in ("csv", "csv-excel"):
+        report = build(ask(sam, "stock", file_format=file_format))
+        answer: Any = client_of(sam).get(f"{URL}/{report.id}/download")
+        assert answer["Content-Type"] == "text/csv; charset=utf-8"
+        assert answer["Content-Disposition"].endswith('.csv"')
+        files_of[file_format] = answer.getvalue()
+    assert files_of["csv"].startswith(b"at,sku,")
+    assert files_of["csv-excel"] == b"\xef\xbb\xbf" + files_of["csv"]
 
 
 @pytest.mark.parametrize("accept", ["text/csv", "application/json", "text/html"])
@@ -155,7 +181,7 @@ def test_a_person_has_so_many_under_way_and_no_more(sam: User) -> None:
     refused = client.post(URL, JANUARY)
     check_problem(refused, 429, "too_many_reports")
     assert int(refused["Retry-After"]) > 0
-    assert client_of(make_user("ann", staff=True)).post(URL, JANUARY).status_code == 202
+    assert client_of(make_user("ann", superuser=True)).post(URL, JANUARY).status_code == 202
     client.delete(asked[0]["Location"])
     assert client.post(URL, JANUARY).status_code == 202
 

@@ -17,7 +17,7 @@ def ask(**query: str) -> Any:
     """As `from` is Python's own word, it is asked for as `start`."""
     if "start" in query:
         query["from"] = query.pop("start")
-    return client_of(make_user(staff=True)).get(f"{URL}?{urlencode(query)}")
+    return client_of(make_user(superuser=True)).get(f"{URL}?{urlencode(query)}")
 
 
 def add(day: date, status: str = "pending", currency: str = "EUR") -> None:
@@ -132,7 +132,7 @@ def test_products_have_figures_of_their_own() -> None:
     for day in (1, 2):
         of_product(date(2025, 3, day), "CUP")
     of_product(date(2025, 3, 1), "POT", "confirmed")
-    staff = client_of(make_user(staff=True))
+    staff = client_of(make_user(superuser=True))
     march = f"{URL}?from=2025-03-01&to=2025-03-31&group=product"
     told = body(staff.get(f"{march}&interval=month"))["results"]
     cup = {"day": "2025-03-01", "status": "pending", "currency": "EUR", "orders": 2, "amount": "10.00", "sku": "CUP"}
@@ -146,6 +146,6 @@ def test_more_figures_than_an_answer_has_room_for_are_refused(monkeypatch: pytes
     monkeypatch.setattr(views, "MOST_FIGURES", 2)
     for sku in ("CUP", "POT", "TIN"):
         of_product(date(2025, 3, 1), sku)
-    staff, path = client_of(make_user(staff=True)), f"{URL}?from=2025-03-01&to=2025-03-01&group=product"
+    staff, path = client_of(make_user(superuser=True)), f"{URL}?from=2025-03-01&to=2025-03-01&group=product"
     assert pointers(staff.get(path)) == ["/to"]
     assert len(body(staff.get(f"{path}&sku=CUP"))["results"]) == 1

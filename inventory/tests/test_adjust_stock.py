@@ -17,7 +17,7 @@ URL = "/api/v1/products/CUP/stock-adjustments"
 
 
 def adjust(**fields: Any) -> Any:
-    return client_of(make_user(staff=True)).post(URL, json.dumps(fields), content_type="application/json")
+    return client_of(make_user(superuser=True)).post(URL, json.dumps(fields), content_type="application/json")
 
 
 def test_pieces_that_came_are_added_and_stand_in_the_ledger() -> None:

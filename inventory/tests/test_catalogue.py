@@ -140,7 +140,7 @@ def test_a_sku_of_odd_characters_is_404(sku: str) -> None:
 
 
 def test_staff_add_a_product_with_no_stock() -> None:
-    staff = client_of(make_user(staff=True))
+    staff = client_of(make_user(superuser=True))
     answer = staff.post(URL, {"sku": "CUP.1", "name": "Cup", "price": "3", "currency": "CHF"})
     assert answer.status_code == 201
     assert answer["Location"] == f"{URL}/CUP.1"
@@ -158,7 +158,7 @@ def test_staff_add_a_product_with_no_stock() -> None:
 
 def test_a_taken_sku_is_refused_by_its_pointer() -> None:
     make_product("CUP")
-    answer = client_of(make_user(staff=True)).post(URL, {"sku": "CUP", "name": "Other", "price": "1.00"})
+    answer = client_of(make_user(superuser=True)).post(URL, {"sku": "CUP", "name": "Other", "price": "1.00"})
     assert pointers(answer) == ["/sku"]
     assert Product.objects.get().name == "The CUP"
 
@@ -192,14 +192,14 @@ def test_a_taken_sku_is_refused_by_its_pointer() -> None:
 )
 def test_a_product_that_cannot_be_is_refused_by_its_pointer(fields: dict[str, Any], where: str) -> None:
     given = {"sku": "CUP", "name": "Cup", "price": "1.00"} | fields
-    answer = client_of(make_user(staff=True)).post(URL, json.dumps(given), content_type="application/json")
+    answer = client_of(make_user(superuser=True)).post(URL, json.dumps(given), content_type="application/json")
     assert set(pointers(answer)) == {where}
     assert not Product.objects.exists()
 
 
 def test_staff_change_a_product_and_its_sku_stays() -> None:
     make_product("CUP", pieces=4)
-    staff = client_of(make_user(staff=True))
+    staff = client_of(make_user(superuser=True))
     given = {"price": "1.00", "sku": "POT", "currency": "CHF"}
     assert pointers(staff.patch(f"{URL}/CUP", given)) == ["/sku", "/currency"]
     answer = staff.patch(f"{URL}/CUP", {"price": "9.90"})
@@ -211,12 +211,12 @@ def test_staff_change_a_product_and_its_sku_stays() -> None:
 
 def test_a_change_of_nothing_is_fine() -> None:
     make_product()
-    assert client_of(make_user(staff=True)).patch(f"{URL}/CUP", {}).status_code == 200
+    assert client_of(make_user(superuser=True)).patch(f"{URL}/CUP", {}).status_code == 200
 
 
 def test_staff_take_a_product_off_sale_and_put_it_back() -> None:
     make_product()
-    staff = client_of(make_user(staff=True))
+    staff = client_of(make_user(superuser=True))
     assert staff.patch(f"{URL}/CUP", {"is_active": False}).status_code == 200
     assert client_of().get(f"{URL}/CUP").status_code == 404
     assert staff.patch(f"{URL}/CUP", {"is_active": True}).status_code == 200
@@ -226,7 +226,7 @@ def test_staff_take_a_product_off_sale_and_put_it_back() -> None:
 @pytest.mark.parametrize("fields", [{"price": "-1"}, {"price": None}, {"name": ""}, {"is_active": None}])
 def test_a_bad_change_is_refused_and_changes_nothing(fields: dict[str, Any]) -> None:
     make_product()
-    answer = client_of(make_user(staff=True)).patch(f"{URL}/CUP", {"description": "new"} | fields)
+    answer = client_of(make_user(superuser=True)).patch(f"{URL}/CUP", {"description": "new"} | fields)
     assert pointers(answer) == [f"/{next(iter(fields))}"]
     assert Product.objects.get().description == ""
 

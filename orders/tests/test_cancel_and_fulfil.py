@@ -27,7 +27,7 @@ def ada() -> User:
 
 @pytest.fixture
 def staff() -> User:
-    return make_user("sam", staff=True)
+    return make_user("sam", superuser=True)
 
 
 def cancel(user: User, order: Order) -> Any:

@@ -54,9 +54,9 @@ def test_a_customer_sees_their_own_orders_the_newest_first(ada: User) -> None:
     assert listed(ada, ordering="created_at") == [first, second, third]
 
 
-def test_staff_see_all_orders(ada: User) -> None:
+def test_a_superuser_sees_all_orders(ada: User) -> None:
     mine, theirs = at_hours(ada, 1) + at_hours(make_user("grace"), 2)
-    assert listed(make_user("sam", staff=True)) == [theirs, mine]
+    assert listed(make_user("sam", superuser=True)) == [theirs, mine]
 
 
 def test_an_order_in_the_list_is_told_as_by_itself(ada: User) -> None:

@@ -98,7 +98,7 @@ def test_only_staff_see_what_went_wrong(ada: User, order: Order) -> None:
         user.email: {d["handler"]: d for d in timeline(user, order)[0]["deliveries"]}[
             "notifications.send_order_received"
         ]
-        for user in (ada, make_user("sam", staff=True))
+        for user in (ada, make_user("sam", superuser=True))
     }
     assert "last_error" not in shown["ada@example.com"]
     assert shown["sam@example.com"]["last_error"] == "no such letter box"

@@ -8,14 +8,15 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
-from ordersite.sales import permissions
+from analytics.access import REQUEST_REPORTS, VIEW_SALES
+from events.access import Access
 
-# Pages that are no table's, before those of their group: the permissions that open each, its name in the URLs, what it
+# Pages that are no table's, before those of their group: who may open each, its name in the URLs, what it
 # is called, and its icon.
-PAGES: Mapping[str, Sequence[tuple[Sequence[str], str, str, str]]] = {
+PAGES: Mapping[str, Sequence[tuple[Access, str, str, str]]] = {
     "Sales": [
-        (permissions.SALES, "sales", "Sales", "monitoring"),
-        (permissions.REPORTS, "reports", "Reports", "download"),
+        (VIEW_SALES, "sales", "Sales", "monitoring"),
+        (REQUEST_REPORTS, "reports", "Reports", "download"),
     ],
 }
 # Group: label of the model, what its page is called, and unfold's icon (fonts.google.com/icons).
@@ -58,9 +59,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
-def _pages(request: HttpRequest, entries: Sequence[tuple[Sequence[str], str, str, str]]) -> Iterator[dict[str, Any]]:
+def _pages(request: HttpRequest, entries: Sequence[tuple[Access, str, str, str]]) -> Iterator[dict[str, Any]]:
     for needed, name, title, icon in entries:
-        if request.user.has_perms(needed):
+        if needed.allows(request.user):
             yield {"title": title, "icon": icon, "link": reverse(name)}
 
 

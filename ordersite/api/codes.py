@@ -88,8 +88,8 @@ _ALL = [
     Code(
         "permission_denied",
         403,
-        "The account may not do this: it is for staff.",
-        "Sign in as a member of staff. The same request will not succeed for this account.",
+        "The account does not have the permission that this takes.",
+        "Ask an administrator for the permission that the operation's description names, then send the request again.",
         "You do not have permission to perform this action.",
     ),
     Code(

@@ -47,7 +47,7 @@ OPERATIONS = {
         id="getUser",
         tag="accounts",
         summary="Show an account",
-        description="Shows your own account; to staff, any. Another's is 404, as one that does not exist is.",
+        description="Shows an account. Another's is 404, as one that does not exist is.",
         answer=Answer(200, "The account.", UserSerializer, ADA),
     ),
     "POST /api/v1/auth/token": Operation(

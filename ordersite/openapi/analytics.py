@@ -45,7 +45,7 @@ OPERATIONS = {
         summary="Show sales by day, week or month",
         description="Shows, for each interval, currency and status, how many orders reached that status and what they"
         " come to; with `group=product`, the same of each product, with its pieces. At most 366 days and 10,000 figures"
-        " at once. Staff only.",
+        " at once.",
         query=SalesQuerySerializer,
         answer=Answer(
             200,
@@ -61,7 +61,8 @@ OPERATIONS = {
         summary="Ask for a report",
         description="Has a report made in the background, and answers at once. Read it under `Location` until its"
         " `status` is `ready`, then download it. `sales`: a line for each day of placing and product; `orders`: one for"
-        " each order; `stock`: one for each movement. At most 366 days at once. Staff only.",
+        " each order; `stock`: one for each movement. At most 366 days at once. `csv-excel` is `csv` with a byte order"
+        " mark in front, without which Excel does not read it as UTF-8.",
         body=Body(
             NewReportSerializer,
             {"sales of a month": {"kind": "sales", "from": "2026-01-01", "to": "2026-01-31", "format": "csv"}},
@@ -80,8 +81,9 @@ OPERATIONS = {
         id="downloadReport",
         tag="reports",
         summary="Download a report",
-        description="Sends the file of your own report: CSV (RFC 4180) in UTF-8, the names of its columns first. A text"
-        " that a spreadsheet would take for a formula has an apostrophe in front.",
+        description="Sends the file of your own report: CSV (RFC 4180) in UTF-8, the names of its columns first, after"
+        " a byte order mark for `csv-excel`. A text that a spreadsheet would take for a formula has an apostrophe in"
+        " front.",
         answer=Answer(200, "The file.", {"type": "string"}, FILE, headers=("NoStore",), media_type="text/csv"),
         codes=("report_not_ready", "report_failed", "report_gone"),
     ),

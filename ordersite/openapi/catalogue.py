@@ -32,7 +32,7 @@ OPERATIONS = {
         id="addProduct",
         tag="products",
         summary="Add a product",
-        description="Adds a product with no stock; adjust its stock next. Staff only. A sku that is taken is 400.",
+        description="Adds a product with no stock; adjust its stock next. A sku that is taken is 400.",
         body=Body(
             NewProductSerializer,
             {"cup": {"sku": "CUP-PORCELAIN", "name": "Porcelain cup", "price": "9.50", "currency": "EUR"}},
@@ -52,7 +52,7 @@ OPERATIONS = {
         id="updateProduct",
         tag="products",
         summary="Change a product",
-        description="Changes what is given, and answers with the whole product. Staff only. Orders that were placed"
+        description="Changes what is given, and answers with the whole product. Orders that were placed"
         " keep the name and the price that they were placed with. To change only what one has seen, send its ETag in"
         " If-Match.",
         body=Body(ProductChangeSerializer, {"price": {"price": "10.50"}}, partial=True),
@@ -64,7 +64,7 @@ OPERATIONS = {
         id="adjustStock",
         tag="products",
         summary="Add or take away pieces",
-        description="Adds `quantity` to what is on hand; a negative one takes away. Staff only.",
+        description="Adds `quantity` to what is on hand; a negative one takes away.",
         body=Body(
             StockAdjustmentSerializer,
             {

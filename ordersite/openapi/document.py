@@ -17,6 +17,9 @@ Take orders, and follow what becomes of them.
 `type`. Beyond what stands with each operation, a request may meet 404 (a path that is not here) and 405 (a method that
 the path does not take).
 
+**Staff** need the same permissions as in the admin. Each operation names them in its description and under `security`,
+where several entries are alternatives. Without them, the answer is 403 `permission_denied`.
+
 **Ids** are UUIDs. **Money** is a decimal string with its currency beside it. **Times** are RFC 3339 in UTC.
 **Lists** are pages `{next, previous, results}`; follow `next` until it is null.
 

@@ -62,7 +62,7 @@ OPERATIONS = {
         id="listOrders",
         tag="orders",
         summary="List orders",
-        description="Lists your orders, newest first, one page at a time; to staff, everybody's.",
+        description="Lists your orders, newest first, one page at a time. Staff with the permission see everybody's.",
         query=OrderQuerySerializer,
         answer=Answer(200, "A page of orders.", OrderSerializer, ORDER, page=True),
     ),
@@ -70,7 +70,7 @@ OPERATIONS = {
         id="getOrder",
         tag="orders",
         summary="Show an order",
-        description="Shows your own order; to staff, any. Another's is 404, as one that does not exist is. To ask"
+        description="Shows an order. Another's is 404, as one that does not exist is. To ask"
         " again cheaply until it is confirmed, send the ETag in If-None-Match.",
         answer=Answer(200, "The order.", OrderSerializer, ORDER | {"status": "confirmed"}, headers=("ETag", "NoCache")),
         headers=("IfNoneMatch",),
@@ -80,17 +80,16 @@ OPERATIONS = {
         id="cancelOrder",
         tag="orders",
         summary="Cancel an order",
-        description="Cancels an order that is pending or confirmed, and frees what was reserved for it. Its owner may,"
-        " and staff.",
+        description="Cancels an order that is pending or confirmed, and frees what was reserved for it.",
         answer=Answer(200, "The order, cancelled.", OrderSerializer, ORDER | {"status": "cancelled"}),
         body=NOTHING,
-        codes=("wrong_status",),
+        codes=("wrong_status", "permission_denied"),
     ),
     "POST /api/v1/orders/{order_id}/fulfil": Operation(
         id="fulfilOrder",
         tag="orders",
         summary="Mark an order as sent",
-        description="Marks a confirmed order as fulfilled, and takes its pieces off the stock. Staff only.",
+        description="Marks a confirmed order as fulfilled, and takes its pieces off the stock.",
         answer=Answer(200, "The order, fulfilled.", OrderSerializer, ORDER | {"status": "fulfilled"}),
         body=NOTHING,
         codes=("wrong_status",),
@@ -99,8 +98,8 @@ OPERATIONS = {
         id="getOrderTimeline",
         tag="orders",
         summary="Show what happened to an order",
-        description="Lists the order's events in order, each with how far every handler is with it. Staff also see"
-        " `last_error`.",
+        description="Lists the order's events in order, each with how far every handler is with it. Staff with the"
+        " permission also see `last_error`.",
         answer=Answer(200, "The order's events.", StaffTimelineEventSerializer, EVENT, many=True),
     ),
 }

@@ -6,8 +6,8 @@ from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
-from rest_framework.permissions import IsAdminUser, IsAuthenticated
 
+from events.access import ANYONE, Access, access_of
 from events.serializers import PUBLIC_STATUS
 from ordersite.openapi import parts
 from ordersite.openapi.operation import Answer, Body, Operation
@@ -40,10 +40,10 @@ class OperationSchema(AutoSchema):
             "operationId": operation.id,
             "tags": [operation.tag],
             "summary": operation.summary,
-            "description": operation.description,
+            "description": operation.description + _permissions_in_words(self._access),
             "parameters": self._parameters_of(operation),
             **({"requestBody": self._body_of(operation.body)} if operation.body else {}),
-            "security": [{"bearer": []}] if self._needs(IsAuthenticated, IsAdminUser) else [],
+            "security": _security(self._access),
             "responses": self._responses_of(operation),
         }
         if getattr(self.view, "deprecated_at", None):
@@ -55,8 +55,9 @@ class OperationSchema(AutoSchema):
         name: str = super().get_serializer_name(serializer, direction)
         return NAMES.get(name, name)
 
-    def _needs(self, *permissions: type) -> bool:
-        return any(isinstance(permission, permissions) for permission in self.view.get_permissions())
+    @property
+    def _access(self) -> Access:
+        return access_of(self.view, self.method) or ANYONE  # beside the API, where views name DRF's AllowAny
 
     @property
     def _limited(self) -> bool:
@@ -127,12 +128,11 @@ class OperationSchema(AutoSchema):
 
     def _codes(self, operation: Operation) -> set[str]:
         """Return what the operation may answer with: its own codes, and those that follow from its shape."""
-        for_everyone = not self._needs(IsAuthenticated, IsAdminUser)
         reasons = [
             (True, [*operation.codes, "bad_request", "internal_error"]),
             (self.view.get_authenticators(), ["authentication_failed"]),
-            (not for_everyone, ["not_authenticated"]),
-            (self._needs(IsAdminUser), ["permission_denied"]),
+            (self._access.signed_in, ["not_authenticated"]),
+            (self._access.any_of and not self._access.own, ["permission_denied"]),
             ("{" in self.path, ["not_found"]),
             (
                 operation.body,
@@ -158,6 +158,25 @@ def bare_request(method: str, path: str, view: Any, original: Any, **others: Any
     request = HttpRequest()
     request.method, request.path = method, path
     return request
+
+
+def _security(access: Access) -> list[Schema]:
+    """Return who may call, in OpenAPI's terms: alternatives, each with the permissions that it requires."""
+    if not access.signed_in:
+        return []
+    if access.own or not access.any_of:
+        return [{"bearer": []}]
+    return [{"bearer": list(permissions)} for permissions in access.any_of]
+
+
+def _permissions_in_words(access: Access) -> str:
+    """Return the paragraph that names the permissions; "" where none is needed."""
+    if not access.any_of:
+        return ""
+    needed = " or ".join(" and ".join(f"`{name}`" for name in permissions) for permissions in access.any_of)
+    if access.own:
+        return f"\n\nYour own need no permission. For those of others, staff need {needed}."
+    return f"\n\nStaff only. Requires {needed}."
 
 
 def _page_of(results: Schema) -> Schema:

@@ -13,12 +13,13 @@ from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import APIException
 
 from analytics import reports
+from analytics.access import REQUEST_REPORTS
 from analytics.models import Report
 from analytics.selectors import reports_of
-from analytics.serializers import FORMATS, NewReportSerializer, ReportSerializer
+from analytics.serializers import NewReportSerializer, ReportSerializer
 from analytics.sources import sources
 from analytics.views import download_of
-from ordersite.sales import permissions
+from events.csv_text import FORMATS
 from ordersite.sales.views import in_words
 from users.models import User
 
@@ -28,24 +29,25 @@ MOST = 50  # reports that are listed, the newest
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """Show the page, which asks for the list itself."""
-    permissions.check(request, permissions.REPORTS)
-    context = {**admin.site.each_context(request), "title": "Reports", "kinds": list(sources()), "most": MOST}
+    REQUEST_REPORTS.check(request.user)
+    choices = {"kinds": list(sources()), "formats": FORMATS, "most": MOST}
+    context = {**admin.site.each_context(request), "title": "Reports", **choices}
     return TemplateResponse(request, "ordersite/reports.html", context)
 
 
 @require_safe
 def data(request: HttpRequest) -> JsonResponse:
     """Return the person's newest reports."""
-    permissions.check(request, permissions.REPORTS)
+    REQUEST_REPORTS.check(request.user)
     return JsonResponse({"reports": [_shown(report) for report in reports_of(_person(request))[:MOST]]})
 
 
 @require_POST
 def ask(request: HttpRequest) -> JsonResponse:
-    """Ask for a report of a `kind`, `from` a day `to` a day."""
-    permissions.check(request, permissions.REPORTS)
-    wanted = {name: request.POST.get(name) for name in ("kind", "from", "to")}
-    given = NewReportSerializer(data={**wanted, "format": FORMATS[0]})
+    """Ask for a report of a `kind`, `from` a day `to` a day, in a `format`."""
+    REQUEST_REPORTS.check(request.user)
+    wanted = {name: request.POST[name] for name in ("kind", "from", "to", "format") if name in request.POST}
+    given = NewReportSerializer(data=wanted)
     if not given.is_valid():
         return JsonResponse({"detail": in_words(given.errors)}, status=400)
     asked = given.validated_data
@@ -61,7 +63,7 @@ def ask(request: HttpRequest) -> JsonResponse:
 @require_POST
 def remove(request: HttpRequest, report_id: UUID) -> JsonResponse:
     """Cancel a report, whatever its state, and remove its file; return it."""
-    permissions.check(request, permissions.REPORTS)
+    REQUEST_REPORTS.check(request.user)
     reports.cancel(_mine(request, report_id).id)
     return JsonResponse(_shown(_mine(request, report_id)))
 
@@ -69,7 +71,7 @@ def remove(request: HttpRequest, report_id: UUID) -> JsonResponse:
 @require_safe
 def download(request: HttpRequest, report_id: UUID) -> HttpResponseBase:
     """Send the file, or lead back to the page and say why there is none."""
-    permissions.check(request, permissions.REPORTS)
+    REQUEST_REPORTS.check(request.user)
     try:
         return download_of(_mine(request, report_id))
     except APIException as error:

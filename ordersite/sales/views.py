@@ -12,10 +12,10 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 from rest_framework import serializers
 
+from analytics.access import VIEW_SALES
 from analytics.selectors import INTERVALS
 from analytics.serializers import PeriodSerializer
 from events.strict import Query
-from ordersite.sales import permissions
 from ordersite.sales.figures import figures
 
 SHOWN = timedelta(days=29)  # before today, unless another period is chosen
@@ -40,7 +40,7 @@ class ChosenSerializer(Query, PeriodSerializer):
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """Show the page, which asks for its figures itself."""
-    permissions.check(request, permissions.SALES)
+    VIEW_SALES.check(request.user)
     today = datetime.now(UTC).date()
     context = {
         **admin.site.each_context(request),
@@ -56,7 +56,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def data(request: HttpRequest) -> JsonResponse:
     """Return the figures of ?from=&to=, by ?interval=, in ?currency=."""
-    permissions.check(request, permissions.SALES)
+    VIEW_SALES.check(request.user)
     given = ChosenSerializer(data=request.GET)
     if not given.is_valid():
         return JsonResponse({"detail": in_words(given.errors)}, status=400)

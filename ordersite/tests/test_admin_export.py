@@ -1,7 +1,9 @@
 import csv
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.db.models import Model
 from django.test import Client
 
 from inventory import stock
@@ -20,9 +22,7 @@ def rows(answer: Any) -> list[dict[str, str]]:
     assert answer.status_code == 200
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
-    text = b"".join(answer.streaming_content).decode()
-    assert text.startswith("\ufeff")
-    return list(csv.DictReader(text.removeprefix("\ufeff").splitlines()))
+    return list(csv.DictReader(b"".join(answer.streaming_content).decode().splitlines()))
 
 
 def test_the_list_of_orders_is_exported_as_it_is_filtered_and_ordered(browser: Client) -> None:
@@ -47,6 +47,21 @@ def test_products_and_movements_are_exported_too(browser: Client) -> None:
     lost, opening = rows(browser.get(url(Movement, "export")))
     assert (lost["quantity"], lost["reason"]) == ("-3", "'=HYPERLINK(1)")
     assert opening["quantity"] == "10"
+
+
+@pytest.mark.parametrize("model", [Order, Product, Movement], ids=lambda model: model.__name__)
+def test_an_export_for_excel_is_the_same_file_with_a_byte_order_mark(browser: Client, model: type[Model]) -> None:
+    make_product("Tasse-b")
+    place(make_user("ada"), **{"Tasse-b": 1})
+    shown = browser.get(url(model, "changelist")).content.decode()
+    contents = []
+    for page, label in (("export", "Export as CSV"), ("export_excel", "Export for Excel")):
+        assert f'href="{url(model, page)}">{label}</a>' in shown
+        answer: Any = browser.get(url(model, page))
+        assert answer["Content-Disposition"].endswith('.csv"')
+        contents.append(answer.getvalue())
+    assert len(contents[0].splitlines()) == 2
+    assert contents[1] == b"\xef\xbb\xbf" + contents[0]
 
 
 def test_an_address_that_is_a_formula_is_told_to_be_text(browser: Client) -> None:
@@ -81,9 +96,23 @@ def test_rows_are_read_in_chunks_and_those_that_go_meanwhile_are_left_out(
     assert [row["sku"] for row in rows(answer)] == list("ABDE")
 
 
-def test_a_filter_that_there_is_not_leads_back_to_the_list(browser: Client) -> None:
-    answer = browser.get(url(Order, "export"), {"total__gte": "nonsense"}, follow=True)
-    assert "That filter is not one of this list." in said(answer)
+@pytest.mark.parametrize("asked", [{"total_from": "99,90"}, {"q": "\0"}])
+def test_a_filter_that_cannot_be_read_leads_back_to_the_list_which_says_so(
+    browser: Client, asked: dict[str, str]
+) -> None:
+    make_product("CUP")
+    place(make_user("ada"), CUP=1)
+    answer = browser.get(url(Order, "export"), asked, follow=True)
+    assert answer.redirect_chain == [(f"{url(Order, 'changelist')}?{urlencode(asked)}", 302)]
+    assert "so no rows are shown" in " ".join(said(answer))
+    assert answer.context["cl"].result_count == 0
+
+
+def test_a_page_that_is_not_there_is_no_error(browser: Client) -> None:
+    for sku in range(120):
+        make_product(f"CUP-{sku}", pieces=0)
+    assert len(rows(browser.get(url(Product, "export"), {"p": "99"}))) == 120
+    assert browser.get(url(Product, "changelist"), {"p": "99"}).context["cl"].page_num == 1
 
 
 def test_who_may_not_see_a_list_may_not_export_it() -> None:

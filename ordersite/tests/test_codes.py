@@ -88,7 +88,7 @@ def test_the_type_of_each_problem_is_a_page_that_says_what_to_do(code: str) -> N
 def test_what_is_answered_in_a_run_of_mistakes_is_in_the_table() -> None:
     make_product("CUP")
     ada = make_user()
-    anyone, client, staff = client_of(), client_of(ada), client_of(make_user("sam", staff=True))
+    anyone, client, staff = client_of(), client_of(ada), client_of(make_user("sam", superuser=True))
     order = place(ada, CUP=1)
     boss = Client(enforce_csrf_checks=True)
     boss.force_login(User.objects.create_superuser("boss@example.com"))

@@ -68,7 +68,7 @@ def test_a_product_is_sent_again_when_its_price_or_its_stock_has_changed() -> No
 
 def test_a_product_is_changed_only_as_it_was_seen() -> None:
     make_product("CUP")
-    staff, path = client_of(make_user("sam", staff=True)), "/api/v1/products/CUP"
+    staff, path = client_of(make_user("sam", superuser=True)), "/api/v1/products/CUP"
     tag = staff.get(path)["ETag"]
     assert staff.patch(path, {"price": "9.90"}, HTTP_IF_MATCH=tag).status_code == 200
     check_problem(staff.patch(path, {"price": "1.00"}, HTTP_IF_MATCH=tag), 412, "precondition_failed")
@@ -79,7 +79,7 @@ def test_a_product_is_changed_only_as_it_was_seen() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_changes_at_once_to_what_all_have_seen_one_is_made() -> None:
     make_product("CUP")
-    staff, path = make_user("sam", staff=True), "/api/v1/products/CUP"
+    staff, path = make_user("sam", superuser=True), "/api/v1/products/CUP"
     tag = client_of(staff).get(path)["ETag"]
     answers = at_once(
         4, lambda number: client_of(staff).patch(path, {"price": f"{number + 20}.00"}, HTTP_IF_MATCH=tag).status_code
@@ -111,7 +111,7 @@ def test_an_order_that_has_not_changed_costs_fewer_statements(django_assert_num_
 
 @pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
 def test_what_is_not_there_is_not_there_in_any_version(header: str) -> None:
-    staff = client_of(make_user(staff=True))
+    staff = client_of(make_user(superuser=True))
     asked = {header: '"another"'}
     for path in ("/api/v1/products/NOPE", f"/api/v1/orders/{uuid4()}"):
         check_problem(staff.get(path, headers=asked), 404, "not_found")

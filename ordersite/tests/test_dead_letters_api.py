@@ -23,7 +23,7 @@ RESERVE = "inventory.reserve_items"
 
 @pytest.fixture
 def staff() -> Any:
-    return client_of(make_user("sam", staff=True))
+    return client_of(make_user("sam", superuser=True))
 
 
 def listed(client: Any, **query: str) -> list[str]:

@@ -45,7 +45,7 @@ def test_a_method_that_nobody_knows_is_405(method: str) -> None:
 
 
 def test_options_is_answered_whatever_the_path() -> None:
-    client = client_of(make_user("sam", staff=True))
+    client = client_of(make_user("sam", superuser=True))
     for template, view in api_routes():
         path = template.format(user_id=NOBODY, order_id=NOBODY, letter_id=NOBODY, report_id=NOBODY, sku="CUP")
         answer = client.options(f"/api/v1/{path}")

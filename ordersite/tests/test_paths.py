@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 def test_every_path_answers_with_and_without_a_slash_at_the_end() -> None:
     make_product("CUP")
-    staff = make_user("sam", staff=True)
+    staff = make_user("sam", superuser=True)
     order = place(staff, CUP=1)
     letter = Delivery.objects.filter(subject=order.id).earliest("id")
     Decision.objects.create(delivery=letter, action="replay", by="ann")

@@ -68,7 +68,7 @@ def count_queries(client: Any, path: str) -> int:
 
 @pytest.mark.parametrize("path", READS)
 def test_a_read_of_the_api_takes_as_many_queries_for_more_rows(path: str) -> None:
-    staff = make_user("sam", staff=True)
+    staff = make_user("sam", superuser=True)
     client = client_of(staff)
 
     def count(rows: int) -> int:

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_once", "folder"
 
 @pytest.fixture
 def sam() -> User:
-    return make_user("sam", staff=True)
+    return make_user("sam", superuser=True)
 
 
 def moved(order: Order, day: date) -> None:

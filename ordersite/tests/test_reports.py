@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_once", "folder"
 
 @pytest.fixture
 def sam() -> User:
-    return make_user("sam", staff=True)
+    return make_user("sam", superuser=True)
 
 
 @pytest.fixture

@@ -55,6 +55,13 @@ def test_one_is_asked_for_and_goes_the_way_of_the_api(desk: Client, sam: User) -
     assert [(each["id"], each["status"]) for each in listed(desk)] == [(str(report.id), "pending")]
 
 
+@pytest.mark.parametrize("file_format", ["csv", "csv-excel"])
+def test_the_page_offers_the_formats_of_the_api(desk: Client, file_format: str) -> None:
+    assert f"<option>{file_format}</option>" in text(desk.get(PAGE))
+    assert desk.post(ASK, JANUARY | {"format": file_format}).json()["format"] == file_format
+    assert desk.post(ASK, JANUARY | {"format": "xlsx"}).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

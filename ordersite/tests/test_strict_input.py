@@ -26,7 +26,7 @@ SALES = "/api/v1/analytics/sales?from=2025-01-01&to={}"
     ],
 )
 def test_a_filter_that_is_empty_or_given_twice_is_400(query: str, names: list[str]) -> None:
-    assert sorted(pointers(client_of(make_user(staff=True)).get(f"/api/v1/{query}"))) == names
+    assert sorted(pointers(client_of(make_user(superuser=True)).get(f"/api/v1/{query}"))) == names
 
 
 def test_a_search_for_nothing_finds_all() -> None:
@@ -50,7 +50,7 @@ def test_a_search_for_nothing_finds_all() -> None:
 )
 def test_a_value_of_another_type_is_400(path: str, given: Any, names: list[str]) -> None:
     make_product("CUP")
-    assert sorted(pointers(client_of(make_user(staff=True)).post(f"/api/v1/{path}", given))) == names
+    assert sorted(pointers(client_of(make_user(superuser=True)).post(f"/api/v1/{path}", given))) == names
 
 
 @pytest.mark.parametrize("given", ["[]", "0", "false", '""', "null", "[1]", '"x"'])
@@ -64,7 +64,7 @@ def test_a_request_without_fields_takes_an_object_or_nothing(given: str) -> None
 
 
 def test_a_period_has_366_days_at_most_its_ends_among_them() -> None:
-    staff = client_of(make_user(staff=True))
+    staff = client_of(make_user(superuser=True))
     assert staff.get(SALES.format("2026-01-01")).status_code == 200
     assert pointers(staff.get(SALES.format("2026-01-02"))) == ["/to"]
 

@@ -12,9 +12,11 @@ from users.models import User
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "request_id"}
 
 
-def make_user(name: str = "ada", *, staff: bool = False) -> User:
-    """A person with no password: signing in is what few tests are about."""
-    return User.objects.create_user(f"{name}@example.com", full_name=name.title(), is_staff=staff)
+def make_user(name: str = "ada", *, staff: bool = False, superuser: bool = False) -> User:
+    """A person with no password: signing in is what few tests are about. Staff without groups have no permissions."""
+    return User.objects.create_user(
+        f"{name}@example.com", full_name=name.title(), is_staff=staff or superuser, is_superuser=superuser
+    )
 
 
 def client_of(user: User | None = None) -> APIClient:

@@ -66,8 +66,8 @@ def test_a_body_that_is_no_object_is_refused(given: str) -> None:
     assert pointers(answer) == [""]
 
 
-def test_staff_see_every_account_and_a_customer_only_their_own() -> None:
-    ada, grace, staff = make_user("ada"), make_user("grace"), make_user("sam", staff=True)
+def test_a_superuser_sees_every_account_and_a_customer_only_their_own() -> None:
+    ada, grace, staff = make_user("ada"), make_user("grace"), make_user("sam", superuser=True)
     assert body(client_of(ada).get(f"/api/v1/users/{ada.id}"))["email"] == "ada@example.com"
     assert body(client_of(staff).get(f"/api/v1/users/{ada.id}"))["email"] == "ada@example.com"
     check_problem(client_of(grace).get(f"/api/v1/users/{ada.id}"), 404, "not_found")

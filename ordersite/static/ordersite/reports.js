@@ -15,7 +15,7 @@ const rows = new Map(); // by id: the report as it is shown, its row, and what o
 let timer = 0;
 let looked = 0;
 
-const nameOf = (report) => `${report.kind}, ${report.from} to ${report.to}`;
+const nameOf = (report) => `${report.kind}, ${report.from} to ${report.to}${report.format === "csv-excel" ? ", for Excel" : ""}`;
 const clock = (moment) => (moment ? new Date(moment).toLocaleString() : "–");
 
 function size(bytes) {
