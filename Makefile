@@ -44,7 +44,7 @@ lint: dev ## check style, format, types, import contracts, migrations, productio
 	@$(DUMMY) $(VENV)/python manage.py contracts --check
 	@$(VENV)/python tools/audit.py --tell
 
-audit: dev ## fail where a locked package has a known vulnerability (make lint only tells)
+audit: dev ## fail where a locked package has a known vulnerability, or could not be looked up (make lint only tells)
 	@$(VENV)/python tools/audit.py
 
 contracts: dev ## write contracts/, docs/errors.md and the stubs of gRPC from the code (ARGS=--release keeps them as those of this version)
