@@ -7,7 +7,7 @@ PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,-n 3)
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
-.PHONY: help run demo-failure compare bench test chaos screenshots lint audit contracts format lock clean local dev
+.PHONY: help run demo-failure compare bench test chaos screenshots lint audit contracts format lock pin clean local dev
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -58,6 +58,9 @@ lock: dev ## pin what the requirements files bring, with hashes (ARGS=--upgrade 
 	@for name in requirements requirements-local requirements-dev; do \
 	  $(VENV)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(ARGS) $$name.txt -o $$name.lock || exit 1; \
 	done
+
+pin: ## pin images and CI actions to what their tags name now; needs docker, git and the network (ARGS=--check compares)
+	@$(PYTHON) tools/pin.py $(ARGS)
 
 clean: ## remove .venv, the local data and the caches
 	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles

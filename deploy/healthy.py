@@ -2,8 +2,8 @@
 
 Each kind of process is asked for something that only one at work can give: web, grpc, relay, worker, beat, flower. They
 load no Django: they run every few seconds. They read DATABASE_URL and BROKER_URL (or a file that NAME_FILE names),
-WEB_PORT, FLOWER_PORT, and GRPC_PORT with the tokens and the certificate of gRPC. `worker` may be told a name, of several
-on one machine: `worker inventory`, for `celery worker -n inventory@%h`.
+WEB_PORT, FLOWER_PORT, and GRPC_PORT with the tokens and the certificate of gRPC. `worker` takes a name where several
+run on one machine: `worker inventory`, for `celery worker -n inventory@%h`.
 """
 
 import os
