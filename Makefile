@@ -1,4 +1,3 @@
-PYTHON ?= python3
 ARGS ?=
 VENV := .venv/bin
 # Two processes that mostly wait, one for each running system that tests share, and one for the rest; each has servers of
@@ -60,11 +59,11 @@ lock: dev ## pin what the requirements files bring, with hashes (ARGS=--upgrade 
 	done
 
 pin: ## pin images and CI actions to what their tags name now; needs docker, git and the network (ARGS=--check compares)
-	@$(PYTHON) tools/pin.py $(ARGS)
+	@sh tools/python.sh tools/pin.py $(ARGS)
 
 clean: ## remove .venv, the local data and the caches
 	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 local dev:
-	@$(PYTHON) tools/setup.py $@
+	@sh tools/python.sh tools/setup.py $@
