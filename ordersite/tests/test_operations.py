@@ -103,7 +103,8 @@ def test_processes_that_are_not_there_are_told(browser: Client) -> None:
 def beat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A beat at work; what it sends nobody takes, and no worker answers late."""
     monkeypatch.setattr("ordersite.operations.processes.INSPECT_TIMEOUT", 0.3)
-    service = Service(app, schedule_filename=str(tmp_path / "schedule"), max_interval=0.1)
+    often: Any = 0.1  # its types know whole seconds only
+    service = Service(app, schedule_filename=str(tmp_path / "schedule"), max_interval=often)
     thread = Thread(target=service.start)
     thread.start()
     try:
