@@ -73,10 +73,7 @@ def who_answers() -> Answers:
 def _ask() -> Answers:
     workers: dict[str, list[str]] = {}
     try:
-        with app.connection_for_write(transport_options=TRANSPORT) as connection:
-            asked = app.control.inspect(timeout=INSPECT_TIMEOUT, connection=connection)
-            queues = asked.active_queues() or {}
-            beats = app.control.inspect(**BEAT, timeout=INSPECT_TIMEOUT, connection=connection).ping() or {}
+        beats, queues = _inspect("ping", **BEAT), _inspect("active_queues")
     except (BrokerError, RedisError, OSError) as error:  # kombu leaves redis-py's own as they are; a full broker is one
         logger.warning("the workers could not be asked: %s: %s", type(error).__name__, error)
         return NOBODY
@@ -84,6 +81,13 @@ def _ask() -> Answers:
         for queue in consumed:
             workers.setdefault(queue["name"], []).append(worker)
     return Answers(workers, sorted(beats))
+
+
+def _inspect(question: str, **whom: Any) -> Mapping[str, Any]:
+    """Ask on a connection of its own: on one that waited in vain kombu still reads for the answers to the last one."""
+    with app.connection_for_write(transport_options=TRANSPORT) as connection:
+        inspect = app.control.inspect(timeout=INSPECT_TIMEOUT, connection=connection, **whom)
+        return getattr(inspect, question)() or {}
 
 
 def _worker(queue: str, names: Sequence[str]) -> Process:
