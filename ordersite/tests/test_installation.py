@@ -17,7 +17,7 @@ from ordersite.tests.test_docker_files import load
 
 NEVER_IMPORTED = "celery.contrib.sphinx"  # so that no import has compiled it
 DEAD_SHIM = 'echo "pyenv: python3: command not found" >&2; echo; exit 127'
-TOO_OLD = "echo is 3.8; exit 1"
+TOO_OLD = f"""exec "{sys.executable}" -c 'import sys; sys.version_info = (3, 8); exec(sys.argv[1])' "$2" """
 
 
 def test_packages_are_compiled_when_they_are_installed() -> None:
