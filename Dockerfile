@@ -1,6 +1,8 @@
 # One image for every process: web, relay, workers, beat, Flower, migrate. docker-compose.yml runs them.
+# Pinned to its digest: `make pin` moves it to what the tag names now (docs/docker.md).
+FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS base
 
-FROM python:3.13-slim AS build
+FROM base AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
 COPY requirements.lock .
@@ -13,7 +15,7 @@ RUN DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost \
     /venv/bin/python manage.py collectstatic --noinput \
  && /venv/bin/python -m compileall -q /app
 
-FROM python:3.13-slim
+FROM base
 # All of the code is root's: the processes run as somebody who can write nothing but /tmp and, where volumes are, /state
 # and /reports.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin ordersite \

@@ -1,4 +1,3 @@
-PYTHON ?= python3
 ARGS ?=
 VENV := .venv/bin
 # Two processes that mostly wait, one for each running system that tests share, and one for the rest; each has servers of
@@ -7,7 +6,7 @@ PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,-n 3)
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
-.PHONY: help run demo-failure compare bench test chaos screenshots lint audit contracts format lock clean local dev
+.PHONY: help run demo-failure compare bench test chaos screenshots lint audit contracts format lock pin clean local dev
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -44,7 +43,7 @@ lint: dev ## check style, format, types, import contracts, migrations, productio
 	@$(DUMMY) $(VENV)/python manage.py contracts --check
 	@$(VENV)/python tools/audit.py --tell
 
-audit: dev ## fail where a locked package has a known vulnerability (make lint only tells)
+audit: dev ## fail where a locked package has a known vulnerability, or could not be looked up (make lint only tells)
 	@$(VENV)/python tools/audit.py
 
 contracts: dev ## write contracts/, docs/errors.md and the stubs of gRPC from the code (ARGS=--release keeps them as those of this version)
@@ -59,9 +58,12 @@ lock: dev ## pin what the requirements files bring, with hashes (ARGS=--upgrade 
 	  $(VENV)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(ARGS) $$name.txt -o $$name.lock || exit 1; \
 	done
 
+pin: ## pin images and CI actions to what their tags name now; needs docker, git and the network (ARGS=--check compares)
+	@sh tools/python.sh tools/pin.py $(ARGS)
+
 clean: ## remove .venv, the local data and the caches
 	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 local dev:
-	@$(PYTHON) tools/setup.py $@
+	@sh tools/python.sh tools/setup.py $@

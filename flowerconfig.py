@@ -6,6 +6,8 @@ They cannot stand in ordersite/settings.py: Celery loads that only after Flower 
 import os
 from pathlib import Path
 
+from flower.views import BaseHandler
+
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
 
 if name := os.environ.get("FLOWER_BASIC_AUTH_FILE"):
@@ -15,3 +17,20 @@ if name := os.environ.get("FLOWER_BASIC_AUTH_FILE"):
         raise SystemExit(f"flower: FLOWER_BASIC_AUTH_FILE={name} cannot be read: {error.strerror}.") from None
     if ":" not in basic_auth[0]:
         raise SystemExit(f"flower: FLOWER_BASIC_AUTH_FILE={name} does not hold user:password.")
+
+
+_of_workers = BaseHandler.get_active_queue_names
+
+
+def all_queues(handler: BaseHandler) -> list[str]:
+    """Return the queues that a worker named, and all of ours.
+
+    Flower asks the workers once, when it starts: those that start beside it or later do not answer, and their queues
+    would be missing on the page Broker. It has no setting for more.
+    """
+    from events.subscriptions import the_map
+
+    return sorted({*_of_workers(handler), *the_map().consumers, handler.capp.conf.task_default_queue})
+
+
+BaseHandler.get_active_queue_names = all_queues

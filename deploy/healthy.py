@@ -2,15 +2,13 @@
 
 Each kind of process is asked for something that only one at work can give: web, grpc, relay, worker, beat, flower. They
 load no Django: they run every few seconds. They read DATABASE_URL and BROKER_URL (or a file that NAME_FILE names),
-WEB_PORT, FLOWER_PORT, GRPC_PORT with the tokens and the certificate of gRPC, and BEAT_SCHEDULE, the file of beat's
---schedule. `worker` may be told a name, of several on one machine: `worker inventory`, for `celery worker -n
-inventory@%h`.
+WEB_PORT, FLOWER_PORT, and GRPC_PORT with the tokens and the certificate of gRPC. `worker` takes a name where several
+run on one machine: `worker inventory`, for `celery worker -n inventory@%h`.
 """
 
 import os
 import socket
 import sys
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +16,6 @@ from typing import Any
 
 SECONDS = 5  # for each answer
 RELAY_SILENCE = 10  # seconds; at rest it asks PostgreSQL every 10 ms
-SCHEDULE = Path(os.environ.get("BEAT_SCHEDULE", "/tmp/celerybeat-schedule"))  # noqa: S108 - a tmpfs of the container
-BEAT_LATE = 240  # seconds; what beat sent it writes down at most 3 minutes later
 
 
 def setting(name: str) -> str:
@@ -70,34 +66,32 @@ def grpc() -> bool:
 
 def worker(name: str = "*") -> bool:
     """The worker of this machine answers a question that came by the broker, and consumes a queue."""
+    return any((ask(name).active_queues() or {}).values())
+
+
+def ask(name: str) -> Any:
+    """Return Celery's `inspect`, which asks the process of this name on this machine, by the broker."""
     from celery import Celery
 
     app = Celery(broker=setting("BROKER_URL"), set_as_current=False)
     app.conf.broker_transport_options = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
     mine: dict[str, Any] = {"pattern": f"{name}@{socket.gethostname()}", "matcher": "glob"}
-    found = app.control.inspect(**mine, limit=1, timeout=SECONDS).active_queues()
-    return any((found or {}).values())
+    return app.control.inspect(**mine, limit=1, timeout=SECONDS)
 
 
 def relay() -> bool:
     """PostgreSQL has just been asked by a relay of this machine."""
     return found(
         "SELECT 1 FROM pg_stat_activity WHERE application_name = 'ordersite relay'"
-        " AND client_addr = inet_client_addr() AND state_change > clock_timestamp() - make_interval(secs => %s)",
+        " AND client_addr IS NOT DISTINCT FROM inet_client_addr()"  # null: by a unix socket
+        " AND state_change > clock_timestamp() - make_interval(secs => %s)",
         RELAY_SILENCE,
     )
 
 
 def beat() -> bool:
-    """Beat has written down in time that it sent a task; or, where its file is kept in memory, the task has come."""
-    longest = int(os.environ.get("CHECK_STOCK_SECONDS") or 300) + BEAT_LATE
-    files = SCHEDULE.parent.glob(f"{SCHEDULE.name}*")  # Python's dbm adds ends
-    written = max((path.stat().st_mtime for path in files), default=0.0)
-    return time.time() - written < longest or found(
-        "SELECT 1 FROM django_celery_results_taskresult WHERE periodic_task_name = 'check-stock'"
-        " AND date_created > clock_timestamp() - make_interval(secs => %s)",
-        longest,
-    )
+    """The beat of this machine answers a question that came by the broker, and looks at its schedule."""
+    return bool(ask("celerybeat").ping())
 
 
 def found(sql: str, seconds: int) -> bool:

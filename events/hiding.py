@@ -10,13 +10,15 @@ HIDDEN = "[hidden]"
 
 _SHORTEST_SECRET = 6  # a shorter value would hide ordinary words
 # What looks like a secret wherever it comes from: the password of a URL, a bearer token, a value under a telling name.
+# An HTTP status is no secret: "POST /api/v1/auth/token: 401 after 12 ms".
 _SECRETS = [
     (re.compile(r"(?<=://)([^\s/@:]*):[^\s/]+@"), rf"\1:{HIDDEN}@"),
     (re.compile(r"(?i)\b(bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
     (
         re.compile(
             r"""(?ix) ((?:password|passwd|secret|api[_-]?key|token|authorization)[\w-]{0,40}) (\\?["']?\s*[:=]\s*)
-            (?: "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | (?!\[hidden\]|None\b)[^\s,;)}\]&]+ )"""
+            (?: "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*'
+            | (?! \[hidden\] | None\b | (?<=\w:[ ])[1-5]\d\d(?![^\s,;)]) )[^\s,;)}\]&]+ )"""
         ),
         rf"\1\2{HIDDEN}",
     ),

@@ -331,6 +331,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 20,
 }
+# Beat answers `celery inspect ping` while it ticks, and is silent 60 s after its last tick: so its health is asked for.
+CELERY_BEAT_ENABLE_REMOTE_CONTROL = True
+CELERY_BEAT_MAX_LOOP_INTERVAL = 30  # seconds between two ticks at most
+CELERY_BEAT_REMOTE_CONTROL_MAX_TICK_AGE = 60  # seconds
 CELERY_BEAT_SCHEDULE = {
     "check-stock": {
         "task": "inventory.check_stock",

@@ -16,7 +16,14 @@ PRIVATE = [
     ("to ada@[10.0.0.1] now", f"to {HIDDEN} now"),
     ("password=hunter2 of ada@example.com", f"password={HIDDEN} of {HIDDEN}"),
 ]
-NOT_PRIVATE = ["inventory@vm ready.", "<0193b1c4@ordersite>", "redis://127.0.0.1:6379/0", "a @ b", "@example.com"]
+NOT_PRIVATE = [
+    *("inventory@vm ready.", "<0193b1c4@ordersite>", "redis://127.0.0.1:6379/0", "a @ b", "@example.com"),
+    *("POST /api/v1/auth/token: 200 after 12 ms", "POST /api/v1/auth/token: 401", "a new token: 201, then 200"),
+]
+STATUS_OR_SECRET = [
+    *("token: 200abc", "token: 2000", "token: 200-300", "token: 999"),
+    *("token:200", "token=200", '"token": 200'),
+]
 
 
 @pytest.mark.parametrize(("text", "told"), PRIVATE)
@@ -28,6 +35,12 @@ def test_addresses_and_secrets_are_hidden(text: str, told: str) -> None:
 @pytest.mark.parametrize("text", NOT_PRIVATE)
 def test_what_is_no_address_stays(text: str) -> None:
     assert hide_private(text) == text
+
+
+@pytest.mark.parametrize("text", STATUS_OR_SECRET)
+def test_only_an_http_status_after_a_colon_and_a_space_is_no_secret(text: str) -> None:
+    assert "200" not in hide_private(text)
+    assert HIDDEN in hide_private(text)
 
 
 def test_most_lines_need_no_look() -> None:

@@ -47,8 +47,21 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 def free_port() -> int:
     """Return a port that nothing listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with listen(0) as server:
         return int(server.getsockname()[1])
+
+
+def listen(port: int) -> socket.socket:
+    """Listen on 127.0.0.1. Raises LocalError where this machine has no such address, OSError for another reason."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            raise
+        raise LocalError(
+            "This machine has no address 127.0.0.1, on which everything here listens: "
+            "add it (Linux: `ip address add 127.0.0.1/8 dev lo`), or use `docker compose up`"
+        ) from None
 
 
 def read_port(environ: Mapping[str, str], variable: str, default: int) -> int:
@@ -63,7 +76,7 @@ def check_ports(ports: Mapping[str, int]) -> None:
     with contextlib.ExitStack() as held:
         for variable, port in ports.items():
             try:
-                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                held.enter_context(listen(port))
             except OSError as error:
                 why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
                 raise LocalError(

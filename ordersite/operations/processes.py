@@ -14,15 +14,16 @@ from redis.exceptions import RedisError
 
 from events.subscriptions import the_map
 from ordersite.activity import activity
-from ordersite.celery import app
+from ordersite.celery import app, most_frequent_job
 from ordersite.health import broker_answers
 
 logger = logging.getLogger(__name__)
 
 INSPECT_TIMEOUT = 1.0  # seconds: so long are the workers' answers waited for
 KEPT = 5  # seconds for which an answer of the workers does for everybody who asks
-BEAT_LATE = 240  # seconds; what beat sends comes within its period and this
-PERIODIC = "check-stock"  # the task that beat sends most often
+JOB_LATE = 480  # seconds; a job of beat's starts within its period and this, since it may wait behind a long purge
+# Who is asked: beat answers only a ping, and only while it ticks (CELERY_BEAT_ENABLE_REMOTE_CONTROL).
+BEAT: Mapping[str, Any] = {"pattern": "celerybeat@*", "matcher": "glob", "limit": 1}
 TRANSPORT = {"socket_timeout": 1, "socket_connect_timeout": 1}
 
 
@@ -35,42 +36,58 @@ class Process:
     detail: str
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Who answers by the broker: the workers of each queue, by its name; and beats."""
+
+    workers: Mapping[str, Sequence[str]]
+    beats: Sequence[str]
+
+
+NOBODY = Answers({}, [])
+
+
 def processes() -> Sequence[Process]:
     """Return the state of the broker, the relays, a worker for each queue, beat, and gRPC where it is to be."""
     broker = broker_answers()
-    workers = workers_by_queue() if broker else {}
+    answers = who_answers() if broker else NOBODY
     seen = activity()
     return [
         Process("broker", broker, "answers" if broker else "does not answer: orders are taken, and wait"),
         _relays(seen.relays),
-        *(_worker(queue, workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
-        _beat(),
+        *(_worker(queue, answers.workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
+        _beat(answers.beats),
         *([_grpc(up=seen.grpc)] if settings.GRPC["tokens"] else []),
     ]
 
 
-def workers_by_queue() -> Mapping[str, Sequence[str]]:
-    """Ask the workers, by the broker, which queues they consume; an answer is kept for a few seconds."""
-    known: dict[str, list[str]] | None = cache.get("operations.workers")
+def who_answers() -> Answers:
+    """Ask workers and beat by the broker; an answer is kept for a few seconds."""
+    known: Answers | None = cache.get("operations.answers")
     if known is None:
-        known = _ask_workers()
-        cache.set("operations.workers", known, KEPT)
+        known = _ask()
+        cache.set("operations.answers", known, KEPT)
     return known
 
 
-def _ask_workers() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _ask() -> Answers:
+    workers: dict[str, list[str]] = {}
     try:
-        with app.connection_for_write(transport_options=TRANSPORT) as connection:
-            asked = app.control.inspect(timeout=INSPECT_TIMEOUT, connection=connection)
-            answers = asked.active_queues() or {}
+        beats, queues = _inspect("ping", **BEAT), _inspect("active_queues")
     except (BrokerError, RedisError, OSError) as error:  # kombu leaves redis-py's own as they are; a full broker is one
         logger.warning("the workers could not be asked: %s: %s", type(error).__name__, error)
-        return {}
-    for worker, queues in sorted(answers.items()):
-        for queue in queues:
-            found.setdefault(queue["name"], []).append(worker)
-    return found
+        return NOBODY
+    for worker, consumed in sorted(queues.items()):
+        for queue in consumed:
+            workers.setdefault(queue["name"], []).append(worker)
+    return Answers(workers, sorted(beats))
+
+
+def _inspect(question: str, **whom: Any) -> Mapping[str, Any]:
+    """Ask on a connection of its own: on one that waited in vain kombu still reads for the answers to the last one."""
+    with app.connection_for_write(transport_options=TRANSPORT) as connection:
+        inspect = app.control.inspect(timeout=INSPECT_TIMEOUT, connection=connection, **whom)
+        return getattr(inspect, question)() or {}
 
 
 def _worker(queue: str, names: Sequence[str]) -> Process:
@@ -87,11 +104,14 @@ def _grpc(*, up: bool) -> Process:
     return Process("gRPC", up, "at work" if up else "none at work: other services get no answer")
 
 
-def _beat() -> Process:
-    schedule: Any = settings.CELERY_BEAT_SCHEDULE[PERIODIC]["schedule"]
-    period = schedule.total_seconds()
-    last = TaskResult.objects.filter(periodic_task_name=PERIODIC).order_by("-id").values_list("date_created").first()
-    if last is None:
-        return Process("beat", False, "nothing that it sent has come yet")
-    age = (timezone.now() - last[0]).total_seconds()
-    return Process("beat", age < period + BEAT_LATE, f"what it sent last came {age:,.0f} s ago")
+def _beat(names: Sequence[str]) -> Process:
+    """Beat is up where it answers and its jobs run. It sends one at its start, so that this shows within seconds."""
+    period = most_frequent_job()[1].total_seconds()
+    last = TaskResult.objects.exclude(periodic_task_name=None).order_by("-id").values_list("date_created").first()
+    age = (timezone.now() - last[0]).total_seconds() if last else None
+    ran = "none of its jobs has run yet" if age is None else f"its last job began {age:,.0f} s ago"
+    if not names:
+        return Process("beat", False, f"none answers: no purge, no check of the stock; {ran}")
+    if age is None or age > period + JOB_LATE:
+        return Process("beat", False, f"{', '.join(names)} answers, but {ran}; one is due every {period:,.0f} s")
+    return Process("beat", True, f"{', '.join(names)}; {ran}")

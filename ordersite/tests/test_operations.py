@@ -1,19 +1,29 @@
 """The data of the operations page, and the same in a terminal."""
 
 import json
+from collections.abc import Iterator
+from datetime import timedelta
 from io import StringIO
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+from celery.beat import Service
 from django.conf import settings as site
 from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 from django.test import Client
+from django_celery_results.models import TaskResult
 from redis import Redis
 
 from events import moments, tally
 from events.tests.helpers import a_dead_letter, handler, nothing, order_created, published, run
+from events.tests.waiting import until
+from ordersite.celery import app, most_frequent_job
+from ordersite.operations.processes import BEAT, processes
 from ordersite.subscriptions import CONSUMERS
 from ordersite.tests.subprocesses import COMPLETE, run_python
 from users.models import User
@@ -87,6 +97,59 @@ def test_processes_that_are_not_there_are_told(browser: Client) -> None:
     assert found == {"broker": True, "relay": False, "beat": False} | {
         f"worker of {queue}": False for queue in (*CONSUMERS, "maintenance")
     }
+
+
+@pytest.fixture
+def beat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A beat at work; what it sends nobody takes, and no worker answers late."""
+    monkeypatch.setattr("ordersite.operations.processes.INSPECT_TIMEOUT", 0.3)
+    often: Any = 0.1  # its types know whole seconds only
+    service = Service(app, schedule_filename=str(tmp_path / "schedule"), max_interval=often)
+    thread = Thread(target=service.start)
+    thread.start()
+    try:
+        yield
+    finally:
+        service.stop()
+        thread.join()
+        with Redis.from_url(site.BROKER_URL) as broker:
+            broker.delete("maintenance")
+
+
+def a_job_began(seconds: float) -> None:
+    """A job of beat's began so long ago."""
+    TaskResult.objects.get_or_create(task_id="a", status="SUCCESS", periodic_task_name="any")
+    TaskResult.objects.update(date_created=Now() - timedelta(seconds=seconds))
+
+
+def beat_is_up() -> bool:
+    cache.clear()
+    return next(each.up for each in processes() if each.name == "beat")
+
+
+def test_beat_is_up_where_it_answers_and_its_jobs_run(beat: None) -> None:
+    until("it answers", lambda: app.control.inspect(**BEAT).ping())
+    assert not beat_is_up()
+    a_job_began(seconds=3_600)
+    assert not beat_is_up()
+    a_job_began(seconds=5)
+    assert beat_is_up()
+
+
+def test_beat_is_down_while_nobody_answers_though_a_job_ran_lately() -> None:
+    a_job_began(seconds=5)
+    assert not beat_is_up()
+
+
+def test_beat_sends_its_most_frequent_job_at_its_start(beat: None) -> None:
+    with Redis.from_url(site.BROKER_URL) as broker:
+        until("a job is sent", lambda: broker.llen("maintenance"))
+        sent = json.loads(broker.lindex("maintenance", 0))["headers"]
+    name, period = most_frequent_job()
+    assert sent["periodic_task_name"] == name
+    assert period == min(
+        job["schedule"] for job in site.CELERY_BEAT_SCHEDULE.values() if isinstance(job["schedule"], timedelta)
+    )
 
 
 def test_grpc_is_told_of_where_it_is_to_be(browser: Client, settings: Any) -> None:

@@ -1,9 +1,13 @@
 """Days on which something is away, slow or broken. (Of killed processes: tests/faults.)"""
 
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
+import pytest
+
 from events.tests.waiting import until
+from ordersite.subscriptions import CONSUMERS
 from tests.journeys.client import Api, call
 from tests.journeys.system import System
 
@@ -107,3 +111,18 @@ def test_beat_has_the_stock_checked(system: System) -> None:
 def test_flower_asks_for_a_password(system: System) -> None:
     assert call("GET", system.flower_url).status == 401
     assert system.flower("/api/workers").status == 200
+
+
+def test_flower_lists_every_queue_on_its_broker_page(system: System) -> None:
+    lengths = system.flower("/api/queues/length").json["active_queues"]
+    assert {queue["name"] for queue in lengths} == {*CONSUMERS, "maintenance"}
+
+
+@pytest.mark.parametrize("process", ["web", "relay", "worker", "beat", "flower"])
+def test_each_process_passes_its_health_check(system: System, process: str) -> None:
+    ports = {"WEB_PORT": str(urlsplit(system.web).port), "FLOWER_PORT": str(urlsplit(system.flower_url).port)}
+    system.run("deploy/healthy.py", process, **ports)
+
+
+def test_status_finds_everything_up(system: System) -> None:
+    system.run("manage.py", "status")

@@ -1,5 +1,6 @@
 """The rate limits of a site with two web processes: with the broker, without it, and while it is frozen."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -8,8 +9,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -41,6 +43,16 @@ class Web(System):
 
     def get_products(self, address: str) -> Answer:
         return call("GET", f"{self.web}/api/v1/products?page_size=1", X_Forwarded_For=address)
+
+    def get_with(self, headers: list[tuple[str, str]]) -> int:
+        """Ask with headers of any name, and return the status."""
+        connection = http.client.HTTPConnection(urlsplit(self.web).netloc, timeout=15)
+        with closing(connection):
+            connection.putrequest("GET", "/api/v1/products?page_size=1")
+            for name, value in headers:
+                connection.putheader(name, value)
+            connection.endheaders()
+            return connection.getresponse().status
 
     def new_address(self) -> str:
         number = next(self._addresses)
@@ -103,6 +115,15 @@ def holds_in_each(web: Web) -> bool:
 
 def test_the_limit_holds_across_processes(web: Web) -> None:
     until("the limit holds across processes", lambda: holds_across_processes(web), seconds=60)
+
+
+@pytest.mark.parametrize("name", ["X_Forwarded_For", "x_forwarded-for", "X-FORWARDED_FOR"])
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_a_header_with_an_underscore_does_not_say_who_asks(web: Web, name: str, first: bool) -> None:
+    address = web.new_address()
+    until("it is asked for too often", lambda: web.get_products(address).status == 429)
+    real, made_up = ("X-Forwarded-For", address), (name, web.new_address())
+    assert web.get_with([made_up, real] if first else [real, made_up]) == 429
 
 
 def test_a_person_is_limited_too_and_told_how_they_stand(web: Web) -> None:
