@@ -155,8 +155,12 @@ TIME_ZONE = "UTC"
 # --- People -----------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "users.User"
+# The first checks passwords. Django's is there for sessions that it has signed in, and for permissions.
+AUTHENTICATION_BACKENDS = ["users.backends.PasswordBackend", "django.contrib.auth.backends.ModelBackend"]
+# Passwords that a process hashes at once. Each takes 19 MiB; one that was stored by an earlier release, 100 MiB.
+HASHES_AT_ONCE = env.int("HASHES_AT_ONCE", default=1)
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "users.hashers.PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [

@@ -43,9 +43,9 @@ def rename(user: User, *, full_name: str) -> User:
 
 
 def sign_in(*, email: str, password: str) -> IssuedToken:
-    """Issue a token. Raises AuthenticationFailed, in the same words and time whatever is wrong.
+    """Issue a token.
 
-    Django's back end hashes the password for an unknown address too, which makes the time the same.
+    Raises AuthenticationFailed, in the same words and time whatever is wrong (users/backends.py), and PasswordsBusy.
     """
     user = authenticate(username=email.lower(), password=password)
     if not isinstance(user, User):

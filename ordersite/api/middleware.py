@@ -8,11 +8,12 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, UnreadablePostError
+from rest_framework.exceptions import APIException
 from uuid_utils.compat import uuid7
 
 from events.correlation import correlated
 from ordersite.api import request_line
-from ordersite.api.problems import problem
+from ordersite.api.problems import problem, problem_from_exception
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -101,7 +102,7 @@ class ApiPathMiddleware:
 
 
 class ProblemMiddleware:
-    """Gives the errors that Django and WhiteNoise answer without a body one that tells what is wrong."""
+    """Answers errors of views outside DRF as those of the API: with a body that tells what is wrong."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -112,6 +113,10 @@ class ProblemMiddleware:
         if response.status_code in (405, 412) and response.get("Content-Type") != "application/problem+json":
             return _told(request, response)
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer what a service raised for the client to see, such as PasswordsBusy on the admin's sign-in page."""
+        return problem_from_exception(exception, {}) if isinstance(exception, APIException) else None
 
 
 def _told(request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -27,6 +27,7 @@ OPERATIONS = {
             {"account": {"email": "ada@example.com", "password": "correct horse", "full_name": "Ada Lovelace"}},
         ),
         answer=Answer(201, "The account.", UserSerializer, ADA, headers=("Location",)),
+        codes=("passwords_busy",),
     ),
     "GET /api/v1/users/me": Operation(
         id="getMe",
@@ -58,7 +59,7 @@ OPERATIONS = {
         " time that it can be read. An unknown address and a wrong password are answered alike.",
         body=Body(CredentialsSerializer, {"demo": {"email": "ada@example.com", "password": "demo-password"}}),
         answer=Answer(200, "A new token, and until when it is good.", TokenSerializer, TOKEN, headers=("NoStore",)),
-        codes=("wrong_credentials",),
+        codes=("wrong_credentials", "passwords_busy"),
     ),
     "DELETE /api/v1/auth/token": Operation(
         id="signOut",
