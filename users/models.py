@@ -9,12 +9,18 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from uuid_utils.compat import uuid7
 
+from events.names import validate_name
+
 
 class UserManager(BaseUserManager["User"]):
     """Makes users whose e-mail address is in lower case, as every look-up expects."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Make a customer; without a password, one who cannot sign in."""
+        """Make a customer; without a password, one who cannot sign in.
+
+        Raises Django's ValidationError where the name is none.
+        """
+        validate_name(fields.get("full_name", ""))
         user = self.model(email=email.lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -34,7 +40,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     email = models.EmailField("e-mail address", max_length=254, unique=True)
-    full_name = models.CharField(max_length=150, blank=True)
+    full_name = models.CharField(max_length=150, blank=True, validators=[validate_name])
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -6,6 +6,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
+from events.names import validate_name
 from events.strict import Strict
 from users.models import User
 
@@ -32,7 +33,9 @@ class RegistrationSerializer(Strict):
 
     email = LowerCaseEmailField(max_length=254)
     password = serializers.CharField(max_length=128, trim_whitespace=False)
-    full_name = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
+    full_name = serializers.CharField(
+        max_length=150, required=False, allow_blank=True, default="", validators=[validate_name]
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Hold the password against the rules, which may look at the rest of the account."""

@@ -176,6 +176,8 @@ def test_a_taken_sku_is_refused_by_its_pointer() -> None:
         ({"name": ""}, "/name"),
         ({"name": "x" * 201}, "/name"),
         ({"name": "\ud800"}, "/name"),
+        ({"name": "Cup\r\nwith a line of its own"}, "/name"),
+        ({"name": "Cup https://x.example"}, "/name"),
         ({"price": "-0.01"}, "/price"),
         ({"price": "0.001"}, "/price"),
         ({"price": "100000000"}, "/price"),
@@ -223,7 +225,9 @@ def test_staff_take_a_product_off_sale_and_put_it_back() -> None:
     assert client_of().get(f"{URL}/CUP").status_code == 200
 
 
-@pytest.mark.parametrize("fields", [{"price": "-1"}, {"price": None}, {"name": ""}, {"is_active": None}])
+@pytest.mark.parametrize(
+    "fields", [{"price": "-1"}, {"price": None}, {"name": ""}, {"name": "a\nb"}, {"is_active": None}]
+)
 def test_a_bad_change_is_refused_and_changes_nothing(fields: dict[str, Any]) -> None:
     make_product()
     answer = client_of(make_user(staff=True)).patch(f"{URL}/CUP", {"description": "new"} | fields)

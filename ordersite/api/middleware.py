@@ -17,7 +17,8 @@ from ordersite.api.problems import problem, problem_from_exception
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-VALID_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
+# No link: the id stands in the headers of mails, which may go to a stranger.
+VALID_ID = re.compile(r"(?!.*://)[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 # Unversioned paths of the API that are pages of their own.
 PAGES = ("/api/v1", "/api/schema", "/api/docs", "/api/events")
 # Pages outside the API that answer with and without a slash at the end, as it does.
