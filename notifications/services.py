@@ -27,6 +27,7 @@ from events.names import in_one_line
 from events.sql import ASYNCHRONOUSLY, execute, fetch
 from notifications.models import Notification
 from notifications.people import people
+from users.addresses import in_ascii
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ def send(notification: Notification, connection: BaseEmailBackend) -> None:
     mail = EmailMultiAlternatives(
         subject=notification.subject,
         body=notification.text,
-        to=[notification.recipient],
+        to=[in_ascii(notification.recipient)],  # Django's own way, IDNA 2003, leads to another domain with ß
         headers={"Message-ID": notification.message_id, "X-Request-ID": notification.correlation_id},
     )
     mail.attach_alternative(notification.html, "text/html")

@@ -65,6 +65,26 @@ def test_the_search_looks_at_sku_name_and_description_in_any_case() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("Alte Straße", "STRASSE"),
+        ("Alte Strasse", "straße"),
+        ("ALTE STRA\u1e9eE", "strasse"),
+        ("Café", "CAFE\u0301"),
+        ("Cafe\u0301", "café"),
+        ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
+        ("\ufb01lter", "Filter"),
+        ("Ünal", "u\u0308NAL"),
+        ("100% (pure) \\ [_]", "100% (PURE) \\ [_]"),
+    ],
+)
+def test_the_search_finds_what_reads_the_same(name: str, wanted: str) -> None:
+    make_product("ONE", description=name)
+    make_product("OTHER", description="Cafe Strase x [x] 100")
+    assert skus(client_of().get(URL, {"search": wanted})) == ["ONE"]
+
+
+@pytest.mark.parametrize(
     ("ordering", "expected"),
     [
         ("sku", ["A", "B", "C"]),

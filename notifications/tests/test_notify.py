@@ -49,6 +49,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.recipients: list[str] = []
         self.at_recipient = self.at_data = "250 OK"
         self.connections = 0
         self.refuses_after: int | None = None  # mails
@@ -66,6 +67,7 @@ class Mailbox:
     ) -> str:
         if self.at_recipient.startswith("250"):
             envelope.rcpt_tos.append(address)
+            self.recipients.append(address)
         return self.at_recipient
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
@@ -155,6 +157,14 @@ def test_a_new_customer_is_greeted(mailbox: Mailbox, ada: User) -> None:
         assert "Your account is ready" in part
     assert "<" not in text
     assert (notification.state, notification.sent_at is not None) == ("sent", True)
+
+
+def test_a_mail_goes_to_the_domain_itself_and_to_no_other_that_looks_alike(mailbox: Mailbox, ada: User) -> None:
+    """Python's own codec takes straße.de for strasse.de, which may be somebody else's."""
+    User.objects.update(email="ada@straße.de")
+    tasks.send_welcome(welcome(ada))
+    assert mailbox.recipients == ["ada@xn--strae-oqa.de"]
+    assert mailbox.mails[0]["To"] == "ada@xn--strae-oqa.de"
 
 
 @pytest.mark.parametrize(("template", "handler", "kind", "more", "says"), MAILS, ids=[mail[0] for mail in MAILS])

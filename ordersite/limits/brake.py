@@ -1,6 +1,5 @@
 """The stricter limits on sign-in and registration, by account and by address."""
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -10,10 +9,7 @@ from django.utils.crypto import salted_hmac
 
 from ordersite.limits.addresses import client_address, client_network
 from ordersite.limits.counting import Asked, Standing, by_place, count, limit, look
-
-LONGEST = 254
-"""Characters of an e-mail address: no account has more (RFC 5321, 4.5.3.1). Unicode's normal form of a whole body of
-combining marks would take minutes, for which no other thread of the process runs."""
+from users.addresses import LONGEST, normal
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Attempt:
 
 def _name(email: object) -> str:
     given = email.strip() if isinstance(email, str) else ""
-    return unicodedata.normalize("NFKC", given).strip().lower() if len(given) <= LONGEST else ""
+    return normal(given) if len(given) <= LONGEST else ""
 
 
 def refuse_sign_in(attempt: Attempt) -> Standing | None:

@@ -20,8 +20,8 @@ OPERATIONS = {
         tag="accounts",
         summary="Register an account",
         description="Makes a customer's account and publishes `user.created`. Anyone may. The address is kept in lower"
-        " case; one that has an account is 400. A password has at least 10 characters, is not a common one, and is not"
-        " like the address or the name.",
+        " case, its domain in letters; one that has an account, in whatever spelling, is 400. A password has at"
+        " least 10 characters, is not a common one, and is not like the address or the name.",
         body=Body(
             RegistrationSerializer,
             {"account": {"email": "ada@example.com", "password": "correct horse", "full_name": "Ada Lovelace"}},

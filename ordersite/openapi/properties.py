@@ -23,15 +23,15 @@ _LETTER = {
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     "User": {
-        "email": "The address to sign in with, in lower case.",
+        "email": "The address to sign in with, in lower case; its domain in letters, not in punycode.",
         "full_name": "How the person is called; may be empty. One line, without `://`.",
     },
     "Registration": {
-        "email": "The address to sign in with. It is kept in lower case.",
+        "email": "The address to sign in with. It is kept in lower case, with its domain in letters, not in punycode.",
         "password": "At least 10 characters.",
         "full_name": "How the person is called. One line, without `://`.",
     },
-    "Credentials": {"email": "The address of the account, in any case.", "password": "Its password."},
+    "Credentials": {"email": "The address of the account, in any spelling.", "password": "Its password."},
     "Token": {
         "token": "What to send as `Authorization: Bearer TOKEN`. Treat it as a password.",
         "expires_at": "From then on it is dead.",

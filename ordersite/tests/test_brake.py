@@ -82,6 +82,13 @@ def test_what_cannot_be_read_is_no_attempt(limits: Limits, email: str) -> None:
     assert [client.post(TOKEN, given).status_code for given in bodies] == [400] * 4
 
 
+@pytest.mark.parametrize(("one", "other"), [("bürger.de", "XN--BRGER-KVA.de"), ("xn--brger-kva.de", "bu\u0308rger.de")])
+def test_another_spelling_of_the_domain_is_the_same_account(limits: Limits, one: str, other: str) -> None:
+    limits(sign_in_pair=1)
+    address = somewhere()
+    assert [sign_in(address, f"ada@{domain}").status_code for domain in (one, other)] == [401, 429]
+
+
 @pytest.mark.parametrize("spell", [str.upper, lambda text: f" {text} ", lambda text: text.replace("a", "\uff41")])
 def test_another_spelling_is_the_same_account(limits: Limits, email: str, spell: Any) -> None:
     limits(sign_in_pair=1)
