@@ -14,6 +14,7 @@ from events.admin_base import Page, Section, as_uuid, link, table
 from events.admin_filters import DaysFilter
 from events.admin_forms import NumberInput, TextInput
 from events.csv_export import Exported
+from events.folding import folded
 from events.read_only import ReadOnly
 from inventory import stock
 from inventory.models import Movement, Product, Reservation, StockItem
@@ -56,7 +57,7 @@ class ProductAdmin(Exported[Product]):
     list_display = [*export_fields[:-1]]
     list_filter = ["is_active"]
     list_select_related = ["stock"]
-    search_fields = ["sku", "name"]
+    search_fields = folded("sku", "name")
     ordering = ["sku"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -6,11 +6,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
+from events.names import validate_name
 from inventory.models import Product, StockItem
 
 
 def add_product(*, sku: str, name: str, price: Decimal, **fields: Any) -> Product:
-    """Add a product with no stock. Raises ValidationError where the sku is taken."""
+    """Add a product with no stock. Raises ValidationError where the sku is taken, Django's where the name is none."""
+    validate_name(name)
     try:
         with transaction.atomic():
             product = Product.objects.create(sku=sku, name=name, price=price, **fields)

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from events.folding import folded
 from inventory.models import Movement, Product, Reservation, StockItem
 
 SHOWN = ("sku", "name", "description", "price", "currency", "stock__on_hand", "stock__reserved")
@@ -33,10 +34,11 @@ def version_in(product: Product) -> tuple[object, ...]:
 
 
 def search(products: QuerySet[Product], text: str) -> QuerySet[Product]:
-    """Return those whose sku, name or description contains the text, whatever its case."""
+    """Return those whose sku, name or description contains the text, in any case and Unicode spelling."""
     if not text:
         return products
-    return products.filter(Q(sku__icontains=text) | Q(name__icontains=text) | Q(description__icontains=text))
+    lookups = folded("sku", "name", "description")
+    return products.filter(Q(*((lookup, text) for lookup in lookups), _connector=Q.OR))
 
 
 class Offer(NamedTuple):

@@ -26,11 +26,11 @@ class NotificationAdmin(ReadOnly, Page[Notification]):
     readonly_fields = ["message_id", "mail"]
 
     def find(self, rows: QuerySet[Notification], text: str) -> QuerySet[Notification] | None:
-        """Find by an id, or by the account that has the address. Other recipients are looked for among all."""
+        """Find by an id, or by the accounts that have the address. Other recipients are looked for among all."""
         if wanted := as_uuid(text):
             return rows.filter(Q(pk=wanted) | Q(event_id=wanted) | Q(user_id=wanted))
-        user = User.objects.filter(email=text.lower()).first()
-        return rows.filter(user_id=user.pk) if user else None
+        users = [user.pk for user in User.objects.with_address(text)]
+        return rows.filter(user_id__in=users) if users else None
 
     @admin.display(description="as it looks")
     def mail(self, notification: Notification) -> SafeString:

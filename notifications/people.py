@@ -13,11 +13,10 @@ from users.selectors import find_users
 
 @dataclass(frozen=True)
 class Person:
-    """What a mail needs to know of somebody."""
+    """What a mail needs to know of somebody: not the name, which is text of their own choosing."""
 
     id: UUID
     email: str
-    full_name: str
 
 
 class People(Protocol):
@@ -35,7 +34,7 @@ class LocalPeople:
 
     def find(self, user_ids: Collection[UUID]) -> dict[UUID, Person]:
         """Return these people by their ids."""
-        return {user.id: Person(user.id, user.email, user.full_name) for user in find_users(user_ids).values()}
+        return {user.id: Person(user.id, user.email) for user in find_users(user_ids).values()}
 
 
 def people() -> People:

@@ -1,4 +1,8 @@
-"""Writing a mail down, and sending it."""
+"""Writing a mail down, and sending it.
+
+Nobody confirms an address, so a mail may go to a stranger. It holds no text that the account's owner has chosen, such
+as their name: else anybody could have us send what they like to whom they like (docs/decisions/0026-registration.md).
+"""
 
 import logging
 import smtplib
@@ -19,9 +23,11 @@ from events import tracing
 from events.correlation import correlated
 from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
+from events.names import in_one_line
 from events.sql import ASYNCHRONOUSLY, execute, fetch
 from notifications.models import Notification
 from notifications.people import people
+from users.addresses import in_ascii
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +49,6 @@ class Recipient:
 
     user_id: UUID | None
     email: str
-    name: str
 
 
 # What a span says of the mail server, by OpenTelemetry's conventions.
@@ -139,7 +144,7 @@ def send(notification: Notification, connection: BaseEmailBackend) -> None:
     mail = EmailMultiAlternatives(
         subject=notification.subject,
         body=notification.text,
-        to=[notification.recipient],
+        to=[in_ascii(notification.recipient)],  # Django's own way, IDNA 2003, leads to another domain with ß
         headers={"Message-ID": notification.message_id, "X-Request-ID": notification.correlation_id},
     )
     mail.attach_alternative(notification.html, "text/html")
@@ -226,11 +231,11 @@ RETURNING event_id, id
 def _recipients(events: Sequence[ReceivedEvent[Any]], template: str) -> Mapping[UUID, Recipient]:
     """Return whom the mail about each event is for, by event; without those that there is nobody for."""
     if template in TO_THE_SHOP:
-        shop = Recipient(None, settings.SUMMARY_TO, "")
+        shop = Recipient(None, settings.SUMMARY_TO)
         return {event.id: shop for event in events if shop.email}
     known = people().find({event.data.user_id for event in events})
     found = {event.id: known.get(event.data.user_id) for event in events}
-    return {event_id: Recipient(one.id, one.email, one.full_name) for event_id, one in found.items() if one}
+    return {event_id: Recipient(one.id, one.email) for event_id, one in found.items() if one}
 
 
 def _row(draft: Notification) -> dict[str, str | None]:
@@ -250,15 +255,23 @@ def _draft(event: ReceivedEvent[Any], template: str, recipient: Recipient | None
     if recipient is None:
         whom = "address in SUMMARY_TO" if template in TO_THE_SHOP else f"account {event.data.user_id}"
         raise NoRecipient(f"there is no {whom}")
-    facts = event.data.model_dump()
-    context = facts | {"name": recipient.name or "there"}
+    facts = _in_one_line(event.data.model_dump())
     return Notification(
         event_id=event.id,
         template=template,
         user_id=recipient.user_id,
         recipient=recipient.email,
         subject=SUBJECTS[template].format(**facts),
-        text=render_to_string(f"notifications/{template}.txt", context),
-        html=render_to_string(f"notifications/{template}.html", context),
+        text=render_to_string(f"notifications/{template}.txt", facts),
+        html=render_to_string(f"notifications/{template}.html", facts),
         correlation_id=event.correlation_id,
     )
+
+
+def _in_one_line(fact: Any) -> Any:
+    """Return facts with each text in one line: names of products may be from before others were refused."""
+    if isinstance(fact, dict):
+        return {key: _in_one_line(value) for key, value in fact.items()}
+    if isinstance(fact, list | tuple):
+        return [_in_one_line(value) for value in fact]
+    return in_one_line(fact) if isinstance(fact, str) else fact

@@ -11,6 +11,7 @@ from events.sql import columns, fetch
 from inventory.selectors import reserved_for
 from orders.access import VIEW_ORDERS
 from orders.models import Order, StatusChange
+from users.addresses import spellings
 from users.models import User
 
 
@@ -80,7 +81,7 @@ def search(orders: QuerySet[Order], text: str) -> QuerySet[Order]:
     if re.fullmatch(r"O-\d+", text, re.IGNORECASE):
         return orders.filter(number=text.upper())
     if "@" in text:
-        return orders.filter(user__email=text.lower())
+        return orders.filter(user__email__in=spellings(text))
     try:
         return orders.filter(pk=UUID(text))
     except ValueError:

@@ -155,8 +155,12 @@ TIME_ZONE = "UTC"
 # --- People -----------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "users.User"
+# The first checks passwords. Django's is there for sessions that it has signed in, and for permissions.
+AUTHENTICATION_BACKENDS = ["users.backends.PasswordBackend", "django.contrib.auth.backends.ModelBackend"]
+# Passwords that a process hashes at once. Each takes 19 MiB; one that was stored by an earlier release, 100 MiB.
+HASHES_AT_ONCE = max(1, env.int("HASHES_AT_ONCE", default=1))
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "users.hashers.PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -192,19 +196,26 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
 }
 
+# What a network may do, IPv6's /48, which many a customer is given whole: as much as so many addresses.
+NETWORK = 4
+_addresses = {
+    "address": (env.int("RATE_LIMIT_ADDRESS", default=600), 60),
+    "sign-in-address": (env.int("SIGN_IN_LIMIT_ADDRESS", default=100), 900),
+    "registration-address": (env.int("REGISTRATION_LIMIT_ADDRESS", default=100), 3_600),
+}
 # Name: how many, in how many seconds; 0 is no limit. Why these: docs/decisions/0012-rate-limits.md.
 RATE_LIMITS = {
     "user": (env.int("RATE_LIMIT_USER", default=1_200), 60),
-    "address": (env.int("RATE_LIMIT_ADDRESS", default=600), 60),
-    # Sign-ins that failed: of one account from one address, of one address, of one account from all addresses; and what
-    # each address has left for an account that is over the last.
+    **_addresses,
+    **{name.replace("address", "network"): (NETWORK * quota, window) for name, (quota, window) in _addresses.items()},
+    # Sign-ins that failed: of one account from one address, of one account from all addresses; and what each address
+    # has left for an account that is over the last.
     "sign-in-pair": (env.int("SIGN_IN_LIMIT_PAIR", default=10), 900),
-    "sign-in-address": (env.int("SIGN_IN_LIMIT_ADDRESS", default=100), 900),
     "sign-in-account": (env.int("SIGN_IN_LIMIT_ACCOUNT", default=100), 900),
     "sign-in-slow": (1, 60),
-    # Attempts to register: of one address, and with one e-mail address from one address.
-    "registration-address": (env.int("REGISTRATION_LIMIT_ADDRESS", default=100), 3_600),
+    # Attempts to register: with one e-mail address from one address, and of everybody.
     "registration-account": (env.int("REGISTRATION_LIMIT_ACCOUNT", default=10), 3_600),
+    "registration-all": (env.int("REGISTRATION_LIMIT_ALL", default=1_000), 3_600),
 }
 
 SPECTACULAR_SETTINGS = {

@@ -5,7 +5,7 @@ import re
 from tests.chaos.table import faults
 from tests.pages import ROOT
 
-FAULTS = 37
+FAULTS = 38
 STORM = 37
 
 

@@ -13,6 +13,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from events.admin_base import ModelAdmin
+from events.folding import folded
 from users.models import User
 from users.services import sign_out_everywhere
 
@@ -51,7 +52,7 @@ class UserAdmin(DjangoUserAdmin[User], ModelAdmin[User]):
     change_password_form = PasswordForm
     list_display = ["email", "full_name", "is_staff", "is_active", "created_at"]
     list_filter = ["is_staff", "is_active"]
-    search_fields = ["email", "full_name", "=id"]
+    search_fields = [*folded("email", "full_name"), "=id"]
     ordering = ["-id"]
     readonly_fields = ["created_at", "last_login"]
     fieldsets = [

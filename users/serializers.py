@@ -6,7 +6,9 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
+from events.names import validate_name
 from events.strict import Strict
+from users.addresses import LONGEST, normal
 from users.models import User
 
 
@@ -19,20 +21,22 @@ class UserSerializer(Strict, serializers.ModelSerializer[User]):
         read_only_fields = ["id", "email", "created_at"]
 
 
-class LowerCaseEmailField(serializers.EmailField):
-    """An e-mail address, put into lower case before it is measured: that makes a few letters longer."""
+class AddressField(serializers.EmailField):
+    """An e-mail address, put into its normal spelling before it is looked at: that makes a few letters longer."""
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the address in lower case."""
-        return super().to_internal_value(data).lower()
+        """Return the address in its normal spelling."""
+        return normal(super().to_internal_value(data))
 
 
 class RegistrationSerializer(Strict):
     """A new account."""
 
-    email = LowerCaseEmailField(max_length=254)
+    email = AddressField(max_length=LONGEST)
     password = serializers.CharField(max_length=128, trim_whitespace=False)
-    full_name = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
+    full_name = serializers.CharField(
+        max_length=150, required=False, allow_blank=True, default="", validators=[validate_name]
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Hold the password against the rules, which may look at the rest of the account."""

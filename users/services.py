@@ -25,14 +25,21 @@ class IssuedToken:
 
 def register(*, email: str, password: str, full_name: str = "") -> User:
     """Make an account and publish user.created. Raises ValidationError where the address is taken."""
+    if User.objects.with_address(email).exists():  # in a spelling of before, which no constraint sees
+        raise address_taken()
     try:
         with transaction.atomic():
             user = User.objects.create_user(email, password, full_name=full_name)
             publish(UserCreatedV1(user_id=user.id))
     except IntegrityError as error:
-        raise ValidationError({"email": ["An account with this e-mail address exists."]}, code="taken") from error
+        raise address_taken() from error
     user.refresh_from_db(fields=["created_at"])
     return user
+
+
+def address_taken() -> ValidationError:
+    """Return the error of an address that has an account."""
+    return ValidationError({"email": ["An account with this e-mail address exists."]}, code="taken")
 
 
 def rename(user: User, *, full_name: str) -> User:
@@ -43,11 +50,11 @@ def rename(user: User, *, full_name: str) -> User:
 
 
 def sign_in(*, email: str, password: str) -> IssuedToken:
-    """Issue a token. Raises AuthenticationFailed, in the same words and time whatever is wrong.
+    """Issue a token.
 
-    Django's back end hashes the password for an unknown address too, which makes the time the same.
+    Raises AuthenticationFailed, in the same words and time whatever is wrong (users/backends.py), and PasswordsBusy.
     """
-    user = authenticate(username=email.lower(), password=password)
+    user = authenticate(username=email, password=password)
     if not isinstance(user, User):
         raise AuthenticationFailed("The e-mail address or the password is wrong.", code="wrong_credentials")
     record, token = AuthToken.objects.create(user=user)

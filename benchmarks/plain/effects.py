@@ -128,7 +128,6 @@ def _context(order: Order) -> dict[str, Any]:
         "currency": order.currency,
         "total": order.total,
         "items": order.lines.all(),
-        "name": order.user.full_name or "there",
     }
 
 

@@ -65,6 +65,26 @@ def test_the_search_looks_at_sku_name_and_description_in_any_case() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("Alte Straße", "STRASSE"),
+        ("Alte Strasse", "straße"),
+        ("ALTE STRA\u1e9eE", "strasse"),
+        ("Café", "CAFE\u0301"),
+        ("Cafe\u0301", "café"),
+        ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
+        ("\ufb01lter", "Filter"),
+        ("Ünal", "u\u0308NAL"),
+        ("100% (pure) \\ [_]", "100% (PURE) \\ [_]"),
+    ],
+)
+def test_the_search_finds_what_reads_the_same(name: str, wanted: str) -> None:
+    make_product("ONE", description=name)
+    make_product("OTHER", description="Cafe Strase x [x] 100")
+    assert skus(client_of().get(URL, {"search": wanted})) == ["ONE"]
+
+
+@pytest.mark.parametrize(
     ("ordering", "expected"),
     [
         ("sku", ["A", "B", "C"]),
@@ -176,6 +196,8 @@ def test_a_taken_sku_is_refused_by_its_pointer() -> None:
         ({"name": ""}, "/name"),
         ({"name": "x" * 201}, "/name"),
         ({"name": "\ud800"}, "/name"),
+        ({"name": "Cup\r\nwith a line of its own"}, "/name"),
+        ({"name": "Cup https://x.example"}, "/name"),
         ({"price": "-0.01"}, "/price"),
         ({"price": "0.001"}, "/price"),
         ({"price": "100000000"}, "/price"),
@@ -223,7 +245,9 @@ def test_staff_take_a_product_off_sale_and_put_it_back() -> None:
     assert client_of().get(f"{URL}/CUP").status_code == 200
 
 
-@pytest.mark.parametrize("fields", [{"price": "-1"}, {"price": None}, {"name": ""}, {"is_active": None}])
+@pytest.mark.parametrize(
+    "fields", [{"price": "-1"}, {"price": None}, {"name": ""}, {"name": "a\nb"}, {"is_active": None}]
+)
 def test_a_bad_change_is_refused_and_changes_nothing(fields: dict[str, Any]) -> None:
     make_product()
     answer = client_of(make_user(superuser=True)).patch(f"{URL}/CUP", {"description": "new"} | fields)

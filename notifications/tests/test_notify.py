@@ -1,11 +1,13 @@
 """Mails go to a real SMTP server, which runs beside the tests and answers as it is told to."""
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
@@ -13,6 +15,7 @@ import psycopg
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.conf import settings
 from django.db import connection
 
 from events.catalogue import (
@@ -46,6 +49,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.recipients: list[str] = []
         self.at_recipient = self.at_data = "250 OK"
         self.connections = 0
         self.refuses_after: int | None = None  # mails
@@ -63,6 +67,7 @@ class Mailbox:
     ) -> str:
         if self.at_recipient.startswith("250"):
             envelope.rcpt_tos.append(address)
+            self.recipients.append(address)
         return self.at_recipient
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
@@ -105,6 +110,10 @@ def order(user: User, kind: type[EventData], **more: Any) -> ReceivedEvent[Event
     return received(kind(**order_data(uuid4()) | {"user_id": user.id} | more))
 
 
+def line(name: str) -> dict[str, Any]:
+    return {"sku": "A", "name": name, "quantity": 2, "unit_price": "1.00", "line_total": "2.00"}
+
+
 def parts(mail: EmailMessage) -> tuple[str, str]:
     """The plain text and the HTML of a mail."""
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
@@ -144,10 +153,18 @@ def test_a_new_customer_is_greeted(mailbox: Mailbox, ada: User) -> None:
     assert mail["X-Request-ID"] == "request-9"
     text, html = parts(mail)
     for part in (text, html):
-        assert "Hello Ada" in part
+        assert "Hello," in part
         assert "Your account is ready" in part
     assert "<" not in text
     assert (notification.state, notification.sent_at is not None) == ("sent", True)
+
+
+def test_a_mail_goes_to_the_domain_itself_and_to_no_other_that_looks_alike(mailbox: Mailbox, ada: User) -> None:
+    """Python's own codec takes straße.de for strasse.de, which may be somebody else's."""
+    User.objects.update(email="ada@straße.de")
+    tasks.send_welcome(welcome(ada))
+    assert mailbox.recipients == ["ada@xn--strae-oqa.de"]
+    assert mailbox.mails[0]["To"] == "ada@xn--strae-oqa.de"
 
 
 @pytest.mark.parametrize(("template", "handler", "kind", "more", "says"), MAILS, ids=[mail[0] for mail in MAILS])
@@ -166,18 +183,41 @@ def test_each_step_of_an_order_is_told_in_text_and_html(
     assert "<" not in parts(mail)[0]
 
 
-def test_what_a_person_typed_is_no_html(mailbox: Mailbox, ada: User) -> None:
-    User.objects.update(full_name="<b>Ada</b> & Co")
-    tasks.send_welcome(welcome(ada))
+@pytest.mark.parametrize("handler", [tasks.send_welcome, *(mail[1] for mail in MAILS)])
+def test_no_mail_holds_a_text_that_its_recipient_has_chosen(mailbox: Mailbox, ada: User, handler: Handler) -> None:
+    User.objects.update(full_name="Cheap pills at pills.example")
+    kind = {mail[1]: mail[2] for mail in MAILS}.get(handler)
+    more = {"reason": "customer"} if kind in (OrderRejectedV1, OrderCancelledV1) else {}
+    handler(order(ada, kind, **more) if kind else welcome(ada))
+    assert "ills" not in mailbox.mails[0].as_string()
+    assert not any("ills" in part for part in parts(mailbox.mails[0]))
+
+
+# All that mails hold: what the shop wrote, and figures. Nobody confirms an address, so nothing that an account's owner
+# may write belongs here (docs/decisions/0026-registration.md).
+FACTS = {
+    *("number", "reason", "currency", "total", "item.name", "item.quantity", "item.line_total"),
+    *("day", "figure.status", "figure.orders", "figure.amount", "figure.currency"),
+    *("product.sku", "product.quantity", "product.amount", "product.currency"),
+}
+
+
+def test_templates_use_no_other_facts_than_the_shops_own() -> None:
+    templates = list((Path(settings.BASE_DIR) / "notifications" / "templates").rglob("*.*"))
+    used = {fact for file in templates for fact in re.findall(r"{{\s*([\w.]+)", file.read_text())}
+    assert used == FACTS
+
+
+def test_what_staff_typed_is_no_html(mailbox: Mailbox, ada: User) -> None:
+    tasks.send_order_received(order(ada, OrderCreatedV1, items=[line("<b>Cups</b> & Co")]))
     text, html = parts(mailbox.mails[0])
-    assert "<b>Ada</b> & Co" in text
-    assert "&lt;b&gt;Ada&lt;/b&gt; &amp; Co" in html
+    assert "<b>Cups</b> & Co" in text
+    assert "&lt;b&gt;Cups&lt;/b&gt; &amp; Co" in html
 
 
-def test_somebody_without_a_name_is_greeted_too(mailbox: Mailbox, ada: User) -> None:
-    User.objects.update(full_name="")
-    tasks.send_welcome(welcome(ada))
-    assert "Hello there," in parts(mailbox.mails[0])[0]
+def test_a_name_from_before_some_were_refused_stays_in_its_line_and_is_no_link(mailbox: Mailbox, ada: User) -> None:
+    tasks.send_order_received(order(ada, OrderCreatedV1, items=[line("Cup\r\n\r\nBuy\u2028at https://x.example\x1b")]))
+    assert "  2 x Cup Buy at https x.example: 2.00 EUR\n" in parts(mailbox.mails[0])[0].replace("\r\n", "\n")
 
 
 def test_the_same_event_again_sends_nothing(mailbox: Mailbox, ada: User) -> None:
@@ -204,11 +244,10 @@ def test_a_mail_that_failed_goes_to_the_address_that_was_mended_under_its_old_id
     mailbox.at_data = "451 later"
     raised_by(event)
     first_id = Notification.objects.get().message_id
-    User.objects.update(full_name="Grace", email="grace@example.com")
+    User.objects.update(email="grace@example.com")
     mailbox.at_data = "250 OK"
     tasks.send_welcome(event)
     (mail,) = mailbox.mails
-    assert "Hello Grace" in parts(mail)[0]
     assert (mail["To"], mail["Message-ID"]) == ("grace@example.com", first_id)
 
 
@@ -298,7 +337,7 @@ def test_the_sales_of_a_day_go_to_whom_the_settings_name_once(mailbox: Mailbox, 
     (mail,) = mailbox.mails
     assert (mail["To"], mail["Subject"]) == ("boss@example.com", "Sales of 2025-03-01")
     for part in parts(mail):
-        assert "Hello there," in part
+        assert "Hello," in part
         assert "pending" in part
         assert "120.00 EUR" in part
         assert "CUP" in part

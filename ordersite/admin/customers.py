@@ -10,9 +10,11 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from events.admin_base import Page, Section, as_uuid, link, table
+from events.folding import folded
 from events.read_only import ReadOnly
 from orders.models import Order
 from ordersite.models import Customer
+from users.addresses import spellings
 
 SHOWN = 20  # orders on the page of a customer
 
@@ -23,7 +25,7 @@ class CustomerAdmin(ReadOnly, Page[Customer]):
 
     list_display = ["email", "full_name", "is_active", "created_at"]
     list_filter = ["is_active"]
-    search_fields = ["full_name"]
+    search_fields = folded("full_name")
     search_help_text = "E-mail address or id, exactly; or a part of the name"
     ordering = ["-id"]
     fields = ["email", "full_name", "is_active", "created_at", "last_login", "id"]
@@ -32,7 +34,7 @@ class CustomerAdmin(ReadOnly, Page[Customer]):
         """Find by id or address; names have no index, and are looked for among all."""
         if wanted := as_uuid(text):
             return rows.filter(pk=wanted)
-        return rows.filter(email=text.lower()) if "@" in text else None
+        return rows.filter(email__in=spellings(text)) if "@" in text else None
 
     def sections(self, request: HttpRequest, row: Customer) -> Sequence[Section]:
         """Show the newest orders, to those who may see orders, with links to the rest and to the mails."""

@@ -254,6 +254,13 @@ _ALL = [
         "The server has too much to do at the moment. Try again; under one Idempotency-Key nothing is done twice.",
     ),
     Code(
+        "passwords_busy",
+        503,
+        "So many people are signing in or registering at this moment that the password could not be checked in time.",
+        "Wait for the seconds in Retry-After, then send it again. It does not count as a failed sign-in.",
+        "Too many people are signing in or registering at this moment. Try again in a few seconds.",
+    ),
+    Code(
         "shutting_down",
         503,
         "The gRPC server that was called is being stopped. The API over HTTP never says it.",

@@ -6,15 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from rest_framework.exceptions import APIException
 from uuid_utils.compat import uuid7
 
 from events.correlation import correlated
 from ordersite.api import request_line
-from ordersite.api.problems import problem
+from ordersite.api.problems import problem, problem_from_exception
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-VALID_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
+# No link: the id stands in the headers of mails, which may go to a stranger.
+VALID_ID = re.compile(r"(?!.*://)[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 # Unversioned paths of the API that are pages of their own.
 PAGES = ("/api/v1", "/api/schema", "/api/docs", "/api/events")
 # Pages outside the API that answer with and without a slash at the end, as it does.
@@ -76,7 +78,7 @@ class ApiPathMiddleware:
 
 
 class ProblemMiddleware:
-    """Gives the errors that Django and WhiteNoise answer without a body one that tells what is wrong."""
+    """Answers errors of views outside DRF as those of the API: with a body that tells what is wrong."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -87,6 +89,10 @@ class ProblemMiddleware:
         if response.status_code in (405, 412) and response.get("Content-Type") != "application/problem+json":
             return _told(request, response)
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer what a service raised for the client to see, such as PasswordsBusy on the admin's sign-in page."""
+        return problem_from_exception(exception, {}) if isinstance(exception, APIException) else None
 
 
 def _told(request: HttpRequest, response: HttpResponse) -> HttpResponse:

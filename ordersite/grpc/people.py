@@ -79,7 +79,7 @@ class RemotePeople:
     def find(self, user_ids: Collection[UUID]) -> dict[UUID, Person]:
         """Return these people by their ids. Raises DependencyAway."""
         found = [user for chunk in _chunks(user_ids) for user in self._ask(chunk)]
-        return {UUID(user.id): Person(UUID(user.id), user.email, user.full_name) for user in found}
+        return {UUID(user.id): Person(UUID(user.id), user.email) for user in found}
 
     def _ask(self, user_ids: Sequence[str]) -> Sequence[User]:
         with tracing.calling(name_of(METHOD), {**attributes(METHOD), **_server()}):

@@ -13,8 +13,29 @@ UNKNOWN = "unknown"  # a request by a Unix socket, or a proxy that says nothing:
 def client_address(request: HttpRequest) -> str:
     """Return whom to count the request for: the nearest address that is no trusted proxy's.
 
+    Of IPv6 the network of 64 bits counts, since whoever has one has all of it.
+    """
+    nearest = _nearest(request)
+    if nearest is None:
+        return UNKNOWN
+    return _network_of(nearest, 64) if isinstance(nearest, IPv6Address) else str(nearest)
+
+
+def client_network(request: HttpRequest) -> str | None:
+    """Return the network of 48 bits that the request comes from, which may be one customer's; None for IPv4."""
+    nearest = _nearest(request)
+    return _network_of(nearest, 48) if isinstance(nearest, IPv6Address) else None
+
+
+def _network_of(address: IPv6Address, bits: int) -> str:
+    return str(IPv6Network((address, bits), strict=False))
+
+
+def _nearest(request: HttpRequest) -> Address | None:
+    """Return the nearest address that is no trusted proxy's.
+
     X-Forwarded-For is read from the right, where the nearest proxy writes: what stands left of the first address that
-    we do not trust may be made up. Of IPv6 the network of 64 bits counts, since whoever has one has all of it.
+    we do not trust may be made up.
     """
     nearest = _parse(request.META.get("REMOTE_ADDR", ""))
     hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
@@ -23,9 +44,7 @@ def client_address(request: HttpRequest) -> str:
         if hop is None:
             break
         nearest = hop
-    if nearest is None:
-        return UNKNOWN
-    return str(IPv6Network((nearest, 64), strict=False)) if isinstance(nearest, IPv6Address) else str(nearest)
+    return nearest
 
 
 def _is_trusted(address: Address) -> bool:

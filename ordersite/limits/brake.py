@@ -1,18 +1,15 @@
 """The stricter limits on sign-in and registration, by account and by address."""
 
-import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-from ordersite.limits.addresses import client_address
-from ordersite.limits.counting import Asked, Standing, count, limit, look
-
-LONGEST = 254
-"""Characters of an e-mail address: no account has more (RFC 5321, 4.5.3.1). Unicode's normal form of a whole body of
-combining marks would take minutes, for which no other thread of the process runs."""
+from ordersite.limits.addresses import client_address, client_network
+from ordersite.limits.counting import Asked, Standing, by_place, count, limit, look
+from users.addresses import LONGEST, normal
 
 
 @dataclass(frozen=True)
@@ -20,22 +17,27 @@ class Attempt:
     """Somebody at an address who wants to be, or to become, this account. The account is hashed: keys are no secret."""
 
     address: str
+    network: str | None
     account: str
 
     @classmethod
     def of(cls, request: HttpRequest, email: object) -> Self:
         """Read the attempt; spellings that sign in as the same user are one account."""
         hashed = salted_hmac("ordersite.limits", _name(email), algorithm="sha256").hexdigest()[:32]
-        return cls(client_address(request), hashed)
+        return cls(client_address(request), client_network(request), hashed)
 
     @property
     def pair(self) -> str:
         return f"{self.account}@{self.address}"
 
+    def where(self, kind: str) -> list[Asked]:
+        """Return the limits of this kind by address, and by the network around it."""
+        return by_place(f"{kind}-", self.address, self.network)
+
 
 def _name(email: object) -> str:
     given = email.strip() if isinstance(email, str) else ""
-    return unicodedata.normalize("NFKC", given).strip().lower() if len(given) <= LONGEST else ""
+    return normal(given) if len(given) <= LONGEST else ""
 
 
 def refuse_sign_in(attempt: Attempt) -> Standing | None:
@@ -44,11 +46,9 @@ def refuse_sign_in(attempt: Attempt) -> Standing | None:
     Only failures count, and an account's own limit refuses nobody: it makes each address slower. So a stranger who
     fails for somebody else's account never locks the owner out.
     """
-    address, pair, account, slow = look(*_of_sign_in(attempt))
-    if address.exceeded:
-        return address
-    if pair.exceeded:
-        return pair
+    *places, pair, account, slow = look(*_of_sign_in(attempt))
+    if refused := _exceeded([*places, pair]):
+        return refused
     return slow if account.exceeded and slow.exceeded else None
 
 
@@ -59,16 +59,21 @@ def sign_in_failed(attempt: Attempt) -> None:
 
 def refuse_registration(attempt: Attempt) -> Standing | None:
     """Count an attempt to register; return the limit that it is one too many for, None where it may go on."""
-    (address,) = count((limit("registration-address"), attempt.address))
-    if address.exceeded:
-        return address
-    (pair,) = count((limit("registration-account"), attempt.pair))
-    return pair if pair.exceeded else None
+    pair: Asked = (limit("registration-account"), attempt.pair)
+    everybody: Asked = (limit("registration-all"), "all")
+    for asked in (attempt.where("registration"), [pair], [everybody]):  # who is refused uses up nobody else's
+        if refused := _exceeded(count(*asked)):
+            return refused
+    return None
 
 
-def _of_sign_in(attempt: Attempt) -> tuple[Asked, Asked, Asked, Asked]:
+def _exceeded(standings: Iterable[Standing]) -> Standing | None:
+    return next((standing for standing in standings if standing.exceeded), None)
+
+
+def _of_sign_in(attempt: Attempt) -> tuple[Asked, ...]:
     return (
-        (limit("sign-in-address"), attempt.address),
+        *attempt.where("sign-in"),
         (limit("sign-in-pair"), attempt.pair),
         (limit("sign-in-account"), attempt.account),
         (limit("sign-in-slow"), attempt.pair),

@@ -53,6 +53,12 @@ def limit(name: str) -> Limit:
     return Limit(name, *settings.RATE_LIMITS[name])
 
 
+def by_place(prefix: str, address: str, network: str | None) -> list[Asked]:
+    """Return the limits on an address, and on the network around it where there is one; the prefix may be empty."""
+    asked: list[Asked] = [(limit(f"{prefix}address"), address)]
+    return asked + ([(limit(f"{prefix}network"), network)] if network else [])
+
+
 def count(*asked: Asked) -> list[Standing]:
     """Count this time under each limit; return how each stands. It never raises and never waits for long."""
     return _standings(asked, counters.add, more=0)

@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from ordersite.limits import brake
-from ordersite.limits.addresses import client_address
+from ordersite.limits.addresses import client_address, client_network
 from ordersite.limits.answers import note, noted
-from ordersite.limits.counting import Standing, count, limit
+from ordersite.limits.counting import Standing, by_place, count, limit
 
 _TRIED = "ordersite.sign_in"  # in the request's META: who tries, for when it has failed
 
@@ -55,14 +55,17 @@ REFUSALS = {"sign-in": brake.refuse_sign_in, "registration": brake.refuse_regist
 
 
 def count_request(request: HttpRequest) -> Standing:
-    """Count a request of whoever sends it, and keep how they stand for the answer."""
+    """Count a request of whoever sends it, and keep how they stand for the answer; return the limit that refuses it.
+
+    Where none does, return how they stand with the first.
+    """
     if request.user.is_authenticated:
-        asked = limit("user"), request.user.pk.hex
+        standings = count((limit("user"), request.user.pk.hex))
     else:
-        asked = limit("address"), client_address(request)
-    (standing,) = count(asked)
-    note(request, standing)
-    return standing
+        standings = count(*by_place("", client_address(request), client_network(request)))
+    for standing in standings:
+        note(request, standing)
+    return next((standing for standing in standings if standing.exceeded), standings[0])
 
 
 def tried_to_sign_in(request: HttpRequest) -> brake.Attempt | None:

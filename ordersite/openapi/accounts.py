@@ -20,13 +20,14 @@ OPERATIONS = {
         tag="accounts",
         summary="Register an account",
         description="Makes a customer's account and publishes `user.created`. Anyone may. The address is kept in lower"
-        " case; one that has an account is 400. A password has at least 10 characters, is not a common one, and is not"
-        " like the address or the name.",
+        " case, its domain in letters; one that has an account, in whatever spelling, is 400. A password has at"
+        " least 10 characters, is not a common one, and is not like the address or the name.",
         body=Body(
             RegistrationSerializer,
             {"account": {"email": "ada@example.com", "password": "correct horse", "full_name": "Ada Lovelace"}},
         ),
         answer=Answer(201, "The account.", UserSerializer, ADA, headers=("Location",)),
+        codes=("passwords_busy",),
     ),
     "GET /api/v1/users/me": Operation(
         id="getMe",
@@ -58,7 +59,7 @@ OPERATIONS = {
         " time that it can be read. An unknown address and a wrong password are answered alike.",
         body=Body(CredentialsSerializer, {"demo": {"email": "ada@example.com", "password": "demo-password"}}),
         answer=Answer(200, "A new token, and until when it is good.", TokenSerializer, TOKEN, headers=("NoStore",)),
-        codes=("wrong_credentials",),
+        codes=("wrong_credentials", "passwords_busy"),
     ),
     "DELETE /api/v1/auth/token": Operation(
         id="signOut",

@@ -24,7 +24,8 @@ OPERATIONS = {
         id="listProducts",
         tag="products",
         summary="List what is sold",
-        description="Lists the active products, one page at a time. Anyone may.",
+        description="Lists the active products, one page at a time. Anyone may. `search` finds what contains the text"
+        " in its sku, name or description, in any case and Unicode spelling: `STRASSE` finds straße.",
         query=ProductQuerySerializer,
         answer=Answer(200, "A page of products.", ProductSerializer, CUP, page=True),
     ),

@@ -23,15 +23,15 @@ _LETTER = {
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     "User": {
-        "email": "The address to sign in with, in lower case.",
-        "full_name": "How the person is called; may be empty.",
+        "email": "The address to sign in with, in lower case; its domain in letters, not in punycode.",
+        "full_name": "How the person is called; may be empty. One line, without `://`.",
     },
     "Registration": {
-        "email": "The address to sign in with. It is kept in lower case.",
+        "email": "The address to sign in with. It is kept in lower case, with its domain in letters, not in punycode.",
         "password": "At least 10 characters.",
-        "full_name": "How the person is called.",
+        "full_name": "How the person is called. One line, without `://`.",
     },
-    "Credentials": {"email": "The address of the account, in any case.", "password": "Its password."},
+    "Credentials": {"email": "The address of the account, in any spelling.", "password": "Its password."},
     "Token": {
         "token": "What to send as `Authorization: Bearer TOKEN`. Treat it as a password.",
         "expires_at": "From then on it is dead.",
@@ -43,11 +43,15 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "available": "Pieces that can be ordered now.",
     },
     "NewProduct": {
+        "name": "One line, without `://`: it stands in mails.",
         "sku": "The product's name for machines. It never changes.",
         "price": "What one piece costs.",
         "currency": "ISO 4217. EUR where none is given.",
     },
-    "ProductChange": {"price": "What one piece costs from now on."},
+    "ProductChange": {
+        "name": "One line, without `://`: it stands in mails.",
+        "price": "What one piece costs from now on.",
+    },
     "StockAdjustment": {
         "quantity": "Pieces that came; negative, pieces that went. Not 0.",
         "reason": "Why, for whoever reads the books.",

@@ -1,7 +1,7 @@
 """Clients at addresses of their own, and limits that are soon reached."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +22,12 @@ Limits = Callable[..., None]
 def somewhere() -> str:
     """An address that no other test counts."""
     return f"10.{random.randrange(256)}.{random.randrange(256)}.{random.randrange(256)}"
+
+
+def networks() -> Iterator[str]:
+    """Addresses in one network of 48 bits that no other test counts, each in another of 64."""
+    site = f"2001:db8:{random.randrange(1 << 16):x}"
+    return (f"{site}:{number:x}::1" for number in range(1 << 16))
 
 
 def client_at(address: str, user: User | None = None, **headers: str) -> APIClient:

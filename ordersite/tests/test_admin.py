@@ -126,6 +126,16 @@ def test_an_account_is_added_with_its_address_in_lower_case(browser: Client, set
     assert User.objects.get(email="new@example.com").check_password(password)
 
 
+@pytest.mark.parametrize("name", ["New\r\nand a line", "New\x1b", "See http://x.example"])
+def test_a_name_that_is_more_than_a_line_of_text_is_refused_at_the_field(browser: Client, name: str) -> None:
+    ada = make_user("ada")
+    for page in (url(User, "add"), url(User, "change", ada.pk)):
+        answer = browser.post(page, {"email": "new@example.com", "full_name": name, "usable_password": "false"})
+        assert answer.status_code == 200
+        assert list(answer.context["adminform"].form.errors) == ["full_name"]
+    assert not User.objects.filter(email="new@example.com").exists()
+
+
 def test_the_mail_is_shown_in_a_frame_that_runs_nothing(filled: None, browser: Client) -> None:
     page = browser.get(url(Notification, "change", Notification.objects.get().pk)).content.decode()
     assert "<iframe sandbox srcdoc=" in page

@@ -41,6 +41,26 @@ def test_a_product_may_be_added_without_stock(browser: Client) -> None:
     assert not Movement.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["Pot\r\nand a line", "Pot\x1b", "Pot: http://x.example"])
+def test_a_name_that_would_spoil_a_mail_is_refused_at_the_field(browser: Client, name: str) -> None:
+    product = make_product("CUP")
+    for page in (url(Product, "add"), url(Product, "change", product.pk)):
+        answer = browser.post(page, product_form(name=name))
+        assert answer.status_code == 200
+        assert list(answer.context["adminform"].form.errors) == ["name"]
+    assert Product.objects.get().name == "The CUP"
+
+
+def test_a_search_finds_what_reads_the_same(browser: Client) -> None:
+    make_product("MAP")
+    Product.objects.update(name="Straßen von Perigueux\u0301")
+    for typed in ("STRASSEN", "perigueux\u0301", "Straßen map"):
+        assert list(browser.get(url(Product, "changelist"), {"q": typed}).context["cl"].queryset) == [
+            Product.objects.get()
+        ]
+    assert not browser.get(url(Product, "changelist"), {"q": "strase"}).context["cl"].queryset
+
+
 def test_pieces_are_booked_on_the_page_of_a_product(browser: Client) -> None:
     product = make_product("POT", pieces=10)
     stock.reserve(uuid4(), {"POT": 4})

@@ -9,7 +9,8 @@ import pytest
 import redis
 from django.test import Client
 
-from ordersite.tests.limiting import Limits, client_at, limits, somewhere
+from ordersite.limits import counting
+from ordersite.tests.limiting import Limits, client_at, limits, networks, somewhere
 from users.models import User
 from users.tests.api import check_problem, client_of
 
@@ -81,6 +82,13 @@ def test_what_cannot_be_read_is_no_attempt(limits: Limits, email: str) -> None:
     assert [client.post(TOKEN, given).status_code for given in bodies] == [400] * 4
 
 
+@pytest.mark.parametrize(("one", "other"), [("bürger.de", "XN--BRGER-KVA.de"), ("xn--brger-kva.de", "bu\u0308rger.de")])
+def test_another_spelling_of_the_domain_is_the_same_account(limits: Limits, one: str, other: str) -> None:
+    limits(sign_in_pair=1)
+    address = somewhere()
+    assert [sign_in(address, f"ada@{domain}").status_code for domain in (one, other)] == [401, 429]
+
+
 @pytest.mark.parametrize("spell", [str.upper, lambda text: f" {text} ", lambda text: text.replace("a", "\uff41")])
 def test_another_spelling_is_the_same_account(limits: Limits, email: str, spell: Any) -> None:
     limits(sign_in_pair=1)
@@ -139,6 +147,28 @@ def test_an_address_that_registers_too_often_must_wait(limits: Limits) -> None:
     address = somewhere()
     assert [register(address, f"{uuid4()}@example.com") for _ in range(4)] == [201, 201, 201, 429]
     assert register(somewhere(), f"{uuid4()}@example.com") == 201
+
+
+def test_a_network_of_48_bits_is_no_way_around_the_limits_by_address(limits: Limits, email: str) -> None:
+    limits(registration_network=2, sign_in_network=2)
+    here = networks()
+    assert [register(next(here), f"{uuid4()}@example.com") for _ in range(3)] == [201, 201, 429]
+    assert [sign_in(next(here), f"{uuid4()}@example.com").status_code for _ in range(3)] == [401, 401, 429]
+    assert sign_in_to_admin(next(here), email, PASSWORD).status_code == 429
+    elsewhere = next(networks())
+    assert register(elsewhere, f"{uuid4()}@example.com") == 201
+    assert sign_in(elsewhere, email, PASSWORD).status_code == 200
+
+
+def test_registrations_have_an_end_wherever_they_come_from(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "PREFIX", f"ratelimit:{uuid4().hex}:")
+    limits(registration_address=2, registration_all=3)
+    flood = somewhere()
+    assert [register(flood, f"{uuid4()}@example.com") for _ in range(9)] == [201, 201, *[429] * 7]
+    assert register(somewhere(), f"{uuid4()}@example.com") == 201
+    answer = client_at(somewhere()).post(USERS, {"email": f"{uuid4()}@example.com", "password": PASSWORD})
+    check_problem(answer, 429, "throttled")
+    assert answer["RateLimit-Policy"].endswith('"registration-all";q=3;w=3600')
 
 
 def test_nobody_is_kept_from_registering_by_a_stranger_who_tries_their_address(limits: Limits) -> None:

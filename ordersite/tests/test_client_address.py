@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from ordersite.limits.addresses import client_address
+from ordersite.limits.addresses import client_address, client_network
 from ordersite.tests.subprocesses import COMPLETE, run_python
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8:aaaa::1")]
@@ -47,6 +47,22 @@ def counted(settings: Any, remote: str, forwarded: str | None = None) -> str:
 )
 def test_whose_address_counts(settings: Any, remote: str, forwarded: str | None, expected: str) -> None:
     assert counted(settings, remote, forwarded) == expected
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "expected"),
+    [
+        ("2001:db8:1:2:3::4", None, "2001:db8:1::/48"),
+        ("10.0.0.1", "2001:db8:1:ffff::4", "2001:db8:1::/48"),
+        (CLIENT, "2001:db8:1:2:3::4", None),
+        ("::ffff:203.0.113.7", None, None),
+        ("", None, None),
+    ],
+)
+def test_whose_network_counts(settings: Any, remote: str, forwarded: str | None, expected: str | None) -> None:
+    settings.TRUSTED_PROXIES = PROXIES
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    assert client_network(RequestFactory(REMOTE_ADDR=remote).get("/", headers=headers)) == expected
 
 
 def test_a_header_of_thousands_of_addresses_costs_nothing(settings: Any) -> None:

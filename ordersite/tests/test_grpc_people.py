@@ -108,7 +108,7 @@ def away(asked: RemotePeople) -> str:
 
 def test_both_ways_tell_the_same(asking: Any, port: int, ada: Account) -> None:
     asked = [ada.id, uuid4()]
-    person = Person(ada.id, "ada@example.com", "Ada")
+    person = Person(ada.id, "ada@example.com")
     assert asking(port).find(asked) == LocalPeople().find(asked) == {ada.id: person}
     assert isinstance(people(), RemotePeople)
 

@@ -3,6 +3,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
 from events.models import Delivery, Event
@@ -56,6 +57,14 @@ def test_the_shop_is_at_rest_with_orders_of_several_fates() -> None:
     assert not Delivery.objects.exclude(state="done").exists()
     assert not Notification.objects.exclude(state="sent").exists()
     assert stock_violations() == []
+
+
+@pytest.mark.parametrize("names", ["TEAM", "CUSTOMERS", "PRODUCTS"])
+def test_a_name_that_is_more_than_a_line_of_text_is_not_loaded(monkeypatch: pytest.MonkeyPatch, names: str) -> None:
+    key, _, *rest = getattr(demo, names)[0]
+    monkeypatch.setattr(demo, names, [(key, "a name\nand a line", *rest)])
+    with pytest.raises(ValidationError, match="one line"):
+        load()
 
 
 def test_on_a_real_database_the_orders_are_left_to_the_workers(embedded: Any) -> None:

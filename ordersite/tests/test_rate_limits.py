@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from events.tests.waiting import until
-from ordersite.tests.limiting import Limits, client_at, limits, somewhere
+from ordersite.tests.limiting import Limits, client_at, limits, networks, somewhere
 from ordersite.tests.subprocesses import COMPLETE
 from users.tests.api import check_problem, client_of, make_user
 
@@ -40,6 +40,16 @@ def test_one_too_many_is_429_and_says_when_to_come_back(limits: Limits) -> None:
         check_problem(answer, 429, "throttled")
         assert re.fullmatch(rf'"address";r=0;t={answer["Retry-After"]}', answer["RateLimit"])
         assert answer["RateLimit-Policy"] == '"address";q=2;w=3600'
+
+
+def test_a_network_of_48_bits_has_a_limit_of_its_own(limits: Limits) -> None:
+    limits(address=2, network=3)
+    here = networks()
+    answers = [client_at(next(here)).get(PRODUCTS) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[0]["RateLimit-Policy"] == '"address";q=2;w=3600, "network";q=3;w=3600'
+    check_problem(answers[-1], 429, "throttled")
+    assert client_at(next(networks())).get(PRODUCTS).status_code == 200
 
 
 def test_in_the_next_window_all_is_as_before(limits: Limits) -> None:

@@ -20,7 +20,22 @@ def test_the_caller_s_own_id_is_kept(given: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["", " ", "a b", "x" * 129, "<script>", "é", "a\0b", 'a"b', "a;b", "a\r\nSet-Cookie: b=1", "a\n", "%0a"]
+    "given",
+    [
+        "",
+        " ",
+        "a b",
+        "x" * 129,
+        "<script>",
+        "é",
+        "a\0b",
+        'a"b',
+        "a;b",
+        "a\r\nSet-Cookie: b=1",
+        "a\n",
+        "%0a",
+        "http://x.example",
+    ],
 )
 def test_an_id_that_is_none_is_replaced_by_one_of_ours(given: str) -> None:
     answer = client_of().get(LIVE, HTTP_X_REQUEST_ID=given)

@@ -29,10 +29,11 @@ def no_process_ends(system: FaultySystem) -> Iterator[None]:
 def _pids(system: FaultySystem) -> Mapping[str, frozenset[int]]:
     """Return the pid of each process of the system; of the web's, those of its children too: they serve."""
     pids = {name: frozenset({process.pid or 0}) for name, process in system.supervisor.processes.items()}
-    return pids | {"web": pids["web"] | _children(next(iter(pids["web"])))}
+    return pids | {"web": pids["web"] | children(next(iter(pids["web"])))}
 
 
-def _children(parent: int) -> set[int]:
+def children(parent: int) -> set[int]:
+    """Return the pids of the processes that this one has started."""
     return {int(stat.parent.name) for stat in Path("/proc").glob("[0-9]*/stat") if _field(stat, 1) == str(parent)}
 
 

@@ -89,6 +89,8 @@ def test_a_taken_address_is_refused_in_whatever_case(email: str) -> None:
         ({"full_name": "x" * 151}, ["/full_name"]),
         ({"full_name": None}, ["/full_name"]),
         ({"full_name": "\ud800"}, ["/full_name"]),
+        ({"full_name": "Ada\nBuy at example.com"}, ["/full_name"]),
+        ({"full_name": "Ada https://example.com"}, ["/full_name"]),
         ({"email": "ada", "password": None}, ["/email", "/password"]),
     ],
 )

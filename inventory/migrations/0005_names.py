@@ -1,0 +1,13 @@
+from django.db import migrations, models
+
+from events.names import validate_name
+
+
+class Migration(migrations.Migration):
+    """What forms refuse; the column stays as it is."""
+
+    dependencies = [("inventory", "0004_movements_by_time")]
+
+    operations = [
+        migrations.AlterField("product", "name", models.CharField(max_length=200, validators=[validate_name])),
+    ]
