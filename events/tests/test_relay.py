@@ -237,6 +237,6 @@ def test_it_stops_when_it_is_told_to(relay: Relay, broker: object) -> None:
 
 def test_its_pauses_double_up_to_the_longest_and_start_again() -> None:
     pause = module.Pause()
-    assert [pause.next() for _ in range(7)] == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+    assert [pause.next() for _ in range(7)] == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
     pause.reset()
     assert pause.next() == 0.25

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, UnreadablePostError
+from django.middleware.common import CommonMiddleware
 from uuid_utils.compat import uuid7
 
 from events.correlation import correlated
@@ -68,6 +69,14 @@ class PermanentRedirect308(HttpResponsePermanentRedirect):
     """A redirect that keeps method and body (RFC 9110, 15.4.9)."""
 
     status_code = 308
+
+
+class HostMiddleware(CommonMiddleware):
+    """Django's own, but that health is told whatever host is asked for: a kubelet asks for the address of the pod."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        """Refuse a request for a host that is not served here."""
+        return None if request.path.startswith("/health/") else super().process_request(request)
 
 
 class ApiPathMiddleware:

@@ -13,15 +13,16 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from events.subscriptions import the_map
-from ordersite.activity import activity
+from ordersite.activity import Activity, activity
 from ordersite.celery import app
-from ordersite.health import broker_answers
+from ordersite.health import broker_refusal, why_no_writes
 
 logger = logging.getLogger(__name__)
 
 INSPECT_TIMEOUT = 1.0  # seconds: so long are the workers' answers waited for
 KEPT = 5  # seconds for which an answer of the workers does for everybody who asks
 BEAT_LATE = 240  # seconds; what beat sends comes within its period and this
+COMMIT_LATE = 5  # seconds; a synchronous standby that is at work confirms a commit within milliseconds
 PERIODIC = "check-stock"  # the task that beat sends most often
 TRANSPORT = {"socket_timeout": 1, "socket_connect_timeout": 1}
 
@@ -36,12 +37,13 @@ class Process:
 
 
 def processes() -> Sequence[Process]:
-    """Return the state of the broker, the relays, a worker for each queue, beat, and gRPC where it is to be."""
-    broker = broker_answers()
-    workers = workers_by_queue() if broker else {}
+    """Return the state of the database, the broker, the relays, a worker for each queue, beat, and any gRPC."""
+    refusal = broker_refusal()
+    workers = {} if refusal else workers_by_queue()
     seen = activity()
     return [
-        Process("broker", broker, "answers" if broker else "does not answer: orders are taken, and wait"),
+        _database(seen),
+        Process("broker", not refusal, f"orders are taken, and wait: {refusal}" if refusal else "takes messages"),
         _relays(seen.relays),
         *(_worker(queue, workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
         _beat(),
@@ -71,6 +73,15 @@ def _ask_workers() -> dict[str, list[str]]:
         for queue in queues:
             found.setdefault(queue["name"], []).append(worker)
     return found
+
+
+def _database(seen: Activity) -> Process:
+    if why := why_no_writes():
+        return Process("database", False, why)
+    if seen.commit_wait > COMMIT_LATE:
+        waited = f"a commit has waited {seen.commit_wait:,.0f} s for the synchronous standby"
+        return Process("database", False, f"{waited}: no order is answered")
+    return Process("database", True, "takes writes")
 
 
 def _worker(queue: str, names: Sequence[str]) -> Process:

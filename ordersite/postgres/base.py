@@ -1,9 +1,33 @@
 """The database backend (DATABASES' ENGINE)."""
 
 import select
+from types import TracebackType
+from typing import Any
 
 from django.db.backends.postgresql import base
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
 from psycopg.pq import TransactionStatus
+
+from events.errors import is_database_away
+
+
+class NotingErrors(DatabaseErrorWrapper):
+    """Turns psycopg's errors into Django's, and notes on the connection an error after which it is not to be kept."""
+
+    def __init__(self, wrapper: "DatabaseWrapper") -> None:
+        super().__init__(wrapper)
+        self._wrapper = wrapper
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise Django's error."""
+        try:
+            super().__exit__(kind, error, trace)
+        except Exception as djangos:
+            self._wrapper.refused |= is_database_away(djangos)
+            raise
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -13,15 +37,36 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ends a session, closes the connection, and that can be read from the socket without asking. Only where there is
     something to read is the server asked. A network that is silent is noticed by neither: there a statement fails
     after tcp_user_timeout.
+
+    A server that answers and will not do the work (read-only after a switch-over, say) is no better than one that is
+    away: its connection is closed, so that the next one may lead to the new primary. So is one to a standby, even where
+    it has only been read from.
     """
+
+    refused = False  # whether the server has refused, on this connection, what another one might do
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect."""
+        self.refused = False
+        return super().get_new_connection(conn_params)
+
+    @cached_property
+    def wrap_database_errors(self) -> DatabaseErrorWrapper:
+        """Return what turns psycopg's errors into Django's."""
+        return NotingErrors(self)
 
     def is_usable(self) -> bool:
         """Tell whether the connection can be used."""
         kept = self.connection
-        if kept is None or kept.closed:
+        if kept is None or kept.closed or self.refused or _is_standby(kept):
             return False
         at_rest = kept.info.transaction_status == TransactionStatus.IDLE
         return (at_rest and not _has_something_to_read(kept.fileno())) or super().is_usable()
+
+
+def _is_standby(connection: Any) -> bool:
+    """Tell whether the server was in recovery when it last said so, which PostgreSQL 14 and newer do unasked."""
+    return bool(connection.info.parameter_status("in_hot_standby") == "on")
 
 
 def _has_something_to_read(descriptor: int) -> bool:

@@ -2,8 +2,10 @@
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection, transaction
 
+from events.tests.server_settings import read_only_database
 from events.tests.waiting import until
 
 
@@ -11,6 +13,12 @@ def kept() -> "psycopg.Connection[object]":
     connection.ensure_connection()
     assert isinstance(connection.connection, psycopg.Connection)
     return connection.connection
+
+
+def backend() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -47,3 +55,12 @@ def test_a_connection_that_is_closed_is_not_usable() -> None:
     kept().close()
     assert not connection.is_usable()
     connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_whose_server_has_refused_a_write_is_not_kept() -> None:
+    before = backend()
+    with read_only_database(), pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM events_delivery")
+    close_old_connections()  # as at the end of each request
+    assert backend() != before

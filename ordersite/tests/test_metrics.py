@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -80,7 +80,6 @@ def test_a_database_that_is_too_busy_is_a_503(monkeypatch: pytest.MonkeyPatch) -
 
 def sleep() -> None:
     """A statement that would take ten seconds."""
-    from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(10)")

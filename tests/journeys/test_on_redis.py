@@ -46,14 +46,14 @@ os.environ["BROKER_URL"] = sys.argv[1]
 import django
 django.setup()
 from ordersite.celery import app
-from ordersite.health import broker_answers
+from ordersite.health import broker_refusal
 try:
     with app.connection_for_write() as connection:
         connection.connect()
     met = "ok"
 except Exception as error:
     met = str(error)
-print(json.dumps([broker_answers(), met]))
+print(json.dumps([not broker_refusal(), met]))
 """
 
 
