@@ -27,6 +27,7 @@ from events import progress
 from events.errors import in_one_line, sqlstate
 from events.sql import fetch
 from ordersite import broker
+from ordersite.activity import activity
 from ordersite.api.problems import RETRY_AFTER, as_response, may_pass, problem_body, why_away
 from ordersite.shared_look import SharedLook, left
 
@@ -40,6 +41,8 @@ NOT_MIGRATED = "The database lacks tables of this release. Run manage.py migrate
 NO_ANSWER = "The database does not answer within 2 s."
 STANDBY = "The database is a standby in recovery, so it takes no writes."
 READ_ONLY = "The database is read-only, so it takes no writes."
+COMMITS_WAIT = "The database's commits wait for a synchronous standby."
+COMMIT_LATE = 5  # seconds; a synchronous standby that is at work confirms a commit within milliseconds
 
 Answer = tuple[int, dict[str, object]]
 """An HTTP status, and the body: a problem (RFC 9457) unless the status is 200."""
@@ -145,7 +148,10 @@ def why_no_writes() -> str:
     standby, read_only = fetch("SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'", {})[0]
     if standby:
         return STANDBY
-    return READ_ONLY if read_only else ""
+    if read_only:
+        return READ_ONLY
+    waited = activity().commit_wait
+    return f"{COMMITS_WAIT} One has waited for {waited:,.0f} s." if waited > COMMIT_LATE else ""
 
 
 def _failed(error: DatabaseError) -> Answer:

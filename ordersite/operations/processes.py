@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from events.subscriptions import the_map
-from ordersite.activity import Activity, activity
+from ordersite.activity import activity
 from ordersite.celery import app
 from ordersite.health import broker_refusal, why_no_writes
 
@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 INSPECT_TIMEOUT = 1.0  # seconds: so long are the workers' answers waited for
 KEPT = 5  # seconds for which an answer of the workers does for everybody who asks
 BEAT_LATE = 240  # seconds; what beat sends comes within its period and this
-COMMIT_LATE = 5  # seconds; a synchronous standby that is at work confirms a commit within milliseconds
 PERIODIC = "check-stock"  # the task that beat sends most often
 TRANSPORT = {"socket_timeout": 1, "socket_connect_timeout": 1}
 
@@ -42,7 +41,7 @@ def processes() -> Sequence[Process]:
     workers = {} if refusal else workers_by_queue()
     seen = activity()
     return [
-        _database(seen),
+        _database(),
         Process("broker", not refusal, f"orders are taken, and wait: {refusal}" if refusal else "takes messages"),
         _relays(seen.relays),
         *(_worker(queue, workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
@@ -75,13 +74,9 @@ def _ask_workers() -> dict[str, list[str]]:
     return found
 
 
-def _database(seen: Activity) -> Process:
-    if why := why_no_writes():
-        return Process("database", False, why)
-    if seen.commit_wait > COMMIT_LATE:
-        waited = f"a commit has waited {seen.commit_wait:,.0f} s for the synchronous standby"
-        return Process("database", False, f"{waited}: no order is answered")
-    return Process("database", True, "takes writes")
+def _database() -> Process:
+    why = why_no_writes()
+    return Process("database", not why, why or "takes writes")
 
 
 def _worker(queue: str, names: Sequence[str]) -> Process:
