@@ -1,14 +1,12 @@
 """Publishes delivery messages to Celery's broker through one connection with short time-outs."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 from celery import Celery
 from kombu import Connection
-from kombu.exceptions import OperationalError as BrokerError
 
 from events import tracing
 from events.claims import Claim, Claimed
@@ -28,16 +26,11 @@ class Sender:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        asked = app.connection_for_write()  # it connects when it is used, and this one never is
-        errors = (*asked.connection_errors, *asked.channel_errors)
-        self._errors = tuple(
-            error for error in errors if not issubclass(error, LookupError)
-        )  # kombu takes a bug for one
         self._producer: Any = None  # kombu's types know nothing of virtual channels
 
     def length(self, queue: str) -> int:
         """Return the number of messages that wait in the broker's list. Raises BrokerError, OSError."""
-        with self._as_broker_errors():
+        with self._open().connection._reraise_as_library_errors():
             return int(self._open().channel.queue_declare(queue=queue).message_count)
 
     def send(self, claim: Claim, deliveries: Sequence[Claimed]) -> None:
@@ -47,7 +40,7 @@ class Sender:
         declared with the handler, which the worker has and the relay need not.
         """
         spans = [tracing.begin(tracing.SEND, delivery.handler, delivery) for delivery in deliveries]
-        with tracing.ended(*spans), self._as_broker_errors():
+        with tracing.ended(*spans):
             self._publish(claim.queue, deliveries, [tracing.context_of(span) for span in spans])
         _tell(deliveries)
 
@@ -74,18 +67,6 @@ class Sender:
         if self._producer is not None:
             connection, self._producer = self._producer.connection, None
             connection.collect(socket_timeout=0.1)
-
-    @contextmanager
-    def _as_broker_errors(self) -> Iterator[None]:
-        """Raise BrokerError for whatever the broker answers or does not.
-
-        kombu does so for a broker that cannot be reached. What one answers that takes no writes (a replica, a full
-        memory, a failed save), it leaves as it is.
-        """
-        try:
-            yield
-        except self._errors as error:
-            raise BrokerError(str(error)) from error
 
     def _open(self) -> Any:
         if self._producer is None:

@@ -1,15 +1,22 @@
 """The database backend (DATABASES' ENGINE)."""
 
+import logging
 import select
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import environ
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 from psycopg.pq import TransactionStatus
 
 from events.errors import is_database_away
+
+logger = logging.getLogger(__name__)
 
 
 class NotingErrors(DatabaseErrorWrapper):
@@ -50,6 +57,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.refused = False
         return super().get_new_connection(conn_params)
 
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return what to connect with; user and password as DATABASE_URL_FILE has them now, where there is one."""
+        params: dict[str, Any] = super().get_connection_params()
+        return params | _present_credentials(settings.DATABASE_URL_FILE)
+
     @cached_property
     def wrap_database_errors(self) -> DatabaseErrorWrapper:
         """Return what turns psycopg's errors into Django's."""
@@ -62,6 +74,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return False
         at_rest = kept.info.transaction_status == TransactionStatus.IDLE
         return (at_rest and not _has_something_to_read(kept.fileno())) or super().is_usable()
+
+
+def _present_credentials(file: Path | None) -> dict[str, str]:
+    """Return user and password of the URL in a file; nothing where it cannot be read, such as while it is replaced."""
+    if file is None:
+        return {}
+    try:
+        given = environ.Env.db_url_config(file.read_text().strip(), engine=__package__)
+    except (OSError, ValueError, ImproperlyConfigured) as error:
+        logger.warning("%s cannot be read, so the password of before is used: %s", file, type(error).__name__)
+        return {}
+    found = {"user": given["USER"], "password": given["PASSWORD"]}
+    return {name: value for name, value in found.items() if value}
 
 
 def _is_standby(connection: Any) -> bool:

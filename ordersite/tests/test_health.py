@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -15,10 +15,12 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from redis import Redis
 
+from events.tests.broker_faults import full, replica, unable_to_save
 from events.tests.helpers import due_since, order_created, published
 from events.tests.server_settings import read_only_database
 from events.tests.waiting import until
 from ordersite import health
+from ordersite.limits.counters import SharedCounters, Slot
 from ordersite.tests.subprocesses import COMPLETE, run_python
 from users.models import User
 from users.tests.api import admin_client, body, check_problem, client_of, make_user
@@ -109,44 +111,6 @@ def test_a_frozen_broker_is_told_in_time(settings: Any, accepts: bool) -> None:
     assert body(answer)["broker"] == "down"
 
 
-@contextmanager
-def full(broker: Any) -> Iterator[None]:
-    broker.config_set("maxmemory", 1)
-    try:
-        yield
-    finally:
-        broker.config_set("maxmemory", 0)
-
-
-@contextmanager
-def replica(broker: Any) -> Iterator[None]:
-    """Of a server that is not there, as after a switch-over."""
-    broker.execute_command("REPLICAOF", "127.0.0.1", "1")
-    try:
-        yield
-    finally:
-        broker.execute_command("REPLICAOF", "NO", "ONE")
-
-
-@contextmanager
-def unable_to_save(broker: Any) -> Iterator[None]:
-    """With a folder where its file would be."""
-    kept = broker.config_get("save")["save"]
-    file = Path(broker.config_get("dir")["dir"], broker.config_get("dbfilename")["dbfilename"])
-    file.unlink(missing_ok=True)
-    file.mkdir()
-    try:
-        broker.config_set("save", "3600 1")
-        broker.bgsave()
-        until("the save has failed", lambda: broker.info("persistence")["rdb_last_bgsave_status"] == "err")
-        yield
-    finally:
-        file.rmdir()
-        broker.config_set("save", kept)
-        broker.save()  # one that succeeds ends the fault
-        file.unlink()
-
-
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("fault", "told"), [(full, "OutOfMemory"), (replica, "read only replica"), (unable_to_save, "MISCONF")]
@@ -158,6 +122,10 @@ def test_a_broker_that_takes_no_messages_is_down(
         with fault(broker):
             answer = client_of().get(READY)
             assert told in health.broker_refusal()
+            counters = SharedCounters()
+            assert [counters.add([Slot(f"ratelimit:{uuid4()}", 60)]) for _ in range(2)] == [[1], [1]]
+            assert counters.away
+        until("counters are shared again", lambda: not counters.away)
         assert (answer.status_code, body(answer)["broker"]) == (200, "down")
         assert body(client_of().get(READY)) == HEALTHY
 

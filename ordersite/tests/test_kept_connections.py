@@ -1,5 +1,8 @@
 """A connection that is kept from one request to the next is looked at in between."""
 
+from pathlib import Path
+from typing import Any
+
 import psycopg
 import pytest
 from django.db import Error as DatabaseError
@@ -64,3 +67,28 @@ def test_one_whose_server_has_refused_a_write_is_not_kept() -> None:
         cursor.execute("DELETE FROM events_delivery")
     close_old_connections()  # as at the end of each request
     assert backend() != before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_connection_comes_with_the_password_that_the_file_has_now(
+    settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE ordersite_b LOGIN SUPERUSER")
+    try:
+        settings.DATABASE_URL_FILE = file = tmp_path / "DATABASE_URL"
+        for user in ("ordersite", "ordersite_b"):
+            file.write_text(f"postgres://{user}:n%2Fw@elsewhere:5432/other\n")
+            connection.close()
+            assert kept().info.user == user
+            assert connection.get_connection_params()["password"] == "n/w"
+        for text in ("", "not a URL"):
+            file.write_text(text)
+            assert connection.get_connection_params()["user"] == "ordersite"
+        file.unlink()
+        assert connection.get_connection_params()["user"] == "ordersite"
+        assert "cannot be read" in caplog.text
+    finally:
+        connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute("DROP ROLE ordersite_b")
