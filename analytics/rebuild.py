@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import Error as DatabaseError
+from django.db import connection
 from psycopg.errors import LockNotAvailable
 
 from analytics.days import DAY, midnight
@@ -102,7 +103,7 @@ def _lock() -> None:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
         try:
             cursor.execute(_LOCK)
-        except OperationalError as error:
+        except DatabaseError as error:
             if isinstance(error.__cause__, LockNotAvailable):
                 raise Busy("the figures are being written without a pause; try again") from error
             raise

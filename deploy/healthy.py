@@ -6,9 +6,11 @@ WEB_PORT, FLOWER_PORT, and GRPC_PORT with the tokens and the certificate of gRPC
 run on one machine: `worker inventory`, for `celery worker -n inventory@%h`.
 """
 
+import json
 import os
 import socket
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -25,16 +27,16 @@ def setting(name: str) -> str:
 
 
 def answers(url: str) -> bool:
-    """Say whether a GET is answered, and with no error."""
+    """Say whether a GET is answered, and with no error. Raises what the answer says is wrong."""
     try:
         with urllib.request.urlopen(url, timeout=SECONDS):  # noqa: S310 - always http
             return True
-    except OSError:
-        return False
+    except urllib.error.HTTPError as error:
+        raise RuntimeError(json.load(error)["detail"]) from error
 
 
 def web() -> bool:
-    """The API answers, and reaches the database."""
+    """The API answers, and its database takes writes."""
     return answers(f"http://127.0.0.1:{os.environ.get('WEB_PORT') or 8000}/health/ready")
 
 

@@ -5,6 +5,7 @@ import socket
 from enum import Enum
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 
 
@@ -29,10 +30,12 @@ class Failure(Enum):
     TRANSIENT = "transient"
 
 
-# SQLSTATE classes that say "the server is not there": connection exception, insufficient resources, operator
-# intervention. https://www.postgresql.org/docs/current/errcodes-appendix.html
-_AWAY_SQLSTATES = ("08", "53", "57P")
+# "This server will not do it now", whichever of Django's classes that is: connection exception, insufficient resources,
+# operator intervention, and a write on a standby or a read-only server (an InternalError).
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_AWAY_SQLSTATES = ("08", "53", "57P", "25006")
 _RETRY_SQLSTATES = ("40P01", "40001")  # deadlock detected, serialization failure
+_STALE_PLAN = ("0A000", "RevalidateCachedQuery")  # SQLSTATE, and PostgreSQL's function: its message is translated
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -45,18 +48,34 @@ def is_deadlock(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and sqlstate(error) in _RETRY_SQLSTATES
 
 
-def is_database_away(error: BaseException) -> bool:
-    """Tell whether the database could not be reached, or turned us away.
+def is_database_away(error: BaseException | None) -> bool:
+    """Tell whether the database could not be reached, or will not do this now. Its connection is not to be kept.
+
+    A prepared statement whose result has another type since a migration counts too ("cached plan must not change result
+    type"): the next connection prepares it anew.
 
     An InterfaceError of Django's own says that the connection was lost within a transaction. psycopg's says that
     somebody used a closed cursor or the like, which is a bug of theirs.
     """
+    if not isinstance(error, DatabaseError):
+        return False
     if isinstance(error, InterfaceError):
         return error.__cause__ is None
-    if not isinstance(error, OperationalError):
-        return False
     state = sqlstate(error)
-    return state is None or state.startswith(_AWAY_SQLSTATES)
+    if state is None:
+        return isinstance(error, OperationalError)
+    return state.startswith(_AWAY_SQLSTATES) or (state, _raised_in(error)) == _STALE_PLAN
+
+
+def in_one_line(error: BaseException | None) -> str:
+    """Return the error's class and message as one line: libpq's messages have several."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _raised_in(error: BaseException) -> str | None:
+    """Return the name of PostgreSQL's function that raised the error."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "source_function", None)
 
 
 def classify(error: BaseException) -> Failure:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db import OperationalError, close_old_connections
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
 
+from events.errors import in_one_line, is_database_away
 from events.models import Event
 
 logger = logging.getLogger(__name__)
@@ -40,8 +42,10 @@ def follow(wanted: Wanted, *, shown: int, every: float) -> Iterator[Event]:
         try:
             recent = _recent(wanted)
             new = list(Event.objects.filter(pk__in=[id_ for id_ in recent if id_ not in seen]).order_by("id"))
-        except OperationalError as error:  # what comes meanwhile is seen at the next look
-            logger.warning("database away: %s", str(error).strip())
+        except DatabaseError as error:
+            if not is_database_away(error):
+                raise
+            logger.warning("database away: %s", in_one_line(error))  # what comes meanwhile is seen at the next look
             continue
         yield from new
         seen = set(recent)

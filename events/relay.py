@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from math import inf
 
@@ -23,6 +24,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from events import claims, sweeps, tally
 from events.claims import Claim, Claimed, DueQueue
+from events.errors import in_one_line, is_database_away
 from events.failpoints import failpoint
 from events.sender import Sender
 from events.subscriptions import Consumer, the_map
@@ -39,7 +41,7 @@ BUSY_GAP = 0.25  # the same, while there are messages that the workers have not 
 NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does not starve the new
 SWEEP_EVERY = 1.0  # seconds
 COUNT_EVERY = 5.0  # seconds: charts and metrics are so old at most, and a second
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds without the broker or the database: doubled at each failure
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds without the broker or the database: doubled at each failure
 UNMAPPED = Consumer(dead_holds=True)  # bounds of a queue that this relay's code does not know
 
 
@@ -80,6 +82,8 @@ class Relay:
         self._next_sweep = 0.0
         self._next_count = 0.0
         self._parked_from = sweeps.FIRST
+        self._is_database_away = False
+        self._away_until: datetime | None = None  # by PostgreSQL's clock
         self._watchdog = Watchdog()
 
     def stop(self) -> None:
@@ -92,6 +96,7 @@ class Relay:
             try:
                 sent = self.turn()
                 self._pause.reset()
+                self._is_database_away = False
             except (DatabaseError, BrokerError, OSError) as error:
                 self._wait_out(error)
                 continue
@@ -108,7 +113,9 @@ class Relay:
     def _sweep(self) -> None:
         began = time.monotonic()
         try:
-            sweeps.expire_leases()
+            if self._is_database_away:  # while it is, no attempt begins: those at hand began before this
+                self._away_until = sweeps.database_time()
+            sweeps.expire_leases(away_until=self._away_until)
             self._parked_from = sweeps.wake_missed(after=self._parked_from)
             sweeps.park_missed()
             self._watchdog.look()  # each turn begins here, so this goes on while the broker is away
@@ -126,7 +133,7 @@ class Relay:
             tally.advance()
             tally.sample()
         except DatabaseError as error:  # nobody's delivery waits for a chart; what is away is found out by a claim
-            logger.warning("relay: what happened could not be counted: %s", str(error).strip())
+            logger.warning("relay: what happened could not be counted: %s", in_one_line(error))
 
     def _serve(self, due: DueQueue) -> int:
         size = self._room(due)
@@ -176,7 +183,10 @@ class Relay:
 
     def _wait_out(self, error: Exception) -> None:
         pause = self._pause.next()
-        logger.warning("relay: %s: %s; trying again in %.1f s", type(error).__name__, str(error).strip(), pause)
+        logger.warning("relay: %s; trying again in %.1f s", in_one_line(error), pause)
         self._sender.close()
         connection.close()
+        if is_database_away(error):
+            self._is_database_away = True
+            self._next_sweep = 0.0  # the next turn begins with a write: a read-only database may be read from
         self._stopping.wait(pause)

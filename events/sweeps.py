@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from datetime import datetime
 from uuid import UUID
 
 from events import parking, tally
@@ -20,15 +21,23 @@ FIRST = UUID(int=0)
 WORKER_LOST = "WorkerLost"  # what stands as the error's type of an attempt that nobody ended
 
 
-def expire_leases() -> int:
+def database_time() -> datetime:
+    """Return PostgreSQL's time. Raises DatabaseError."""
+    now: datetime = fetch("SELECT clock_timestamp()", {})[0][0]
+    return now
+
+
+def expire_leases(*, away_until: datetime | None = None) -> int:
     """End the leases that ran out; return how many. With attempts spent in a worker's hands, the delivery is dead.
 
     A batch that was lost counts for none of its members: each is sent alone from now on.
     A lease whose message nobody started is free: the broker lost it, and no attempt was made. An attempt that was
-    cut off by a restart of PostgreSQL is not counted either: the handler did nothing wrong.
+    cut off by a restart of PostgreSQL is not counted either: the handler did nothing wrong. Nor is one that began
+    before `away_until` (PostgreSQL's time), the last moment at which the database was away or took no writes: its
+    worker may have been unable to write down how it ended.
     """
     with bounded_transaction(default_limits()):
-        rows = fetch(_EXPIRE, {"chunk": EXPIRED, "fingerprint": fingerprint(WORKER_LOST)})
+        rows = fetch(_EXPIRE, {"chunk": EXPIRED, "fingerprint": fingerprint(WORKER_LOST), "away_until": away_until})
         expired: Counter[str] = Counter()
         for delivery_id, state, started, correlation_id, *place in rows:
             expired[place[3]] += 1
@@ -70,7 +79,8 @@ _EXPIRE = f"""
 WITH expired AS (
     SELECT id, state = 'running' AS started,
            state = 'running'
-               AND lease_until - make_interval(secs => lease_seconds) < pg_postmaster_start_time() AS cut_off,
+               AND lease_until - make_interval(secs => lease_seconds)
+                   < greatest(pg_postmaster_start_time(), %(away_until)s::timestamptz) AS cut_off,
            attempts >= max_attempts AS spent, in_batch
     FROM events_delivery
     WHERE state IN ('leased', 'running') AND lease_until < clock_timestamp()

@@ -3,6 +3,10 @@
 import redis
 from django.conf import settings
 
+from events.errors import in_one_line
+
+PROBE = "ratelimit:probe"  # a key under a prefix that docs/redis.md allows to the broker's user
+
 
 def connect(timeout: float) -> redis.Redis:
     """Return a client that gives up after `timeout` seconds, to connect and for each answer, and never tries again.
@@ -16,3 +20,22 @@ def connect(timeout: float) -> redis.Redis:
         retry=None,
         **settings.CELERY_BROKER_USE_SSL,
     )
+
+
+def write(client: redis.Redis) -> None:
+    """Write what is forgotten a second later. Raises redis.RedisError, OSError.
+
+    That is what sending a message needs. A replica, a server without memory and one that cannot save to its disk all
+    answer PING.
+    """
+    client.set(PROBE, 1, ex=1)
+
+
+def refusal(timeout: float) -> str:
+    """Return why the broker takes no messages, "" where it does. `timeout`: seconds to connect, and for each answer."""
+    try:
+        with connect(timeout) as client:
+            write(client)
+    except (redis.RedisError, OSError) as error:
+        return in_one_line(error)
+    return ""

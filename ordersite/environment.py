@@ -17,6 +17,11 @@ def secret(name: str) -> str:
         raise SystemExit(f"ordersite: {name}_FILE={error.filename} cannot be read: {error.strerror}.") from None
 
 
+def secret_file(name: str) -> Path | None:
+    """Return the file that holds a secret, None where the variable itself does."""
+    return file(f"{name}_FILE")
+
+
 def required(name: str, example: str) -> str:
     """Return a variable, or end the process and say what is missing."""
     value = secret(name)

@@ -1,22 +1,51 @@
-"""Health for load balancers and supervisors."""
+"""Health for load balancers and supervisors: plain functions that any thread may call, and the views that do.
 
+Whatever hangs, an answer comes within 2.5 s. The database is asked on a connection made for that, so the answer says
+what a new connection meets, and depends on no thread that serves requests.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-import redis
-from django.db import ProgrammingError
+import psycopg
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from django.http import HttpResponse
 from rest_framework import serializers
-from rest_framework.exceptions import APIException
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events import progress
-from events.errors import sqlstate
-from ordersite.api.problems import RETRY_AFTER
-from ordersite.broker import connect
+from events.errors import in_one_line, sqlstate
+from events.sql import fetch
+from ordersite import broker
+from ordersite.activity import activity
+from ordersite.api.problems import RETRY_AFTER, as_response, may_pass, problem_body, why_away
+from ordersite.shared_look import SharedLook, left
 
-BROKER_TIMEOUT = 1.0  # seconds to connect, and to answer: a frozen broker is told within 2.5 s
+logger = logging.getLogger(__name__)
+
+WAIT = 2.3  # seconds for which an answer is waited for: callers are promised one within 2.5 s
+STATEMENT_TIMEOUT = 2_000  # milliseconds
+BROKER_TIMEOUT = 1.0  # seconds to connect, and to answer
+MISSING = ("42P01", "42703")  # SQLSTATE of a table, and of a column, that a migration is to bring yet
+NOT_MIGRATED = "The database lacks tables of this release. Run manage.py migrate."
+NO_ANSWER = "The database does not answer within 2 s."
+STANDBY = "The database is a standby in recovery, so it takes no writes."
+READ_ONLY = "The database is read-only, so it takes no writes."
+COMMITS_WAIT = "The database's commits wait for a synchronous standby."
+COMMIT_LATE = 5  # seconds; a synchronous standby that is at work confirms a commit within milliseconds
+
+Answer = tuple[int, dict[str, object]]
+"""An HTTP status, and the body: a problem (RFC 9457) unless the status is 200."""
 
 
 class LiveSerializer(serializers.Serializer[Any]):
@@ -34,16 +63,109 @@ class ReadySerializer(LiveSerializer):
     oldest_due_seconds = serializers.IntegerField(min_value=0)
 
 
-MISSING = ("42P01", "42703")  # SQLSTATE of a table, and of a column, that a migration is to bring yet
+@dataclass(frozen=True)
+class Found:
+    """What the database says: why it takes no writes ("" where it does), and how long the oldest delivery is due."""
+
+    no_writes: str
+    oldest: float
 
 
-class NotMigrated(APIException):
-    """The database answers, and has not the tables of this release."""
+class DatabaseLook:
+    """Asks the database on a connection of its own, which another thread can cut."""
 
-    status_code = 503
-    default_code = "database_unavailable"
-    default_detail = "The database lacks tables of this release. Run manage.py migrate."
-    wait = RETRY_AFTER
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def __call__(self) -> Found:
+        """Connect, ask and close. Raises DatabaseError."""
+        try:
+            connection.ensure_connection()
+            with self._lock:
+                self._connection = connection.connection
+            with transaction.atomic():
+                fetch("SELECT set_config('statement_timeout', %(timeout)s, true)", {"timeout": str(STATEMENT_TIMEOUT)})
+                return Found(why_no_writes(), max(progress.oldest_due().values(), default=0.0))
+        finally:
+            with self._lock:
+                self._connection = None
+                connection.close()
+
+    def cut(self) -> None:
+        """End a look that waits for a server which says nothing: the next one connects anew, perhaps to another."""
+        with self._lock:
+            if self._connection is not None:
+                with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._connection.fileno())) as peer:
+                    peer.shutdown(socket.SHUT_RDWR)
+
+
+_look_at_database = DatabaseLook()
+_database = SharedLook(_look_at_database)
+_broker = SharedLook(lambda: broker.refusal(BROKER_TIMEOUT))
+
+
+def liveness() -> Answer:
+    """Return that the process answers; nobody is asked."""
+    return 200, {"status": "ok"}
+
+
+def readiness() -> Answer:
+    """Return whether requests can be served: 200 where the database takes writes, within 2.5 s whatever hangs.
+
+    A broker that is away does not matter for that, nor do deliveries that do not move: orders are taken.
+    """
+    until = time.monotonic() + WAIT
+    database, _ = _database.begin(), _broker.begin()
+    try:
+        found = database.result(left(until))
+    except TimeoutError:
+        _look_at_database.cut()
+        return _not_ready(NO_ANSWER)
+    except DatabaseError as error:
+        return _failed(error)
+    if found.no_writes:
+        return _not_ready(found.no_writes)
+    return 200, {
+        "status": "ok",
+        "database": "ok",
+        "broker": "down" if broker_refusal(left(until)) else "ok",
+        "deliveries": "stuck" if progress.is_stuck(found.oldest) else "ok",
+        "oldest_due_seconds": int(found.oldest),
+    }
+
+
+def broker_refusal(seconds: float = WAIT) -> str:
+    """Return why the broker takes no messages, "" where it does, after so many seconds at most."""
+    try:
+        return _broker.begin().result(seconds)
+    except TimeoutError:
+        return "TimeoutError: it does not answer"
+
+
+def why_no_writes() -> str:
+    """Return why the database takes no writes, "" where it does. Raises DatabaseError."""
+    standby, read_only = fetch("SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'", {})[0]
+    if standby:
+        return STANDBY
+    if read_only:
+        return READ_ONLY
+    waited = activity().commit_wait
+    return f"{COMMITS_WAIT} One has waited for {waited:,.0f} s." if waited > COMMIT_LATE else ""
+
+
+def _failed(error: DatabaseError) -> Answer:
+    if sqlstate(error) in MISSING:
+        return _not_ready(NOT_MIGRATED)
+    if may_pass(error):
+        return _not_ready(why_away(error), error)
+    logger.error("whether the database takes writes could not be found out", exc_info=error)
+    return _not_ready(why_away(error))
+
+
+def _not_ready(why: str, error: DatabaseError | None = None) -> Answer:
+    logger.warning("not ready: %s", why if error is None else f"{why} {in_one_line(error)}")
+    return 503, problem_body(503, "database_unavailable", why)
 
 
 class _HealthView(APIView):
@@ -57,37 +179,13 @@ class LiveView(_HealthView):
 
     def get(self, request: Request) -> Response:
         """Say that the process answers."""
-        return Response(LiveSerializer({"status": "ok"}).data)
+        return Response(liveness()[1])
 
 
 class ReadyView(_HealthView):
     """GET /health/ready."""
 
-    def get(self, request: Request) -> Response:
-        """Say whether requests can be served.
-
-        A broker that is away does not matter for that, nor do deliveries that do not move: orders are taken.
-        """
-        try:
-            oldest = max(progress.oldest_due().values(), default=0.0)
-        except ProgrammingError as error:
-            if sqlstate(error) in MISSING:
-                raise NotMigrated from error
-            raise
-        state = {
-            "status": "ok",
-            "database": "ok",
-            "broker": "ok" if broker_answers() else "down",
-            "deliveries": "stuck" if progress.is_stuck(oldest) else "ok",
-            "oldest_due_seconds": int(oldest),
-        }
-        return Response(ReadySerializer(state).data)
-
-
-def broker_answers() -> bool:
-    """Tell whether the broker answers a ping in time."""
-    try:
-        with connect(BROKER_TIMEOUT) as client:
-            return bool(client.ping())
-    except (redis.RedisError, OSError):
-        return False
+    def get(self, request: Request) -> Response | HttpResponse:
+        """Say whether requests can be served."""
+        status, body = readiness()
+        return Response(body) if status == 200 else as_response(body, {"Retry-After": str(RETRY_AFTER)})

@@ -6,12 +6,14 @@ It needs no settings, so that a server's main process, which has none, writes it
 import json
 import logging
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from celery import current_app
 
+from events.errors import in_one_line, is_database_away
 from events.hiding import hide_private, may_be_private
 
 FORMATS = ("json", "text")
@@ -53,8 +55,12 @@ class JsonLines(logging.Formatter):
             if name not in _STANDARD and isinstance(value, _PLAIN)
         }
         if record.exc_info:
-            line["exception"] = _end(self.formatException(record.exc_info))
+            line["exception"] = self.formatException(record.exc_info)
         return _encoded(_without_private(line))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return the exception's text."""
+        return _exception(ei, super().formatException)
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -67,6 +73,11 @@ def _message(record: logging.LogRecord) -> str:
 
 def _beginning(text: str) -> str:
     return _hidden(text[: LONGEST + MARGIN])[:LONGEST]  # first hidden: what is cut through is no longer known
+
+
+def _exception(ei: Any, traceback: Callable[[Any], str]) -> str:
+    """Return an exception's traceback; of a database that is away only what it said: nothing is wrong with the code."""
+    return _end(in_one_line(ei[1]) if is_database_away(ei[1]) else traceback(ei))
 
 
 def _end(text: str) -> str:
@@ -110,14 +121,15 @@ class TextLines(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
         """Return the exception's text."""
-        return _end(super().formatException(ei))
+        return _exception(ei, super().formatException)
 
 
 class OnlyFailures(logging.Filter):
-    """Keeps what Django says of a request only where there is a traceback: the request's own line tells the rest."""
+    """Keeps what Django says of a request only where there is a traceback to show: other lines tell the rest."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return bool(record.exc_info) and record.levelno >= logging.ERROR
+        error = record.exc_info[1] if record.exc_info else None
+        return error is not None and not is_database_away(error) and record.levelno >= logging.ERROR
 
 
 class OnlyPlainTasks(logging.Filter):

@@ -29,7 +29,7 @@ from events.tallies import counted_until, totals
 from events.tally import BOUNDS, BUCKETS
 from ordersite import http_metrics
 from ordersite.activity import Activity, activity
-from ordersite.health import broker_answers
+from ordersite.health import broker_refusal, why_no_writes
 
 STATEMENT_TIMEOUT = 2_000  # milliseconds: a scraper gives up after ten seconds
 
@@ -72,6 +72,7 @@ class Site:
     counted_until: datetime | None
     unusable: int
     activity: Activity
+    takes_writes: bool
     broker: bool
 
 
@@ -136,7 +137,13 @@ class SiteCollector(Collector):
                 "Transactions begun since the oldest snapshot that is held",
                 site.activity.oldest_snapshot,
             ),
-            ("broker_up", "1 while the broker answers, else 0", site.broker),
+            (
+                "commit_wait_seconds",
+                "Seconds for which a commit has waited for a synchronous standby",
+                site.activity.commit_wait,
+            ),
+            ("database_takes_writes", "1 while the database takes writes, else 0", site.takes_writes),
+            ("broker_up", "1 while the broker takes messages, else 0", site.broker),
         ):
             yield GaugeMetricFamily(f"ordersite_{name}", f"{text}.", value)
 
@@ -169,8 +176,15 @@ def look() -> Site:
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_TIMEOUT)])
         tallies = _complete(totals())
-        found = dict(queue_states()), tallies, counted_until(), UnusableMessage.objects.count(), activity()
-    return Site(*found, broker=broker_answers())
+        found = (
+            dict(queue_states()),
+            tallies,
+            counted_until(),
+            UnusableMessage.objects.count(),
+            activity(),
+            not why_no_writes(),
+        )
+    return Site(*found, broker=not broker_refusal())
 
 
 def _complete(tallies: Iterable[Tally]) -> Sequence[Tally]:

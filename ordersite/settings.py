@@ -10,7 +10,19 @@ import environ
 from celery.schedules import crontab
 from kombu.utils.url import parse_url
 
-from ordersite.environment import choice, env, file, networks, percent, refuse_weak, required, secret, secrets, service
+from ordersite.environment import (
+    choice,
+    env,
+    file,
+    networks,
+    percent,
+    refuse_weak,
+    required,
+    secret,
+    secret_file,
+    secrets,
+    service,
+)
 from ordersite.logs import FORMATS
 
 django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
@@ -24,6 +36,7 @@ if DEBUG and (DATA_DIR / "environment").is_file():
     env.read_env(DATA_DIR / "environment")
 
 DATABASE_URL = required("DATABASE_URL", "postgres://user:password@host:5432/ordersite")
+DATABASE_URL_FILE = secret_file("DATABASE_URL")  # read again for each connection: a password may be changed at run time
 BROKER_URL = required("BROKER_URL", "redis://:password@host:6379/0")
 # The servers that `make run` brings, and so data that may be filled with examples.
 EMBEDDED = env.bool("EMBEDDED", default=False)
@@ -86,7 +99,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ordersite.api.middleware.ApiPathMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "ordersite.api.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -314,7 +327,7 @@ CELERY_BROKER_URL = BROKER_URL
 CELERY_BROKER_USE_SSL: dict[str, Any] = (
     {"ssl_cert_reqs": "required"} | parse_url(BROKER_URL).get("ssl", {}) if BROKER_URL.startswith("rediss://") else {}
 )
-CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_BACKEND = "ordersite.results:ResultBackend"
 CELERY_RESULT_EXTENDED = True
 CELERY_RESULT_EXPIRES = None  # ordersite.purge deletes them in chunks; Celery's clean-up would in one transaction
 KEEP_RESULTS_DAYS = env.int("RESULTS_KEEP_DAYS", default=30)

@@ -1,6 +1,8 @@
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +16,7 @@ from events.claims import Claim, Claimed, claim
 from events.models import Delivery
 from events.relay import Relay
 from events.subscriptions import Consumer, Map, the_map
+from events.tests.broker_faults import full, replica, unable_to_save
 from events.tests.helpers import only, order_created, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -204,6 +207,21 @@ def test_a_broker_that_refuses_costs_no_lease_and_no_attempt() -> None:
     assert set(Delivery.objects.values_list("state", "attempts")) == {("pending", 0)}
 
 
+@pytest.mark.parametrize("fault", [full, replica, unable_to_save])
+def test_a_broker_that_takes_no_messages_costs_no_lease_and_no_attempt(
+    relay: Relay, broker: redis.Redis, fault: Callable[[Any], AbstractContextManager[None]]
+) -> None:
+    published(order_created())
+    with redis.Redis.from_url(settings.BROKER_URL, decode_responses=True) as operator, fault(operator):
+        with pytest.raises((BrokerError, OSError)):
+            relay.turn()
+        assert set(Delivery.objects.values_list("state", "attempts")) == {("pending", 0)}
+    relay._sender.close()  # as it does before it tries again
+    relay._last_claim.clear()
+    assert relay.turn() == 3
+    assert carried(broker) == 1
+
+
 def test_a_broker_that_goes_away_between_two_messages_costs_only_what_was_not_sent(
     relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +255,6 @@ def test_it_stops_when_it_is_told_to(relay: Relay, broker: object) -> None:
 
 def test_its_pauses_double_up_to_the_longest_and_start_again() -> None:
     pause = module.Pause()
-    assert [pause.next() for _ in range(7)] == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+    assert [pause.next() for _ in range(7)] == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
     pause.reset()
     assert pause.next() == 0.25

@@ -30,6 +30,20 @@ def test_a_message_that_nobody_started_is_sent_again_uncounted() -> None:
     assert (delivery.state, delivery.attempts, delivery.token, delivery.error_type) == ("pending", 0, None, "")
 
 
+def test_an_attempt_that_began_before_the_database_was_away_is_not_counted() -> None:
+    published(order_created())
+    assert deliveries.start(*claimed(), worker="lost", lease=30)
+    let_the_lease_run_out()
+    away_until = sweeps.database_time()
+    assert sweeps.expire_leases(away_until=away_until) == 1
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.attempts, delivery.waits) == ("pending", 0, 1)
+    assert deliveries.start(*claimed(), worker="lost again", lease=30)
+    let_the_lease_run_out()
+    assert sweeps.expire_leases(away_until=away_until) == 1
+    assert only(handler=NAME).attempts == 1
+
+
 def test_a_message_that_waited_for_longer_than_its_lease_still_starts_its_delivery() -> None:
     published(order_created())
     delivery_id, token = claimed()

@@ -242,7 +242,7 @@ _ALL = [
     Code(
         "database_unavailable",
         503,
-        "The database is away, or too busy to answer in time.",
+        "The database is away, takes no writes, or is too busy to answer in time. `detail` says which.",
         "Wait for the seconds in Retry-After, then send it again; an order under its Idempotency-Key.",
         "The database does not answer at the moment. Try again; under one Idempotency-Key nothing is done twice.",
     ),

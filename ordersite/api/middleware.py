@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.middleware.common import CommonMiddleware
 from rest_framework.exceptions import APIException
 from uuid_utils.compat import uuid7
 
@@ -45,6 +46,14 @@ class PermanentRedirect308(HttpResponsePermanentRedirect):
     """A redirect that keeps method and body (RFC 9110, 15.4.9)."""
 
     status_code = 308
+
+
+class HostMiddleware(CommonMiddleware):
+    """Django's own, but that health is told whatever host is asked for: a kubelet asks for the address of the pod."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        """Refuse a request for a host that is not served here."""
+        return None if request.path.startswith("/health/") else super().process_request(request)
 
 
 class ApiPathMiddleware:

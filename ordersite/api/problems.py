@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
 from events.correlation import current
-from events.errors import is_database_away, sqlstate
+from events.errors import in_one_line, is_database_away, sqlstate
 from ordersite.api.codes import PAGES, title_of
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,16 @@ RETRY_AFTER = 5  # seconds: a restart of PostgreSQL takes about as long
 # lock_timeout, statement_timeout, idle_in_transaction_session_timeout, transaction_timeout, deadlock detected,
 # serialization failure
 _CANCELLED = ("55P03", "57014", "25P03", "25P04", "40P01", "40001")
+
+_NO_ANSWER = "The database does not answer at the moment."
+_WHY_AWAY = {  # by SQLSTATE
+    "25006": "The database is read-only at the moment.",
+    "53100": "The database's disk is full.",
+    "53300": "The database has no connection left.",
+    "57P03": "The database is starting up or shutting down.",
+    "55P03": "The database is too busy at the moment.",
+    "57014": "The database is too busy at the moment.",
+}
 
 
 def problem(
@@ -33,7 +43,22 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """Return an error answer. `code` is stable: clients decide by it."""
-    body: dict[str, Any] = {
+    body = problem_body(status, code, detail)
+    if errors is not None:
+        body["errors"] = errors
+    return as_response(body, headers or {})
+
+
+def as_response(body: Mapping[str, Any], headers: Mapping[str, str]) -> HttpResponse:
+    """Return the members of an error answer as one."""
+    return HttpResponse(
+        json.dumps(body), status=body["status"], content_type="application/problem+json", headers=dict(headers)
+    )
+
+
+def problem_body(status: int, code: str, detail: str) -> dict[str, Any]:
+    """Return the members of an error answer."""
+    return {
         "type": f"{PAGES}{code}",
         "title": title_of(status),
         "status": status,
@@ -41,11 +66,6 @@ def problem(
         "code": code,
         "request_id": current(),
     }
-    if errors is not None:
-        body["errors"] = errors
-    return HttpResponse(
-        json.dumps(body), status=status, content_type="application/problem+json", headers=dict(headers or {})
-    )
 
 
 def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
@@ -62,23 +82,28 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Http
         return body_too_large()
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
         return problem(400, "bad_request", f"The request cannot be read: {error}")
-    if _may_pass(error):
+    if may_pass(error):
         return database_away(error)
     logger.error("unexpected error", exc_info=error)
     return server_error()
 
 
 def database_away(error: BaseException | None) -> HttpResponse:
-    """Return the 503 of a database that is away, full or too busy."""
-    logger.warning("database away: %s", error)
-    detail = "The database does not answer at the moment. Try again; under one Idempotency-Key nothing is done twice."
+    """Return the 503 of a database that is away, read-only, full or too busy."""
+    logger.warning("database away: %s", in_one_line(error))
+    detail = f"{why_away(error)} Try again; under one Idempotency-Key nothing is done twice."
     return problem(503, "database_unavailable", detail, headers={"Retry-After": str(RETRY_AFTER)})
+
+
+def why_away(error: BaseException | None) -> str:
+    """Return a sentence that says why the database does not do its work, and nothing private of it."""
+    return _WHY_AWAY.get((error and sqlstate(error)) or "", _NO_ANSWER)
 
 
 def failed(request: HttpRequest) -> HttpResponse:
     """Return the answer to what a view outside DRF, or a middleware, raised: Django calls this as handler500."""
     error = sys.exception()
-    return database_away(error) if _may_pass(error) else server_error()
+    return database_away(error) if may_pass(error) else server_error()
 
 
 def server_error() -> HttpResponse:
@@ -114,7 +139,7 @@ def body_too_large() -> HttpResponse:
     return problem(413, "body_too_large", "The body is larger than 1 MiB.")
 
 
-def _may_pass(error: BaseException | None) -> bool:
+def may_pass(error: BaseException | None) -> bool:
     """Tell whether the database is away, or too busy."""
     return isinstance(error, DatabaseError) and (is_database_away(error) or sqlstate(error) in _CANCELLED)
 

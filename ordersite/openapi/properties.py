@@ -140,7 +140,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "event_type": "Only those of this event type. An unknown one is 400.",
     },
     "Ready": {
-        "broker": "`down` does not make the site unready: orders are taken without it.",
+        "broker": "`down` where it takes no messages. The site is ready all the same: orders are taken without it.",
         "deliveries": "`stuck`: some could run, and have waited for too long.",
         "oldest_due_seconds": "For how long the first delivery that could run has waited.",
     },

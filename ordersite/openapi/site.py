@@ -27,8 +27,9 @@ OPERATIONS = {
         id="getReadiness",
         tag="site",
         summary="Can requests be served?",
-        description="200 while the database answers. A broker that is down does not change that: orders are taken"
-        " without it. Nor do deliveries that do not move.",
+        description="200 while the database answers and takes writes; otherwise 503, and `detail` says why. A broker"
+        " that is down does not change that: orders are taken without it. Nor do deliveries that do not move. Comes"
+        " within 2.5 s, whichever server hangs, and whatever host the request names.",
         answer=Answer(
             200,
             "They can.",

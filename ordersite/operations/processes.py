@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from events.subscriptions import the_map
 from ordersite.activity import activity
 from ordersite.celery import app, most_frequent_job
-from ordersite.health import broker_answers
+from ordersite.health import broker_refusal, why_no_writes
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +48,13 @@ NOBODY = Answers({}, [])
 
 
 def processes() -> Sequence[Process]:
-    """Return the state of the broker, the relays, a worker for each queue, beat, and gRPC where it is to be."""
-    broker = broker_answers()
-    answers = who_answers() if broker else NOBODY
+    """Return the state of the database, the broker, the relays, a worker for each queue, beat, and any gRPC."""
+    refusal = broker_refusal()
+    answers = NOBODY if refusal else who_answers()
     seen = activity()
     return [
-        Process("broker", broker, "answers" if broker else "does not answer: orders are taken, and wait"),
+        _database(),
+        Process("broker", not refusal, f"orders are taken, and wait: {refusal}" if refusal else "takes messages"),
         _relays(seen.relays),
         *(_worker(queue, answers.workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
         _beat(answers.beats),
@@ -88,6 +89,11 @@ def _inspect(question: str, **whom: Any) -> Mapping[str, Any]:
     with app.connection_for_write(transport_options=TRANSPORT) as connection:
         inspect = app.control.inspect(timeout=INSPECT_TIMEOUT, connection=connection, **whom)
         return getattr(inspect, question)() or {}
+
+
+def _database() -> Process:
+    why = why_no_writes()
+    return Process("database", not why, why or "takes writes")
 
 
 def _worker(queue: str, names: Sequence[str]) -> Process:

@@ -1,9 +1,40 @@
 """The database backend (DATABASES' ENGINE)."""
 
+import logging
 import select
+from pathlib import Path
+from types import TracebackType
+from typing import Any
 
+import environ
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
 from psycopg.pq import TransactionStatus
+
+from events.errors import is_database_away
+
+logger = logging.getLogger(__name__)
+
+
+class NotingErrors(DatabaseErrorWrapper):
+    """Turns psycopg's errors into Django's, and notes on the connection an error after which it is not to be kept."""
+
+    def __init__(self, wrapper: "DatabaseWrapper") -> None:
+        super().__init__(wrapper)
+        self._wrapper = wrapper
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise Django's error."""
+        try:
+            super().__exit__(kind, error, trace)
+        except Exception as djangos:
+            self._wrapper.refused |= is_database_away(djangos)
+            raise
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -13,15 +44,54 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ends a session, closes the connection, and that can be read from the socket without asking. Only where there is
     something to read is the server asked. A network that is silent is noticed by neither: there a statement fails
     after tcp_user_timeout.
+
+    A server that answers and will not do the work (read-only after a switch-over, say) is no better than one that is
+    away: its connection is closed, so that the next one may lead to the new primary. So is one to a standby, even where
+    it has only been read from.
     """
+
+    refused = False  # whether the server has refused, on this connection, what another one might do
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect."""
+        self.refused = False
+        return super().get_new_connection(conn_params)
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return what to connect with; user and password as DATABASE_URL_FILE has them now, where there is one."""
+        params: dict[str, Any] = super().get_connection_params()
+        return params | _present_credentials(settings.DATABASE_URL_FILE)
+
+    @cached_property
+    def wrap_database_errors(self) -> DatabaseErrorWrapper:
+        """Return what turns psycopg's errors into Django's."""
+        return NotingErrors(self)
 
     def is_usable(self) -> bool:
         """Tell whether the connection can be used."""
         kept = self.connection
-        if kept is None or kept.closed:
+        if kept is None or kept.closed or self.refused or _is_standby(kept):
             return False
         at_rest = kept.info.transaction_status == TransactionStatus.IDLE
         return (at_rest and not _has_something_to_read(kept.fileno())) or super().is_usable()
+
+
+def _present_credentials(file: Path | None) -> dict[str, str]:
+    """Return user and password of the URL in a file; nothing where it cannot be read, such as while it is replaced."""
+    if file is None:
+        return {}
+    try:
+        given = environ.Env.db_url_config(file.read_text().strip(), engine=__package__)
+    except (OSError, ValueError, ImproperlyConfigured) as error:
+        logger.warning("%s cannot be read, so the password of before is used: %s", file, type(error).__name__)
+        return {}
+    found = {"user": given["USER"], "password": given["PASSWORD"]}
+    return {name: value for name, value in found.items() if value}
+
+
+def _is_standby(connection: Any) -> bool:
+    """Tell whether the server was in recovery when it last said so, which PostgreSQL 14 and newer do unasked."""
+    return bool(connection.info.parameter_status("in_hot_standby") == "on")
 
 
 def _has_something_to_read(descriptor: int) -> bool:

@@ -1,14 +1,29 @@
 import json
 import socket
+import threading
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
-from django.db import connection
+from django.conf import settings as site
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from redis import Redis
 
+from events.tests.broker_faults import full, replica, unable_to_save
 from events.tests.helpers import due_since, order_created, published
+from events.tests.server_settings import read_only_database
+from events.tests.waiting import until
+from ordersite import health
+from ordersite.limits.counters import SharedCounters, Slot
 from ordersite.tests.subprocesses import COMPLETE, run_python
-from users.tests.api import body, check_problem, client_of
+from users.models import User
+from users.tests.api import admin_client, body, check_problem, client_of, make_user
 
 LIVE, READY = "/health/live", "/health/ready"
 WITHIN = 2.5  # seconds
@@ -97,6 +112,25 @@ def test_a_frozen_broker_is_told_in_time(settings: Any, accepts: bool) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fault", "told"), [(full, "OutOfMemory"), (replica, "read only replica"), (unable_to_save, "MISCONF")]
+)
+def test_a_broker_that_takes_no_messages_is_down(
+    fault: Callable[[Any], AbstractContextManager[None]], told: str
+) -> None:
+    with Redis.from_url(site.BROKER_URL, decode_responses=True) as broker:
+        with fault(broker):
+            answer = client_of().get(READY)
+            assert told in health.broker_refusal()
+            counters = SharedCounters()
+            assert [counters.add([Slot(f"ratelimit:{uuid4()}", 60)]) for _ in range(2)] == [[1], [1]]
+            assert counters.away
+        until("counters are shared again", lambda: not counters.away)
+        assert (answer.status_code, body(answer)["broker"]) == (200, "down")
+        assert body(client_of().get(READY)) == HEALTHY
+
+
+@pytest.mark.django_db
 def test_a_broker_that_is_no_broker_is_down(settings: Any) -> None:
     settings.BROKER_URL = "redis://broker.invalid:6379/0"
     assert body(client_of().get(READY))["broker"] == "down"
@@ -120,10 +154,97 @@ def test_health_is_only_read(path: str) -> None:
     check_problem(client_of().post(path, {}), 405, "method_not_allowed")
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_before_its_tables_are_there_the_site_is_not_ready() -> None:
+    rename = "ALTER TABLE events_delivery RENAME TO events_gone"
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE events_delivery RENAME TO events_gone")
-    answer = client_of().get(READY)
+        cursor.execute(rename)
+        try:
+            answer = client_of().get(READY)
+        finally:
+            cursor.execute("ALTER TABLE events_gone RENAME TO events_delivery")
     assert "migrate" in check_problem(answer, 503, "database_unavailable")["detail"]
     assert int(answer["Retry-After"]) > 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_takes_no_writes_is_not_ready_and_the_answer_says_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client, browser = client_of(make_user("ada", staff=True)), admin_client(User.objects.get())
+    browser.raise_request_exception = False
+    with read_only_database():
+        answer = client.get(READY)
+        assert check_problem(answer, 503, "database_unavailable")["detail"] == health.READ_ONLY
+        assert int(answer["Retry-After"]) > 0
+        for refused in (client.delete("/api/v1/auth/tokens"), browser.post("/admin/logout/")):
+            assert "read-only" in check_problem(refused, 503, "database_unavailable")["detail"]
+            assert int(refused["Retry-After"]) > 0
+    assert client.get(READY).status_code == 200
+    assert client.delete("/api/v1/auth/tokens").status_code == 204
+    assert not any(record.exc_info for record in caplog.records)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", [LIVE, READY, f"{READY}/"])
+def test_health_is_told_whatever_host_is_asked_for(path: str) -> None:
+    assert client_of().get(path, headers={"Host": "10.1.2.3:8000"}).status_code == 200
+    check_problem(client_of().get("/api/v1/products", headers={"Host": "10.1.2.3"}), 400, "bad_request")
+
+
+@contextmanager
+def deliveries_locked() -> Iterator[None]:
+    """Have whoever reads the deliveries wait until the block ends."""
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("LOCK TABLE events_delivery IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def looks() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "look"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_does_not_answer_is_told_in_time_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time-out of PostgreSQL's comes to help: the look is cut, and the next one begins anew."""
+    monkeypatch.setattr(health, "STATEMENT_TIMEOUT", 60_000)
+    with deliveries_locked(), ThreadPoolExecutor(20) as pool:
+        started = time.monotonic()
+        answers = list(pool.map(lambda _: health.readiness(), range(20)))
+        assert time.monotonic() - started < WITHIN
+        assert {status for status, _ in answers} == {503}
+        assert health.NO_ANSWER in {told["detail"] for _, told in answers}
+        until("the look has ended, and its connection", lambda: not looks())
+        assert client_of().get(LIVE).status_code == 200
+    assert health.readiness()[0] == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_asks_on_a_connection_of_its_own() -> None:
+    with transaction.atomic():
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("SELECT 1/0")
+        assert health.readiness()[0] == 200
+        transaction.set_rollback(True)
+
+
+SILENT = """
+import json, os, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "ordersite.settings"
+import django
+django.setup()
+from ordersite.health import readiness
+began = time.monotonic()
+status, body = readiness()
+print(json.dumps([status, body["detail"], time.monotonic() - began]))
+"""
+
+
+def test_a_server_that_takes_connections_and_says_nothing_is_told_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgres://nobody:secret@127.0.0.1:{silent.getsockname()[1]}/nothing"
+        done = run_python("-c", SILENT, **(COMPLETE | {"DATABASE_URL": url}))
+    assert done.returncode == 0, done.stderr
+    status, detail, seconds = json.loads(done.stdout)
+    assert (status, detail) == (503, health.NO_ANSWER)
+    assert seconds < WITHIN

@@ -2,12 +2,13 @@
 
 import json
 import logging
+import sys
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.conf import settings as site
-from django.db import connection
+from django.db import OperationalError, connection
 
 from events.hiding import HIDDEN
 from inventory.tests.shop import make_product
@@ -192,3 +193,14 @@ def test_each_request_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     assert (nowhere["route"], nowhere["status"], nowhere["user_id"]) == (None, 404, None)
     assert nowhere["message"].startswith("GET /nothing\\nhere: 404 after ")
     assert (asked["levelname"], probe["levelname"]) == ("INFO", "DEBUG")
+
+
+@pytest.mark.parametrize("formatter", [JsonLines("web"), TextLines()])
+def test_a_database_that_is_away_is_a_line_and_no_traceback(formatter: logging.Formatter) -> None:
+    try:
+        raise OperationalError("connection refused\n\tIs the server running?\n")
+    except OperationalError:
+        record = logging.LogRecord("any", logging.ERROR, "", 1, "it failed", None, sys.exc_info())
+    told = formatter.format(record)
+    assert "OperationalError: connection refused Is the server running?" in told
+    assert "Traceback" not in told

@@ -1,18 +1,58 @@
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from prometheus_client.parser import text_string_to_metric_families
 
 from events.models import Delivery, UnusableMessage
 from events.tests.helpers import due_since, order_created, published
-from ordersite import metrics
+from events.tests.server_settings import read_only_database, server_setting
+from events.tests.waiting import until
+from ordersite import health, metrics
+from ordersite.operations.processes import processes
 from ordersite.tests.subprocesses import COMPLETE
 from users.tests.api import check_problem, client_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATH = "/metrics"
+
+
+@contextmanager
+def a_commit_that_waits() -> Iterator[None]:
+    """Place an order while the synchronous standby is away."""
+
+    def order() -> None:
+        try:
+            published(order_created())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=order)
+    with server_setting("synchronous_standby_names", "nobody"):
+        thread.start()
+        yield
+    thread.join()
+
+
+def test_a_commit_that_waits_for_the_standby_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "COMMIT_LATE", 0)
+    with a_commit_that_waits():
+        until("it waits", lambda: scrape()["ordersite_commit_wait_seconds"] > 0)
+        assert health.COMMITS_WAIT in str(health.readiness()[1]["detail"])
+        assert health.COMMITS_WAIT in processes()[0].detail
+        assert scrape()["ordersite_database_takes_writes"] == 0
+    assert scrape()["ordersite_commit_wait_seconds"] == 0
+    assert Delivery.objects.exists()
+
+
+def test_a_read_only_database_is_told() -> None:
+    assert scrape()["ordersite_database_takes_writes"] == 1
+    with read_only_database():
+        assert scrape()["ordersite_database_takes_writes"] == 0
 
 
 def scrape(**headers: str) -> dict[str, float]:
@@ -80,7 +120,6 @@ def test_a_database_that_is_too_busy_is_a_503(monkeypatch: pytest.MonkeyPatch) -
 
 def sleep() -> None:
     """A statement that would take ten seconds."""
-    from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(10)")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.postgres.operations import AddIndexConcurrently
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
@@ -30,6 +30,13 @@ LOOKED_AT = {
     ("ordersite", "0002_analysts"): "the same",
 }
 FIRST = "0001_initial"
+MIXED = {  # from before the rule below
+    ("events", "0005_storage"),
+    ("orders", "0003_fewer_indexes"),
+    ("events", "0006_what_holds_by_handled_at"),
+    ("events", "0008_tallies"),
+    ("events", "0009_notes_and_died_at"),
+}
 
 
 def migrations_of_ours() -> Iterator[tuple[Migration, ProjectState]]:
@@ -52,6 +59,17 @@ def test_every_migration_only_expands() -> None:
 def test_what_was_looked_at_is_still_there_and_has_something_to_look_at() -> None:
     seen = {(m.app_label, m.name): list(offences(m, before)) for m, before in migrations_of_ours()}
     assert all(seen[key] for key in LOOKED_AT)
+
+
+def test_what_is_not_atomic_only_builds_indexes_so_that_it_can_be_repeated() -> None:
+    """Of such a migration that was given up in the middle, `manage.py migrate` knows which indexes it has built."""
+    repeatable = AddIndexConcurrently, RemoveIndexConcurrently
+    mixed = {
+        (migration.app_label, migration.name)
+        for migration, _ in migrations_of_ours()
+        if not migration.atomic and not all(isinstance(each, repeatable) for each in migration.operations)
+    }
+    assert mixed == MIXED
 
 
 def text(**options: Any) -> "models.CharField[str, str]":

@@ -21,8 +21,10 @@ from redis import Redis
 
 from events import moments, tally
 from events.tests.helpers import a_dead_letter, handler, nothing, order_created, published, run
+from events.tests.server_settings import read_only_database
 from events.tests.waiting import until
 from ordersite.celery import app, most_frequent_job
+from ordersite.health import READ_ONLY
 from ordersite.operations.processes import BEAT, processes
 from ordersite.subscriptions import CONSUMERS
 from ordersite.tests.subprocesses import COMPLETE, run_python
@@ -94,7 +96,7 @@ def test_an_unknown_time_is_refused_in_words(browser: Client) -> None:
 
 def test_processes_that_are_not_there_are_told(browser: Client) -> None:
     found = {each["name"]: each["up"] for each in browser.get(HEALTH).json()["processes"]}
-    assert found == {"broker": True, "relay": False, "beat": False} | {
+    assert found == {"database": True, "broker": True, "relay": False, "beat": False} | {
         f"worker of {queue}": False for queue in (*CONSUMERS, "maintenance")
     }
 
@@ -160,7 +162,8 @@ def test_grpc_is_told_of_where_it_is_to_be(browser: Client, settings: Any) -> No
 
 def test_without_a_broker_the_workers_are_not_waited_for(browser: Client, settings: Any) -> None:
     settings.BROKER_URL = COMPLETE["BROKER_URL"]
-    found = browser.get(HEALTH).json()["processes"]
+    database, *found = browser.get(HEALTH).json()["processes"]
+    assert database["up"]
     assert not any(each["up"] for each in found)
 
 
@@ -172,10 +175,21 @@ def test_a_broker_that_is_full_is_no_error_of_ours(browser: Client) -> None:
             found = browser.get(HEALTH).json()["processes"]
         finally:
             broker.config_set("maxmemory", 0)
-    assert found[0]["name"] == "broker"
+    broker_found = next(each for each in found if each["name"] == "broker")
+    assert not broker_found["up"]
+    assert "OutOfMemoryError" in broker_found["detail"]
     assert {each["detail"] for each in found if each["name"].startswith("worker")} == {
         "none answers: without one its deliveries wait"
     }
+
+
+def test_a_read_only_database_is_down(browser: Client) -> None:
+    with read_only_database():
+        database = browser.get(HEALTH).json()["processes"][0]
+        with pytest.raises(SystemExit):
+            call_command("status", stdout=(shown := StringIO()))
+    assert database == {"name": "database", "up": False, "detail": READ_ONLY}
+    assert READ_ONLY in shown.getvalue()
 
 
 @pytest.mark.parametrize("path", [DATA, HEALTH])

@@ -34,7 +34,7 @@ BODY_SECONDS = 10.0
 """For a whole body, from the end of its head."""
 WAIT_SECONDS = 10.0
 """For a thread. Whoever waits longer has given up, or will: to do the work now would only delay the others."""
-PROBE_SECONDS = 2.3
+PROBE_SECONDS = 2.4
 PROBES = ("/health/live", "/health/ready")
 SMALL_BODY = 65_536
 LARGE_BODIES = 32

@@ -3,13 +3,15 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import redis
 
+from events.tests.broker_faults import full, replica, unable_to_save
 from events.tests.waiting import until
 from tests.faults import guarantees
 from tests.faults.load import Load
@@ -139,3 +141,27 @@ def test_a_frozen_broker_holds_up_each_publish_for_two_seconds_at_most(system: F
     guarantees.hold(system, load.orders)
     assert all_confirmed(system, sku)
     assert tries(system, sku) == {(1, 0)}
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("fault", [full, replica, unable_to_save])
+def test_a_broker_that_takes_no_messages_is_told_and_loses_nothing(
+    system: FaultySystem, fault: Callable[[Any], AbstractContextManager[None]]
+) -> None:
+    """Workers may end of it, and are started again."""
+    sku = system.product(pieces=5_000)
+    with Load(system, RATE, [sku]) as load:
+        load.more(BEFORE)
+        began = time.monotonic()
+        url = system.environment["BROKER_URL"]
+        with redis.Redis.from_url(url, decode_responses=True) as operator, fault(operator):
+            load.more(RATE * 10)
+            ready = system.ready()
+            ended = time.monotonic()
+    catch_up(system)
+    assert (ready.status, ready.json["broker"]) == (200, "down")
+    assert system.ready().json["broker"] == "ok"
+    check_untouched(load, began, ended)
+    guarantees.hold(system, load.orders)
+    assert all_confirmed(system, sku)
+    assert {attempts for attempts, _ in tries(system, sku)} == {1}

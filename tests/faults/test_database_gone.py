@@ -13,12 +13,13 @@ from events.tests.waiting import until
 from tests.faults import guarantees
 from tests.faults.load import Load
 from tests.faults.system import FaultySystem
-from tests.faults.watching import all_confirmed, catch_up, check_refused, count_orders, no_process_ends
+from tests.faults.watching import all_confirmed, catch_up, check_refused, count_orders, no_process_ends, tries
 from tests.journeys.client import Answer, call
-from tests.journeys.system import LEASE
+from tests.journeys.system import LEASE, OURS
 
 SESSION = "sessionid=" + "x" * 32  # an admin page looks it up
 RATE = 5  # orders a second
+BACK = 5 + 3  # seconds; the relay is back within 5, and an order takes some on a machine that is busy
 WEB = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ordersite web%'"
 
 
@@ -116,3 +117,42 @@ def test_without_a_free_connection_requests_are_turned_away_and_nothing_is_half_
     assert count_orders(system, sku) == len(load.orders)
     guarantees.hold(system, load.orders)
     assert all_confirmed(system, sku)
+
+
+@contextmanager
+def read_only(system: FaultySystem) -> Iterator[None]:
+    """Have PostgreSQL refuse every write, as the old primary does after a switch-over, until the block ends."""
+    system.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+    system.sql("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        system.sql("ALTER SYSTEM RESET default_transaction_read_only")
+        system.sql("SELECT pg_reload_conf()")
+
+
+@pytest.mark.chaos
+def test_a_database_that_takes_no_writes_costs_nothing_but_503s(system: FaultySystem) -> None:
+    """For four leases, which is longer than all attempts of a delivery would take."""
+    sku = system.product(pieces=5_000)
+    logged = len(system.lines(*OURS))
+    with no_process_ends(system):
+        with Load(system, RATE, [sku]) as load:
+            load.more(15)
+            with read_only(system):
+                since = time.monotonic()
+                until("it has lasted", lambda: load.answers[-1].at > since + 4 * LEASE, seconds=60)
+                ready = call("GET", f"{system.web}/health/ready")
+                check_no_page(ready)
+                assert "read-only" in ready.json["detail"]
+            (ended,) = system.sql("SELECT clock_timestamp()")[0]
+            confirmed = "SELECT 1 FROM orders_order WHERE status = 'confirmed' AND created_at > %s"
+            until("new orders are confirmed", lambda: system.sql(confirmed, ended), seconds=BACK)
+            load.more(15)
+        catch_up(system)
+    check_refused(load)
+    assert count_orders(system, sku) == len(load.orders)
+    guarantees.hold(system, load.orders)
+    assert all_confirmed(system, sku)
+    assert {attempts for attempts, _ in tries(system, sku)} == {1}
+    assert [line for line in system.lines(*OURS)[logged:] if line.startswith("Traceback")] == []

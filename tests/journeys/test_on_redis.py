@@ -5,6 +5,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import redis
@@ -15,7 +16,7 @@ from ordersite.local.settings import CHECKOUT
 from tests.journeys.client import Api
 from tests.journeys.conftest import run_system
 from tests.journeys.redis_server import BINARY, OPENSSL, RedisServer
-from tests.journeys.system import System
+from tests.journeys.system import OURS, System
 
 # With the fixtures below, these run on Redis.
 from tests.journeys.test_an_orders_life import test_an_order_is_confirmed_and_its_mails_arrive
@@ -46,14 +47,14 @@ os.environ["BROKER_URL"] = sys.argv[1]
 import django
 django.setup()
 from ordersite.celery import app
-from ordersite.health import broker_answers
+from ordersite.health import broker_refusal
 try:
     with app.connection_for_write() as connection:
         connection.connect()
     met = "ok"
 except Exception as error:
     met = str(error)
-print(json.dumps([broker_answers(), met]))
+print(json.dumps([not broker_refusal(), met]))
 """
 
 
@@ -173,3 +174,23 @@ def test_a_password_is_enough_without_a_name_and_with_or_without_tls(
     confirmed(ada, ada.order(SKU), seconds=60)
     assert server.connections(url) >= 3
     assert system.ready().json["broker"] == "ok"
+
+
+@pytest.mark.chaos
+def test_the_users_password_is_changed_while_all_runs(system: System, server: RedisServer, ada: Api) -> None:
+    """As docs/passwords.md has it. All processes are restarted, which takes a while."""
+    old, new = server.url_of_user, secrets.token_urlsafe(24)
+    server.ask("ACL", "SETUSER", server.user, f">{new}")
+    before = ada.order(SKU)
+    parts = urlsplit(old)
+    system.move(
+        old.replace(str(parts.password), new),
+        *(name for name in system.supervisor.processes if name.startswith(OURS)),
+    )
+    server.ask("ACL", "SETUSER", server.user, f"<{unquote(str(parts.password))}")
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        server.ask("PING", url=old)
+    confirmed(ada, before, seconds=60)
+    confirmed(ada, ada.order(SKU), seconds=60)
+    assert system.ready().json["broker"] == "ok"
+    server.ask("ACL", "LOG", "RESET")  # it has the refusal above

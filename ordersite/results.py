@@ -1,0 +1,28 @@
+"""Where the results of tasks are kept (CELERY_RESULT_BACKEND)."""
+
+import logging
+from typing import Any
+
+from django.db import Error as DatabaseError
+from django_celery_results.backends.database import DatabaseBackend
+
+from events.errors import in_one_line, is_database_away
+
+logger = logging.getLogger(__name__)
+
+
+class ResultBackend(DatabaseBackend):  # type: ignore[misc] # it has no types
+    """django-celery-results' own, but that a task runs although the database takes no result at the moment.
+
+    Celery would drop the task where its start cannot be stored, and write three tracebacks for each.
+    """
+
+    def _store_result(self, task_id: str, result: Any, status: str, *given: Any, **named: Any) -> Any:
+        """Store a state of a task; without the database, log that it is lost."""
+        try:
+            return super()._store_result(task_id, result, status, *given, **named)
+        except DatabaseError as error:
+            if not is_database_away(error):
+                raise
+            logger.warning("task %s is %s, which could not be stored: %s", task_id, status, in_one_line(error))
+            return result
