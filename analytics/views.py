@@ -22,6 +22,7 @@ from analytics.serializers import (
     ReportSerializer,
     SalesQuerySerializer,
 )
+from events.idempotency import answered_once
 from users.models import User
 
 MOST_FIGURES = 10_000
@@ -77,6 +78,7 @@ class ReportListView(APIView):
 
     permission_classes = (IsAdminUser,)
 
+    @answered_once("POST /reports")
     def post(self, request: Request) -> Response:
         """Ask for a report, which a worker builds."""
         given = NewReportSerializer(data=request.data)

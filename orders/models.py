@@ -1,4 +1,4 @@
-"""Orders, their lines, the history of their status, and the answers kept for idempotency keys."""
+"""Orders, their lines, and the history of their status."""
 
 from collections.abc import Sequence
 
@@ -87,24 +87,3 @@ class StatusChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status or 'new'} to {self.to_status}"
-
-
-class StoredAnswer(models.Model):
-    """The answer that was given under an idempotency key, byte for byte, written in the order's transaction."""
-
-    user = models.ForeignKey(  # its index is answer_once_per_key
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
-    )
-    route = models.CharField(max_length=100)
-    key = models.CharField(max_length=255)
-    body_hash = models.CharField(max_length=64)
-    status_code = models.PositiveSmallIntegerField()
-    location = models.CharField(max_length=200)
-    body = models.BinaryField()
-    created_at = models.DateTimeField(db_default=Now(), db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "route", "key"], name="answer_once_per_key")]
-
-    def __str__(self) -> str:
-        return f"{self.route} {self.key}"

@@ -17,6 +17,9 @@ Take orders, and follow what becomes of them.
 `type`. Beyond what stands with each operation, a request may meet 404 (a path that is not here) and 405 (a method that
 the path does not take).
 
+**Repeating a request** is safe under an `Idempotency-Key`, which every POST takes but registration and sign-in. Those
+two ignore the header: an account that exists and a second token harm nobody.
+
 **Ids** are UUIDs. **Money** is a decimal string with its currency beside it. **Times** are RFC 3339 in UTC.
 **Lists** are pages `{next, previous, results}`; follow `next` until it is null.
 

@@ -62,10 +62,15 @@ class OperationSchema(AutoSchema):
     def _limited(self) -> bool:
         return self.path.startswith("/api/")
 
+    @property
+    def _answers_once(self) -> bool:
+        return hasattr(getattr(self.view, self.method.lower()), "answered_once")
+
     def _parameters_of(self, operation: Operation) -> list[Schema]:
         in_path = [name for name in parts.PARAMETERS if f"{{{name}}}" in self.path]
         paging = ["Cursor", "PageSize"] if operation.answer.page else []
-        shared = [ref("parameters", name) for name in (*in_path, *operation.headers, *paging, "RequestId")]
+        headers = (*operation.headers, *(["IdempotencyKey"] if self._answers_once else []))
+        shared = [ref("parameters", name) for name in (*in_path, *headers, *paging, "RequestId")]
         if operation.query is None:
             return shared
         query = self._map_serializer(operation.query, "request")  # type: ignore[no-untyped-call]
@@ -103,9 +108,10 @@ class OperationSchema(AutoSchema):
         return responses
 
     def _response_of(self, answer: Answer) -> Schema:
+        headers = (*answer.headers, *(["IdempotentReplayed"] if self._answers_once else []))
         response: Schema = {
             "description": answer.description,
-            "headers": parts.header_refs(answer.headers, limited=self._limited),
+            "headers": parts.header_refs(headers, limited=self._limited),
         }
         if answer.shape is not None:
             schema, example = self._shape_of(answer)
@@ -135,7 +141,8 @@ class OperationSchema(AutoSchema):
             (self._needs(IsAdminUser), ["permission_denied"]),
             ("{" in self.path, ["not_found"]),
             (operation.body, ["parse_error", "invalid_input", "body_too_large", "unsupported_media_type"]),
-            (operation.query or "IdempotencyKey" in operation.headers, ["invalid_input"]),
+            (operation.query, ["invalid_input"]),
+            (self._answers_once, ["idempotency_key_in_use", "idempotency_key_reused", "invalid_input"]),
             (operation.not_modified, ["precondition_failed"]),
             (operation.answer.media_type == "application/json", ["not_acceptable"]),
             (self._limited, ["throttled"]),
