@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 
 from events.sql import columns, fetch
 from inventory.selectors import reserved_for
@@ -13,10 +13,15 @@ from orders.models import Order, StatusChange
 from users.models import User
 
 
+def sees_all_orders(user: User) -> bool:
+    """Tell whether this person may see everybody's orders, and not only their own."""
+    return user.is_staff
+
+
 def orders_visible_to(user: User) -> QuerySet[Order]:
     """Return the orders that this person may see, with their lines: their own, or all for staff."""
     orders = Order.objects.prefetch_related("lines")
-    return orders if user.is_staff else orders.filter(user=user)
+    return orders if sees_all_orders(user) else orders.filter(user=user)
 
 
 def version_of(orders: QuerySet[Order], order_id: UUID) -> tuple[object, ...] | None:
@@ -27,13 +32,28 @@ def version_of(orders: QuerySet[Order], order_id: UUID) -> tuple[object, ...] | 
 def matching(
     orders: QuerySet[Order],
     *,
+    number: str | None = None,
+    customer: str | None = None,
     status: str | None = None,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
 ) -> QuerySet[Order]:
-    """Return those with this status, created at or after one moment and before another."""
-    wanted = {"status": status, "created_at__gte": created_after, "created_at__lt": created_before}
+    """Return those with this number or status, of this customer (an id, or an e-mail address in lower case), created
+    at or after one moment and before another.
+    """
+    wanted = {
+        "number": number,
+        "user_id": _id_of(customer) if customer and "@" in customer else customer,
+        "status": status,
+        "created_at__gte": created_after,
+        "created_at__lt": created_before,
+    }
     return orders.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def _id_of(email: str) -> Subquery:
+    """Return the id of a customer as an expression: compared with it, the index order_of_user gives the page."""
+    return Subquery(User.objects.filter(email=email).values("id"))
 
 
 def find_order(order_id: UUID) -> Order | None:

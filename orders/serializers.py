@@ -1,6 +1,7 @@
 """What the orders' endpoints take and give."""
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -57,13 +58,38 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         ]
 
 
+class CustomerField(serializers.CharField):
+    """A customer, by the id or by the e-mail address."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the id, or the address in lower case. Raises ValidationError where it is neither."""
+        text = super().to_internal_value(data).lower()
+        if "@" in text:
+            return text
+        try:
+            return str(UUID(text))
+        except ValueError as error:
+            raise serializers.ValidationError("Give the customer's id or e-mail address.") from error
+
+
 class OrderQuerySerializer(Query):
     """The filters of the order list."""
 
+    number = serializers.RegexField(
+        r"\A[Oo]-[0-9]+\Z",
+        max_length=20,
+        required=False,
+        error_messages={"invalid": "Give the whole number of an order, such as O-1042."},
+    )
+    customer = CustomerField(max_length=254, required=False)
     status = serializers.ChoiceField(choices=Status.choices, required=False)
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
     ordering = serializers.ChoiceField(choices=["created_at", "-created_at"], default="-created_at")
+
+    def validate_number(self, value: str) -> str:
+        """Return the number as orders have it."""
+        return value.upper()
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):

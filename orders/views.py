@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
@@ -21,7 +22,7 @@ from events.strict import expect_no_fields
 from events.versions import etag
 from orders import services
 from orders.models import Order
-from orders.selectors import matching, orders_visible_to, version_of
+from orders.selectors import matching, orders_visible_to, sees_all_orders, version_of
 from orders.serializers import (
     NewOrderSerializer,
     OrderQuerySerializer,
@@ -46,6 +47,8 @@ class OrderListView(GenericAPIView[Order]):
     def get(self, request: Request) -> Response:
         """List the caller's orders; all orders for staff."""
         filters = checked(OrderQuerySerializer, request.query_params)
+        if "customer" in filters and not sees_all_orders(_user(request)):
+            raise ValidationError({"customer": ["Only staff may choose a customer. You see your own orders."]})
         newest_first = filters.pop("ordering") == "-created_at"
         orders = matching(orders_visible_to(_user(request)), **filters)
         order_by = ["-created_at", "-id"] if newest_first else ["created_at", "id"]

@@ -23,6 +23,8 @@ two ignore the header: an account that exists and a second token harm nobody.
 **Ids** are UUIDs. **Money** is a decimal string with its currency beside it. **Times** are RFC 3339 in UTC.
 **Lists** are pages `{next, previous, results}`; follow `next` until it is null.
 
+**Query parameters** that an operation does not know are 400 by name, as unknown fields of a body are.
+
 Paths answer with and without a slash at the end. `/api/ANYTHING` answers 308 to `/api/v1/ANYTHING`.
 """
 

@@ -145,6 +145,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "ordering": "By what the list is sorted; with `-`, from the other end.",
     },
     "OrderQuery": {
+        "number": "Only the order with this number.",
+        "customer": "Only orders of this customer: an id or an e-mail address. For staff only; others get 400.",
         "status": "Only orders that stand there now.",
         "created_after": "Only orders placed then or later.",
         "created_before": "Only orders placed before then.",

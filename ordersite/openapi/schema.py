@@ -1,16 +1,19 @@
 """How drf-spectacular describes an operation here: from its view and serializers, and the words of OPERATIONS."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.generators import EndpointEnumerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
 
 from events.serializers import PUBLIC_STATUS
 from ordersite.openapi import parts
-from ordersite.openapi.operation import Answer, Body, Operation
+from ordersite.openapi.operation import PAGING, Answer, Body, Operation
 from ordersite.openapi.operations import OPERATIONS
 from ordersite.openapi.parts import Schema, ref
 from ordersite.openapi.properties import explained
@@ -50,6 +53,11 @@ class OperationSchema(AutoSchema):
             described["deprecated"] = True
         return described
 
+    def query_parameters(self, method: str, route: str) -> Sequence[str] | None:
+        """Return the query parameters of an operation, by its route as urls.py has it; None for OPTIONS."""
+        operation = OPERATIONS.get(f"{method} {_path(route)}")
+        return operation.query_parameters if operation else None
+
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         """Return the component's name."""
         name: str = super().get_serializer_name(serializer, direction)
@@ -68,7 +76,7 @@ class OperationSchema(AutoSchema):
 
     def _parameters_of(self, operation: Operation) -> list[Schema]:
         in_path = [name for name in parts.PARAMETERS if f"{{{name}}}" in self.path]
-        paging = ["Cursor", "PageSize"] if operation.answer.page else []
+        paging = PAGING if operation.answer.page else ()
         headers = (*operation.headers, *(["IdempotencyKey"] if self._answers_once else []))
         shared = [ref("parameters", name) for name in (*in_path, *headers, *paging, "RequestId")]
         if operation.query is None:
@@ -154,6 +162,13 @@ class OperationSchema(AutoSchema):
         component = ResolvedComponent(name, kind, schema, name)  # type: ignore[no-untyped-call]
         self.registry.register_on_missing(component)
         return ref(kind, name)
+
+
+@cache
+def _path(route: str) -> str:
+    """Return a route of urls.py as the document has it, as in `/api/v1/orders/{order_id}`."""
+    path: str = EndpointEnumerator(patterns=[]).get_path_from_regex(route)  # type: ignore[no-untyped-call]
+    return path
 
 
 def bare_request(method: str, path: str, view: Any, original: Any, **others: Any) -> HttpRequest:
