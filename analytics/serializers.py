@@ -8,6 +8,7 @@ from rest_framework import serializers
 from analytics.models import Report
 from analytics.selectors import GROUPS, INTERVALS, STATUSES
 from analytics.sources import sources
+from events.rfc3339 import DayField
 from events.strict import Query, Strict
 
 LONGEST = timedelta(days=366)  # both ends included
@@ -17,11 +18,11 @@ FORMATS = ("csv",)
 class PeriodSerializer(serializers.Serializer[Any]):
     """A period; `from` and `to` are both included."""
 
-    to = serializers.DateField()
+    to = DayField()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Add `from`, which Python keeps for itself."""
-        return {"from": serializers.DateField(), **super().get_fields()}
+        return {"from": DayField(), **super().get_fields()}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a period that ends before it begins, or is longer than a year."""

@@ -6,6 +6,7 @@ from uuid import UUID
 from rest_framework import serializers
 
 from events.models import Delivery, Event
+from events.rfc3339 import TimeField
 from events.serializers import StatusField
 from events.strict import Query, Strict
 from orders.models import Order, OrderLine
@@ -83,8 +84,8 @@ class OrderQuerySerializer(Query):
     )
     customer = CustomerField(max_length=254, required=False)
     status = serializers.ChoiceField(choices=Status.choices, required=False)
-    created_after = serializers.DateTimeField(required=False)
-    created_before = serializers.DateTimeField(required=False)
+    created_after = TimeField(required=False)
+    created_before = TimeField(required=False)
     ordering = serializers.ChoiceField(choices=["created_at", "-created_at"], default="-created_at")
 
     def validate_number(self, value: str) -> str:

@@ -119,6 +119,18 @@ def test_after_includes_its_moment_and_before_does_not(ada: User) -> None:
     ]
 
 
+def test_a_time_may_be_written_in_lower_case(ada: User) -> None:
+    (first,) = at_hours(ada, 1)
+    assert listed(ada, created_after="2025-03-01t13:00:00z", created_before="2025-03-01t13:00:00.000001z") == [first]
+
+
+def test_a_plus_that_arrived_as_a_space_gets_a_hint(ada: User) -> None:
+    answer = client_of(ada).get(f"{URL}?created_after=2025-03-01T12:00:00+02:00")
+    assert pointers(answer) == ["/created_after"]
+    assert "%2B" in answer.json()["errors"][0]["detail"]
+    assert "%2B" not in client_of(ada).get(f"{URL}?created_after=x").content.decode()
+
+
 @pytest.mark.parametrize(
     "moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2025-03-01T24:00:00Z", "2025-06-30T23:59:60Z"]
 )
@@ -136,6 +148,9 @@ def test_a_moment_at_the_end_of_time_is_no_error(ada: User, moment: str) -> None
         ({"ordering": "--created_at"}, "/ordering"),
         ({"ordering": "created_at,id"}, "/ordering"),
         ({"created_after": "yesterday"}, "/created_after"),
+        ({"created_after": "2026-W01-1T00:00:00Z"}, "/created_after"),
+        ({"created_after": "2025-03-01T12:00:00"}, "/created_after"),
+        ({"created_after": "2025-03-01"}, "/created_after"),
         ({"created_after": "2025-02-30T00:00:00Z"}, "/created_after"),
         ({"created_after": "9999-12-31T23:59:59-14:00"}, "/created_after"),
         ({"created_before": "0001-01-01T00:00:00+14:00"}, "/created_before"),

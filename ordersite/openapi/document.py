@@ -20,7 +20,8 @@ the path does not take).
 **Repeating a request** is safe under an `Idempotency-Key`, which every POST takes but registration and sign-in. Those
 two ignore the header: an account that exists and a second token harm nobody.
 
-**Ids** are UUIDs. **Money** is a decimal string with its currency beside it. **Times** are RFC 3339 in UTC.
+**Ids** are UUIDs. **Money** is a decimal string with its currency beside it. **Times** are RFC 3339 in UTC; those that
+you send have any offset, or `Z`. **Days** are `2026-01-05`.
 **Lists** are pages `{next, previous, results}`; follow `next` until it is null.
 
 **Query parameters** that an operation does not know are 400 by name, as unknown fields of a body are.
