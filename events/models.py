@@ -168,6 +168,11 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return f"{self.handler} {self.id}"
 
+    @property
+    def last_error(self) -> tuple[str, str]:
+        """The type and the message of what went wrong last; empty once it is done. Failed attempts keep theirs."""
+        return ("", "") if self.state == State.DONE else (self.error_type, self.error_message)
+
 
 class DeadLetter(Delivery):
     """A delivery that waits for a person to decide."""

@@ -106,10 +106,14 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 class StaffDeliverySerializer(DeliverySerializer):
     """The same for staff, with what went wrong."""
 
-    last_error = serializers.CharField(source="error_message")
+    last_error = serializers.SerializerMethodField()
 
     class Meta(DeliverySerializer.Meta):
         fields = [*DeliverySerializer.Meta.fields, "last_error"]
+
+    def get_last_error(self, delivery: Delivery) -> str:
+        """Return the message; "" once the delivery is done."""
+        return delivery.last_error[1]
 
 
 class TimelineEventSerializer(serializers.ModelSerializer[Event]):

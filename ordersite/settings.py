@@ -304,7 +304,7 @@ CELERY_BROKER_URL = BROKER_URL
 CELERY_BROKER_USE_SSL: dict[str, Any] = (
     {"ssl_cert_reqs": "required"} | parse_url(BROKER_URL).get("ssl", {}) if BROKER_URL.startswith("rediss://") else {}
 )
-CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_BACKEND = "ordersite.results:ResultBackend"
 CELERY_RESULT_EXTENDED = True
 CELERY_RESULT_EXPIRES = None  # ordersite.purge deletes them in chunks; Celery's clean-up would in one transaction
 KEEP_RESULTS_DAYS = env.int("RESULTS_KEEP_DAYS", default=30)

@@ -83,7 +83,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "status": "`dead`: it keeps failing, and waits for a person.",
         "attempts": "Attempts that were made.",
         "handled_at": "When it was done, or given up; null until then.",
-        "last_error": "What went wrong last; for staff only.",
+        "last_error": "What went wrong last; empty once it is done. For staff only.",
     },
     "DailySales": {
         "day": "In UTC; of a week or a month, the first.",
