@@ -8,6 +8,7 @@ from rest_framework import serializers
 from analytics.models import Report
 from analytics.selectors import GROUPS, INTERVALS, STATUSES
 from analytics.sources import sources
+from events.money import MoneyText
 from events.rfc3339 import DayField
 from events.strict import Query, Strict
 
@@ -55,7 +56,7 @@ class DailySalesSerializer(serializers.Serializer[Any]):
     status = serializers.CharField()
     currency = serializers.CharField()
     orders = serializers.IntegerField(source="order_count")
-    amount = serializers.DecimalField(max_digits=20, decimal_places=2, source="total")
+    amount = MoneyText(source="total")
 
 
 class ProductSalesSerializer(DailySalesSerializer):

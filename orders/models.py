@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from events.money import MoneyField
 from orders.states import Status
 
 
@@ -21,7 +22,7 @@ class Order(models.Model):
     )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     currency = models.CharField(max_length=3)
-    total = models.DecimalField(max_digits=16, decimal_places=2)
+    total = MoneyField(max_digits=18)
     rejection_reason = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -58,8 +59,8 @@ class OrderLine(models.Model):
     sku = models.CharField(max_length=64)
     name = models.CharField(max_length=200)
     quantity = models.PositiveIntegerField()
-    unit_price = models.DecimalField(max_digits=10, decimal_places=2)
-    line_total = models.DecimalField(max_digits=14, decimal_places=2)
+    unit_price = MoneyField(max_digits=12, currency="order.currency")
+    line_total = MoneyField(max_digits=16, currency="order.currency")
 
     class Meta:
         ordering = ["position"]

@@ -6,6 +6,7 @@ from uuid import UUID
 from rest_framework import serializers
 
 from events.models import Delivery, Event
+from events.money import MoneyText
 from events.rfc3339 import TimeField
 from events.serializers import StatusField
 from events.strict import Query, Strict
@@ -34,6 +35,9 @@ class NewOrderSerializer(Strict):
 class LineSerializer(serializers.ModelSerializer[OrderLine]):
     """A line of an order."""
 
+    unit_price = MoneyText(currency="order.currency")
+    line_total = MoneyText(currency="order.currency")
+
     class Meta:
         model = OrderLine
         fields = ["sku", "name", "quantity", "unit_price", "line_total"]
@@ -42,6 +46,7 @@ class LineSerializer(serializers.ModelSerializer[OrderLine]):
 class OrderSerializer(serializers.ModelSerializer[Order]):
     """An order."""
 
+    total = MoneyText()
     items = LineSerializer(source="lines", many=True)
 
     class Meta:

@@ -44,10 +44,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "NewProduct": {
         "sku": "The product's name for machines. It never changes.",
-        "price": "What one piece costs.",
-        "currency": "ISO 4217. EUR where none is given.",
+        "price": "What one piece costs, with at most the decimals that ISO 4217 gives its currency.",
+        "currency": "A currency of ISO 4217 that has a number of decimals. EUR where none is given.",
     },
-    "ProductChange": {"price": "What one piece costs from now on."},
+    "ProductChange": {
+        "price": "What one piece costs from now on, with at most the decimals that ISO 4217 gives its currency.",
+    },
     "StockAdjustment": {
         "quantity": "Pieces that came; negative, pieces that went. Not 0.",
         "reason": "Why, for whoever reads the books.",
@@ -170,6 +172,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 BOUNDS: Mapping[str, Mapping[str, dict[str, Any]]] = {
     "Registration": {"password": {"minLength": 10}},
     "NewOrder": {"items": {"minItems": 1, "maxItems": MAX_LINES}},
+    "Product": {"currency": {"pattern": "^[A-Z]{3}$"}},
+    "NewProduct": {"currency": {"pattern": "^[A-Z]{3}$"}},
     "StockAdjustment": {"quantity": {"not": {"const": 0}}},
 }
 

@@ -11,6 +11,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
 
+from events.money import MOST_DECIMALS
 from events.serializers import PUBLIC_STATUS
 from ordersite.openapi import parts
 from ordersite.openapi.operation import PAGING, Answer, Body, Operation
@@ -202,13 +203,22 @@ class StatusFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-unt
         return {"type": "string", "enum": sorted(set(PUBLIC_STATUS.values()))}
 
 
-class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Money: a decimal string; given with both decimals, taken with up to two."""
+class AmountSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Money that is taken: a decimal string, with at most the decimals of its currency."""
 
-    target_class = "rest_framework.fields.DecimalField"
+    target_class = "events.money.AmountField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Schema:
         """Return a string with a pattern."""
         whole = self.target.max_digits - self.target.decimal_places
-        decimals = r"\.\d{2}" if direction == "response" else r"(\.\d{1,2})?"
-        return {"type": "string", "format": "decimal", "pattern": rf"^\d{{1,{whole}}}{decimals}$"}
+        return {"type": "string", "format": "decimal", "pattern": rf"^\d{{1,{whole}}}(\.\d{{1,{MOST_DECIMALS}}})?$"}
+
+
+class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Money that is given: a decimal string, with exactly the decimals of its currency."""
+
+    target_class = "events.money.MoneyText"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Schema:
+        """Return a string with a pattern."""
+        return {"type": "string", "format": "decimal", "pattern": rf"^\d+(\.\d{{1,{MOST_DECIMALS}}})?$"}
