@@ -170,4 +170,5 @@ def test_amounts_that_were_taken_before_are_shown_without_rounding_them() -> Non
     assert [body(ada.get(f"/api/v1/products/{sku}"))["price"] for sku in ("CUP", "POT")] == ["100", "2.50"]
     orders: list[Any] = [ada.post("/api/v1/orders", {"items": [{"sku": s, "quantity": 2}]}) for s in ("CUP", "POT")]
     assert [body(order)["total"] for order in orders] == ["200", "5.00"]
+    assert [event.data["total"] for event in Event.objects.order_by("id")] == ["200", "5.00"]
     assert str(in_currency(Decimal("100.50"), "JPY")) == "100.50"
