@@ -9,6 +9,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from events.money import MoneyField
+
 
 class DailySales(models.Model):
     """How many orders reached a status on a day, and what they were worth."""
@@ -17,7 +19,7 @@ class DailySales(models.Model):
     currency = models.CharField(max_length=3)
     status = models.CharField(max_length=10)
     orders = models.PositiveIntegerField(default=0)
-    amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
+    amount = MoneyField(max_digits=22, default=0)
 
     class Meta:
         verbose_name_plural = "daily sales"
@@ -36,7 +38,7 @@ class DailyProductSales(models.Model):
     status = models.CharField(max_length=10)
     orders = models.PositiveIntegerField(default=0, db_default=0)
     quantity = models.PositiveIntegerField(default=0)
-    amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
+    amount = MoneyField(max_digits=22, default=0)
 
     class Meta:
         verbose_name_plural = "daily product sales"

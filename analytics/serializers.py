@@ -9,6 +9,8 @@ from analytics.models import Report
 from analytics.selectors import GROUPS, INTERVALS, STATUSES
 from analytics.sources import sources
 from events.csv_text import FORMATS
+from events.money import MoneyText
+from events.rfc3339 import DayField
 from events.strict import Query, Strict
 
 LONGEST = timedelta(days=366)  # both ends included
@@ -17,11 +19,11 @@ LONGEST = timedelta(days=366)  # both ends included
 class PeriodSerializer(serializers.Serializer[Any]):
     """A period; `from` and `to` are both included."""
 
-    to = serializers.DateField()
+    to = DayField()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Add `from`, which Python keeps for itself."""
-        return {"from": serializers.DateField(), **super().get_fields()}
+        return {"from": DayField(), **super().get_fields()}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a period that ends before it begins, or is longer than a year."""
@@ -54,7 +56,7 @@ class DailySalesSerializer(serializers.Serializer[Any]):
     status = serializers.CharField()
     currency = serializers.CharField()
     orders = serializers.IntegerField(source="order_count")
-    amount = serializers.DecimalField(max_digits=20, decimal_places=2, source="total")
+    amount = MoneyText(source="total")
 
 
 class ProductSalesSerializer(DailySalesSerializer):

@@ -1,8 +1,10 @@
 """Sums up the sales of each day that is over, and publishes that: once a day, however often and late it is tried."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import takewhile
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -12,6 +14,7 @@ from analytics.models import DaySummary
 from analytics.selectors import SalesQuery, sales
 from events.catalogue import DayFigure, SalesDayEndedV1, TopProduct
 from events.moments import longest_transaction, now
+from events.money import in_currency
 from events.publishing import publish
 from events.sql import fetch
 
@@ -56,7 +59,12 @@ def _publish_once(day: date) -> bool:
 
 def _figures(day: date) -> tuple[DayFigure, ...]:
     return tuple(
-        DayFigure(status=row["status"], currency=row["currency"], orders=row["order_count"], amount=row["total"])
+        DayFigure(
+            status=row["status"],
+            currency=row["currency"],
+            orders=row["order_count"],
+            amount=in_currency(row["total"], row["currency"]),
+        )
         for row in sales(SalesQuery(start=day, end=day))
     )
 
@@ -65,9 +73,18 @@ def _products(day: date) -> tuple[TopProduct, ...]:
     """Return the products of which most pieces were ordered: sums of several currencies cannot be compared."""
     ordered = sales(SalesQuery(start=day, end=day, group="product", status="pending"))
     return tuple(
-        TopProduct(sku=row["sku"], currency=row["currency"], quantity=row["pieces"], amount=row["total"])
+        TopProduct(
+            sku=row["sku"],
+            currency=row["currency"],
+            quantity=row["pieces"],
+            amount=in_currency(row["total"], row["currency"]),
+        )
         for row in ordered.order_by("-pieces", "sku", "currency")[:TOP]
     )
+
+
+def _amount(row: Mapping[str, Any]) -> Decimal:
+    return in_currency(row["total"], row["currency"])
 
 
 # Two beats at once: the second waits for the first to commit, and finds the row.

@@ -23,6 +23,7 @@ from analytics.serializers import (
     SalesQuerySerializer,
 )
 from events.access import only_own
+from events.idempotency import answered_once
 from users.models import User
 
 MOST_FIGURES = 10_000
@@ -78,6 +79,7 @@ class ReportListView(APIView):
 
     access = {"POST": REQUEST_REPORTS}
 
+    @answered_once("POST /reports")
     def post(self, request: Request) -> Response:
         """Ask for a report, which a worker builds."""
         given = NewReportSerializer(data=request.data)

@@ -20,8 +20,14 @@ admin.site.register(DeadLetter, DeadLetterAdmin)
 
 class DeliveryInline(ReadOnly, TabularInline[Delivery, Event]):
     model = Delivery
-    fields = ["handler", "state", "attempts", "handled_at", "error_message"]
+    fields = ["handler", "state", "attempts", "handled_at", "last_error"]
+    readonly_fields = ["last_error"]
     show_change_link = True
+
+    @admin.display(description="Last error")
+    def last_error(self, delivery: Delivery) -> str:
+        """Return the message; "" once the delivery is done."""
+        return delivery.last_error[1]
 
 
 @admin.register(Event)

@@ -34,5 +34,5 @@ def page(event: Event) -> Iterator[str]:
 
 def _delivery(delivery: Delivery) -> str:
     handled = f", {delivery.handled_at:%Y-%m-%d %H:%M:%S}" if delivery.handled_at else ""
-    error = f": {delivery.error_type}" if delivery.error_type else ""
+    error = f": {delivery.last_error[0]}" if delivery.last_error[0] else ""
     return f"{delivery.handler}  {delivery.state}  attempts {delivery.attempts}{handled}  {delivery.id}{error}"

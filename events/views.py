@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from events import dead_letters
 from events.access import DECIDE_DEAD_LETTERS, VIEW_DEAD_LETTERS
+from events.idempotency import answered_once
 from events.models import DeadLetter, Delivery, State
 from events.serializers import (
     PUBLIC_STATUS,
@@ -54,6 +55,7 @@ class ReplayView(APIView):
 
     access = {"POST": DECIDE_DEAD_LETTERS}
 
+    @answered_once("POST /dead-letters/{letter_id}/replay")
     def post(self, request: Request, letter_id: UUID) -> Response:
         """Send a dead letter again from its first attempt."""
         expect_no_fields(request)
@@ -67,6 +69,7 @@ class DiscardView(APIView):
 
     access = {"POST": DECIDE_DEAD_LETTERS}
 
+    @answered_once("POST /dead-letters/{letter_id}/discard")
     def post(self, request: Request, letter_id: UUID) -> Response:
         """Give a dead letter up for good, with what the books need in its place."""
         get_object_or_404(Delivery, pk=letter_id)
@@ -81,8 +84,12 @@ class ReplayManyView(APIView):
 
     access = {"POST": DECIDE_DEAD_LETTERS}
 
+    @answered_once("POST /dead-letters/replay")
     def post(self, request: Request) -> Response:
-        """Replay those of a handler, of an event type, of both, or all, and say how many."""
+        """Replay those of a handler, of an event type, of both, or all, and say how many.
+
+        Some hundreds in a transaction; with an Idempotency-Key all of them in one, so that all or none are replayed.
+        """
         choice = ReplaySerializer(data=request.data)
         choice.is_valid(raise_exception=True)
         ids = dead_letters.dead_letters().filter(**choice.validated_data).values_list("id", flat=True)

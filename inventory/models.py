@@ -1,11 +1,15 @@
 """Catalogue and stock. At every commit: on_hand = available + reserved = sum of movements."""
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from events.money import MoneyField, validate_currency, validate_decimals
 from events.names import validate_name
 
 
@@ -20,8 +24,8 @@ class Product(models.Model):
     )
     name = models.CharField(max_length=200, validators=[validate_name])
     description = models.TextField(blank=True)
-    price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
-    currency = models.CharField(max_length=3, default="EUR", validators=[RegexValidator(r"\A[A-Z]{3}\Z")])
+    price = MoneyField(max_digits=12, validators=[MinValueValidator(0)])
+    currency = models.CharField(max_length=3, default="EUR", validators=[validate_currency])
     is_active = models.BooleanField(default=True, help_text="Only active products are listed and sold.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -34,6 +38,15 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sku} {self.name}"
+
+    def clean(self) -> None:
+        """Refuse a price with more decimals than its currency has."""
+        price: Any = self.price  # None where a form could not read it
+        if price is not None:
+            try:
+                validate_decimals(price, self.currency)
+            except ValidationError as error:
+                raise ValidationError({"price": error}) from error
 
 
 class StockItem(models.Model):

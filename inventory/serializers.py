@@ -3,8 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
+from events.money import AmountField, MoneyText, validate_decimals
 from events.strict import Query, Strict
 from inventory.models import Product
 from inventory.stock import MAX_ADJUSTMENT
@@ -23,6 +25,7 @@ ORDERINGS = {
 class ProductSerializer(serializers.ModelSerializer[Product]):
     """A product as anyone sees it."""
 
+    price = MoneyText()
     available = serializers.IntegerField(source="stock.available", read_only=True)
 
     class Meta:
@@ -34,21 +37,39 @@ class NewProductSerializer(Strict, serializers.ModelSerializer[Product]):
     """A product to add."""
 
     sku = serializers.RegexField(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=64)
-    price = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0))
+    price = AmountField()
 
     class Meta:
         model = Product
         fields = ["sku", "name", "description", "price", "currency", "is_active"]
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a price with more decimals than its currency has."""
+        _check_price(attrs["price"], attrs.get("currency", Product().currency))
+        return attrs
+
 
 class ProductChangeSerializer(Strict, serializers.ModelSerializer[Product]):
     """What may change of a product."""
 
-    price = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
+    price = AmountField(required=False)
 
     class Meta:
         model = Product
         fields = ["name", "description", "price", "is_active"]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a price with more decimals than the product's currency has."""
+        if "price" in attrs and isinstance(self.instance, Product):
+            _check_price(attrs["price"], self.instance.currency)
+        return attrs
+
+
+def _check_price(price: Decimal, currency: str) -> None:
+    try:
+        validate_decimals(price, currency)
+    except ValidationError as error:
+        raise serializers.ValidationError({"price": error.messages}) from error
 
 
 class ProductQuerySerializer(Query):

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events.access import ANYONE
+from events.idempotency import answered_once
 from events.shown import checked, shown, shown_all
 from events.versions import etag
 from inventory import catalogue, stock
@@ -42,6 +43,7 @@ class ProductListView(GenericAPIView[Product]):
         page = self.paginate_queryset(products.order_by(*ORDERINGS[query["ordering"]]))
         return self.get_paginated_response(shown_all(ProductSerializer, page or []))
 
+    @answered_once("POST /products")
     def post(self, request: Request) -> Response:
         """Add a product with no stock."""
         serializer = NewProductSerializer(data=request.data)
@@ -94,6 +96,7 @@ class StockAdjustmentView(APIView):
 
     access = {"POST": CHANGE_PRODUCTS}
 
+    @answered_once("POST /products/{sku}/stock-adjustments")
     def post(self, request: Request, sku: str) -> Response:
         """Add pieces to what is on hand, or take some away."""
         product = get_object_or_404(Product, sku=sku)

@@ -1,4 +1,4 @@
-"""Orders, their lines, the history of their status, and the answers kept for idempotency keys."""
+"""Orders, their lines, and the history of their status."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from events.money import MoneyField
 from orders.states import Status
 
 
@@ -21,7 +22,7 @@ class Order(models.Model):
     )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     currency = models.CharField(max_length=3)
-    total = models.DecimalField(max_digits=16, decimal_places=2)
+    total = MoneyField(max_digits=18)
     rejection_reason = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -58,8 +59,8 @@ class OrderLine(models.Model):
     sku = models.CharField(max_length=64)
     name = models.CharField(max_length=200)
     quantity = models.PositiveIntegerField()
-    unit_price = models.DecimalField(max_digits=10, decimal_places=2)
-    line_total = models.DecimalField(max_digits=14, decimal_places=2)
+    unit_price = MoneyField(max_digits=12, currency="order.currency")
+    line_total = MoneyField(max_digits=16, currency="order.currency")
 
     class Meta:
         ordering = ["position"]
@@ -87,24 +88,3 @@ class StatusChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status or 'new'} to {self.to_status}"
-
-
-class StoredAnswer(models.Model):
-    """The answer that was given under an idempotency key, byte for byte, written in the order's transaction."""
-
-    user = models.ForeignKey(  # its index is answer_once_per_key
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
-    )
-    route = models.CharField(max_length=100)
-    key = models.CharField(max_length=255)
-    body_hash = models.CharField(max_length=64)
-    status_code = models.PositiveSmallIntegerField()
-    location = models.CharField(max_length=200)
-    body = models.BinaryField()
-    created_at = models.DateTimeField(db_default=Now(), db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "route", "key"], name="answer_once_per_key")]
-
-    def __str__(self) -> str:
-        return f"{self.route} {self.key}"

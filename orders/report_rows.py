@@ -6,8 +6,10 @@ An order's own status changes. What it was at a moment, the last step before the
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from events import chunks
+from events.money import in_currency
 
 ORDERS = chunks.Table("orders_order", "created_at")
 
@@ -54,7 +56,13 @@ def order_rows(since: datetime, until: datetime, as_of: datetime) -> Rows:
 
     With each chunk comes the moment up to which was read.
     """
-    yield from chunks.read(ORDERS, _ORDERS, since=since, until=until, as_of=as_of)
+    for reached, found in chunks.read(ORDERS, _ORDERS, since=since, until=until, as_of=as_of):
+        yield reached, [_in_currency(*row) for row in found]
+
+
+def _in_currency(*row: Any) -> Sequence[object]:
+    *before, currency, total, lines, pieces = row
+    return (*before, currency, in_currency(total, currency), lines, pieces)
 
 
 def sales_rows(since: datetime, until: datetime, as_of: datetime) -> Rows:
@@ -91,7 +99,7 @@ class _Day:
     def add(self, sku: str, currency: str, status: str, orders: int, pieces: int, amount: Decimal) -> None:
         shares = self._products.setdefault((sku, currency), {name: _Share() for name in ("all", *SHARES)})
         for name in ("all", OF_STATUS[status]):
-            shares[name].add(orders, pieces, amount)
+            shares[name].add(orders, pieces, in_currency(amount, currency))
 
     def rows(self) -> list[Sequence[object]]:
         return [self._row(*key, shares) for key, shares in sorted(self._products.items(), key=lambda item: item[0])]

@@ -22,6 +22,7 @@ from events.catalogue import (
     OrderRejectedV1,
 )
 from events.handlers import ReceivedEvent
+from events.money import in_currency
 from events.publishing import publish
 from events.sql import joined_transaction
 from inventory.selectors import Offer, for_sale
@@ -201,14 +202,15 @@ def _problem(item: Item, products: Mapping[str, Offer], seen: set[str]) -> dict[
 
 
 def _line(order: Order, position: int, item: Item, product: Offer) -> OrderLine:
+    price = in_currency(product.price, product.currency)
     return OrderLine(
         order=order,
         position=position,
         sku=item.sku,
         name=product.name,
         quantity=item.quantity,
-        unit_price=product.price,
-        line_total=product.price * item.quantity,
+        unit_price=price,
+        line_total=price * item.quantity,
     )
 
 

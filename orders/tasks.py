@@ -7,7 +7,7 @@ from celery import shared_task
 from events.catalogue import Shortage, StockRejectedV1, StockReservedV1
 from events.declare import effect
 from events.handlers import ReceivedEvent
-from orders.idempotency import purge_answers
+from events.idempotency import purge_answers
 from orders.services import confirm_order, confirm_orders, reject_order
 
 

@@ -3,28 +3,27 @@
 from typing import cast
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events.access import SIGNED_IN, own_or
-from events.failpoints import failpoint
+from events.idempotency import answered_once
 from events.selectors import history_of
 from events.shown import checked, shown, shown_all
 from events.strict import expect_no_fields
 from events.versions import etag
 from orders import services
 from orders.access import MOVE_ORDERS, VIEW_ORDERS
-from orders.idempotency import Answer, answer_once, check_key
 from orders.models import Order
-from orders.selectors import matching, orders_visible_to, version_of
+from orders.selectors import matching, orders_visible_to, sees_all_orders, version_of
 from orders.serializers import (
     NewOrderSerializer,
     OrderQuerySerializer,
@@ -51,42 +50,21 @@ class OrderListView(GenericAPIView[Order]):
     def get(self, request: Request) -> Response:
         """List the caller's orders; all orders for staff with the permission."""
         filters = checked(OrderQuerySerializer, request.query_params)
+        if "customer" in filters and not sees_all_orders(_user(request)):
+            raise ValidationError({"customer": ["Only staff may choose a customer. You see your own orders."]})
         newest_first = filters.pop("ordering") == "-created_at"
         orders = matching(orders_visible_to(_user(request)), **filters)
         order_by = ["-created_at", "-id"] if newest_first else ["created_at", "id"]
         page = self.paginate_queryset(orders.order_by(*order_by))
         return self.get_paginated_response(shown_all(OrderSerializer, page or []))
 
-    def post(self, request: Request) -> HttpResponse:
-        """Place an order. With an Idempotency-Key, at most one however often the request is sent."""
-
-        def place() -> Answer:
-            items = [services.Item(**item) for item in checked(NewOrderSerializer, request.data)["items"]]
-            return _placed(services.place_order(user_id=_user(request).id, items=items))
-
-        key = request.headers.get("Idempotency-Key")
-        if key is None:
-            return _respond(place())
-        return _respond(
-            answer_once(
-                user_id=_user(request).id,
-                route="POST /orders",
-                key=check_key(key),
-                body=request.data,
-                make=place,
-            )
-        )
-
-
-def _placed(order: Order) -> Answer:
-    body = JSONRenderer().render(shown(OrderSerializer, order))
-    return Answer(status_code=201, body=body, location=f"/api/v1/orders/{order.id}")
-
-
-def _respond(answer: Answer) -> HttpResponse:
-    failpoint("orders.committed")
-    headers = {"Location": answer.location} | ({"Idempotent-Replayed": "true"} if answer.replayed else {})
-    return HttpResponse(answer.body, status=answer.status_code, content_type="application/json", headers=headers)
+    @answered_once("POST /orders")
+    def post(self, request: Request) -> Response:
+        """Place an order."""
+        items = [services.Item(**item) for item in checked(NewOrderSerializer, request.data)["items"]]
+        order = services.place_order(user_id=_user(request).id, items=items)
+        location = {"Location": f"/api/v1/orders/{order.id}"}
+        return Response(shown(OrderSerializer, order), status=201, headers=location)
 
 
 def _etag(request: Request, order_id: UUID) -> str:
@@ -113,6 +91,7 @@ class CancelView(APIView):
 
     access = {"POST": own_or(MOVE_ORDERS)}
 
+    @answered_once("POST /orders/{order_id}/cancel")
     def post(self, request: Request, order_id: UUID) -> Response:
         """Cancel an order that has not left yet."""
         expect_no_fields(request)
@@ -129,6 +108,7 @@ class FulfilView(APIView):
 
     access = {"POST": MOVE_ORDERS}
 
+    @answered_once("POST /orders/{order_id}/fulfil")
     def post(self, request: Request, order_id: UUID) -> Response:
         """Mark an order as sent."""
         expect_no_fields(request)

@@ -201,6 +201,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": [
         "ordersite.limits.throttles.RequestThrottle",
         "ordersite.limits.throttles.BrakeThrottle",
+        "ordersite.api.query.UnknownParameters",  # a check of every view, after its permissions
     ],
     "DEFAULT_SCHEMA_CLASS": "ordersite.openapi.schema.OperationSchema",
     "DEFAULT_METADATA_CLASS": "ordersite.api.metadata.PlainMetadata",

@@ -6,10 +6,10 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from events.models import Event
+from events import idempotency
+from events.models import Event, StoredAnswer
 from inventory.tests.shop import make_product
-from orders import idempotency
-from orders.models import Order, StoredAnswer
+from orders.models import Order
 from orders.tests.placing import items
 from users.models import User
 from users.tests.api import body, check_problem, client_of, make_user, pointers

@@ -7,6 +7,7 @@ from django.db import connection
 
 from inventory.tests.shop import make_product
 from orders.models import Order
+from orders.selectors import matching
 from orders.services import confirm_order
 from orders.tests.placing import place
 from users.models import User
@@ -118,6 +119,18 @@ def test_after_includes_its_moment_and_before_does_not(ada: User) -> None:
     ]
 
 
+def test_a_time_may_be_written_in_lower_case(ada: User) -> None:
+    (first,) = at_hours(ada, 1)
+    assert listed(ada, created_after="2025-03-01t13:00:00z", created_before="2025-03-01t13:00:00.000001z") == [first]
+
+
+def test_a_plus_that_arrived_as_a_space_gets_a_hint(ada: User) -> None:
+    answer = client_of(ada).get(f"{URL}?created_after=2025-03-01T12:00:00+02:00")
+    assert pointers(answer) == ["/created_after"]
+    assert "%2B" in answer.json()["errors"][0]["detail"]
+    assert "%2B" not in client_of(ada).get(f"{URL}?created_after=x").content.decode()
+
+
 @pytest.mark.parametrize(
     "moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2025-03-01T24:00:00Z", "2025-06-30T23:59:60Z"]
 )
@@ -135,10 +148,16 @@ def test_a_moment_at_the_end_of_time_is_no_error(ada: User, moment: str) -> None
         ({"ordering": "--created_at"}, "/ordering"),
         ({"ordering": "created_at,id"}, "/ordering"),
         ({"created_after": "yesterday"}, "/created_after"),
+        ({"created_after": "2026-W01-1T00:00:00Z"}, "/created_after"),
+        ({"created_after": "2025-03-01T12:00:00"}, "/created_after"),
+        ({"created_after": "2025-03-01"}, "/created_after"),
         ({"created_after": "2025-02-30T00:00:00Z"}, "/created_after"),
         ({"created_after": "9999-12-31T23:59:59-14:00"}, "/created_after"),
         ({"created_before": "0001-01-01T00:00:00+14:00"}, "/created_before"),
         ({"created_before": "\0"}, "/created_before"),
+        ({"number": "1042"}, "/number"),
+        ({"number": "O-1 OR 1=1"}, "/number"),
+        ({"customer": "ada"}, "/customer"),
         ({"page_size": "0"}, "/page_size"),
         ({"page_size": "101"}, "/page_size"),
         ({"page_size": "x"}, "/page_size"),
@@ -167,3 +186,36 @@ def test_a_far_page_is_found_by_an_index_and_not_by_counting(ada: User) -> None:
     plan = orders.explain()
     assert "order_of_user" in plan
     assert "Sort" not in plan
+
+
+def test_the_number_finds_one_order_and_only_among_those_one_may_see(ada: User) -> None:
+    first, second = at_hours(ada, 1, 2)
+    assert listed(ada, number=second) == [second]
+    assert listed(ada, number=first.lower()) == [first]
+    assert listed(ada, number="O-1") == []
+    assert listed(make_user("grace"), number=first) == []
+    assert listed(make_user("sam", superuser=True), number=first) == [first]
+
+
+def test_staff_choose_a_customer_by_id_or_address(ada: User) -> None:
+    mine, theirs = at_hours(ada, 1) + at_hours(make_user("grace"), 2)
+    sam = make_user("sam", superuser=True)
+    for customer in (str(ada.id), str(ada.id).upper(), "ada@example.com", "Ada@Example.com"):
+        assert listed(sam, customer=customer) == [mine]
+    assert listed(sam, customer="grace@example.com", status="pending") == [theirs]
+    assert listed(sam, customer="nobody@example.com") == []
+
+
+def test_a_customer_may_not_choose_a_customer(ada: User) -> None:
+    at_hours(ada, 1)
+    for customer in (str(ada.id), "ada@example.com"):
+        assert pointers(client_of(ada).get(f"{URL}?{urlencode({'customer': customer})}")) == ["/customer"]
+
+
+def test_the_orders_of_one_customer_are_found_by_an_index(ada: User) -> None:
+    at_hours(ada, *range(3))
+    orders = matching(Order.objects.all(), customer="ada@example.com").order_by("-created_at", "-id")[:21]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+    assert "order_of_user" in orders.explain()
+    assert "Sort" not in orders.explain()

@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from events.models import Delivery, Event
+from events.models import Delivery, Event, StoredAnswer
 from inventory.models import Product, StockItem
 from inventory.tests.shop import make_product
-from orders.models import Order, OrderLine, StatusChange, StoredAnswer
+from orders.models import Order, OrderLine, StatusChange
 from orders.tests.placing import items, place
 from users.models import User
 from users.tests.api import body, check_problem, client_of, make_user, pointers

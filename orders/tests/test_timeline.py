@@ -105,6 +105,15 @@ def test_only_staff_see_what_went_wrong(ada: User, order: Order) -> None:
     assert shown["ada@example.com"]["attempts"] == 3
 
 
+def test_what_went_wrong_is_not_told_once_it_is_done(order: Order) -> None:
+    put("notifications.send_order_received", "dead")
+    Delivery.objects.filter(handler="notifications.send_order_received").update(state="done", reason="")
+    (created,) = timeline(make_user("sam", superuser=True), order)
+    by_handler = {delivery["handler"]: delivery for delivery in created["deliveries"]}
+    assert by_handler["notifications.send_order_received"]["status"] == "done"
+    assert by_handler["notifications.send_order_received"]["last_error"] == ""
+
+
 def test_the_timeline_of_another_is_not_there(order: Order) -> None:
     answer = client_of(make_user("grace")).get(f"/api/v1/orders/{order.id}/timeline")
     check_problem(answer, 404, "not_found")

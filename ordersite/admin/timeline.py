@@ -47,7 +47,7 @@ def _of_delivery(delivery: Delivery, mail: Notification | None, reader: Any) -> 
         state,
         delivery.attempts,
         _moment(delivery.handled_at) if delivery.handled_at else "",
-        f"{delivery.error_type}: {delivery.error_message}" if delivery.error_type else "",
+        ": ".join(filter(None, delivery.last_error)),
         _mail_link(mail, reader) if mail else "",
     )
 

@@ -159,7 +159,7 @@ _ALL = [
         "idempotency_key_in_use",
         409,
         "The first request with this Idempotency-Key is still at work.",
-        "Send the same request with the same key again in a moment: the first one's answer comes back.",
+        "After the seconds in Retry-After, send the same request with the same key: you get the first one's answer.",
         "The first request with this Idempotency-Key is still at work. Ask again in a moment.",
     ),
     Code(
@@ -200,9 +200,9 @@ _ALL = [
     Code(
         "idempotency_key_reused",
         422,
-        "The Idempotency-Key was used before, with another body.",
-        "Use a new key for a new order, and the old key only to repeat the old request.",
-        "This Idempotency-Key was used with another body. Use a new key for a new request.",
+        "The Idempotency-Key was used before for this operation, with another path or body.",
+        "Use a new key for a new request, and the old key only to repeat the old request.",
+        "This Idempotency-Key was used for another path or body. Use a new key for a new request.",
     ),
     Code(
         "throttled",
@@ -236,21 +236,21 @@ _ALL = [
         "internal_error",
         500,
         "A bug on our side.",
-        "Tell us the `request_id`. An order may or may not exist: repeat it under its Idempotency-Key.",
+        "Tell us the `request_id`. The change may or may not be made: repeat the request under its Idempotency-Key.",
         "Something went wrong on our side. Tell us the request_id.",
     ),
     Code(
         "database_unavailable",
         503,
         "The database is away, takes no writes, or is too busy to answer in time. `detail` says which.",
-        "Wait for the seconds in Retry-After, then send it again; an order under its Idempotency-Key.",
+        "Wait for the seconds in Retry-After, then send it again; a change under its Idempotency-Key.",
         "The database does not answer at the moment. Try again; under one Idempotency-Key nothing is done twice.",
     ),
     Code(
         "overloaded",
         503,
         "The server has more requests than it can answer in time.",
-        "Wait for the seconds in Retry-After, then send it again; an order under its Idempotency-Key.",
+        "Wait for the seconds in Retry-After, then send it again; a change under its Idempotency-Key.",
         "The server has too much to do at the moment. Try again; under one Idempotency-Key nothing is done twice.",
     ),
     Code(

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from events.money import in_currency
 from orders.models import Order, OrderLine, StatusChange
 from orders.states import Status
 from ordersite.grpc.stubs import orders_v1_pb2 as orders
@@ -34,8 +35,8 @@ def order_message(order: Order) -> orders.Order:
         user_id=str(order.user_id),
         status=STATUS[Status(order.status)],
         currency=order.currency,
-        total=str(order.total),
-        items=[_item(line) for line in order.lines.all()],
+        total=str(in_currency(order.total, order.currency)),
+        items=[_item(line, order.currency) for line in order.lines.all()],
         rejection_reason=order.rejection_reason,
         created_at=_timestamp(order.created_at),
         updated_at=_timestamp(order.updated_at),
@@ -52,13 +53,13 @@ def step_message(order: Order, step: StatusChange) -> orders.Order:
     return message
 
 
-def _item(line: OrderLine) -> orders.OrderItem:
+def _item(line: OrderLine, currency: str) -> orders.OrderItem:
     return orders.OrderItem(
         sku=line.sku,
         name=line.name,
         quantity=line.quantity,
-        unit_price=str(line.unit_price),
-        line_total=str(line.line_total),
+        unit_price=str(in_currency(line.unit_price, currency)),
+        line_total=str(in_currency(line.line_total, currency)),
     )
 
 

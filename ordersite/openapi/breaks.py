@@ -5,7 +5,7 @@ request may hold may only widen; what an answer holds may only grow. A wider enu
 are told to expect words that they do not know.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -133,7 +133,7 @@ class _Comparison:
         if lost := _types(old) - _types(new):
             yield f"{where} does not take {', '.join(sorted(lost))} any more"
         yield from _narrowed_values(where, old, new)
-        for key in OPAQUE:
+        for key in _opaque(old, new):
             if key in new and new[key] != old.get(key):
                 yield f"{where} has another {key}"
         closed = new.get("additionalProperties") is False
@@ -154,7 +154,7 @@ class _Comparison:
         old, new = _resolved(self._old, old), _resolved(self._new, new)
         if added := _types(new) - _types(old):
             yield f"{where} may be {', '.join(sorted(added))} now"
-        for key in OPAQUE:
+        for key in _opaque(old, new):
             if key in old and new.get(key) != old[key]:
                 yield f"{where} has another {key}"
         yield from _not_weighed(where, old, new)
@@ -167,6 +167,12 @@ class _Comparison:
             yield from self._given(f"{where}/{field}", schema, new["properties"][field])
         if "items" in old:
             yield from self._given(f"{where}/*", old["items"], new.get("items", {}))
+
+
+def _opaque(old: Schema, new: Schema) -> Sequence[str]:
+    """Return OPAQUE, but no pattern of money: how many digits an amount has is what its currency says."""
+    is_money = old.get("format") == new.get("format") == "decimal"
+    return [key for key in OPAQUE if not (is_money and key == "pattern")]
 
 
 def _not_weighed(where: str, old: Schema, new: Schema) -> Iterator[str]:

@@ -20,8 +20,14 @@ the path does not take).
 **Staff** need the same permissions as in the admin. Each operation names them in its description and under `security`,
 where several entries are alternatives. Without them, the answer is 403 `permission_denied`.
 
-**Ids** are UUIDs. **Money** is a decimal string with its currency beside it. **Times** are RFC 3339 in UTC.
-**Lists** are pages `{next, previous, results}`; follow `next` until it is null.
+**Repeating a request** is safe under an `Idempotency-Key`, which every POST takes but registration and sign-in. Those
+two ignore the header: an account that exists and a second token harm nobody.
+
+**Ids** are UUIDs. **Money** is a decimal string with its currency beside it, and exactly the decimals that ISO 4217
+gives that one: `99.99` EUR, `100` JPY, `1.230` KWD. **Times** are RFC 3339 in UTC; those that you send have any offset,
+or `Z`. **Days** are `2026-01-05`. **Lists** are pages `{next, previous, results}`; follow `next` until it is null.
+
+**Query parameters** that an operation does not know are 400 by name, as unknown fields of a body are.
 
 Paths answer with and without a slash at the end. `/api/ANYTHING` answers 308 to `/api/v1/ANYTHING`.
 """

@@ -7,6 +7,8 @@ from typing import Any
 from rest_framework.serializers import Serializer
 
 Shape = type[Serializer[Any]]
+# The parameters of a list that has pages: by their names in parts.py, and in a query.
+PAGING = {"Cursor": "cursor", "PageSize": "page_size"}
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,9 @@ class Operation:
     headers: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     not_modified: bool = False
+
+    @property
+    def query_parameters(self) -> tuple[str, ...]:
+        """The names of the query parameters that it takes."""
+        filters = self.query().fields if self.query else ()
+        return (*filters, *(PAGING.values() if self.answer.page else ()))

@@ -54,9 +54,7 @@ OPERATIONS = {
         " long as no answer arrives: however often it is sent, there is one order, and every repetition gets the first"
         " answer byte for byte, with `Idempotent-Replayed: true`.",
         body=Body(NewOrderSerializer, {"two cups": {"items": [{"sku": "CUP-PORCELAIN", "quantity": 2}]}}),
-        answer=Answer(201, "The order, accepted.", OrderSerializer, ORDER, headers=("Location", "IdempotentReplayed")),
-        headers=("IdempotencyKey",),
-        codes=("idempotency_key_in_use", "idempotency_key_reused"),
+        answer=Answer(201, "The order, accepted.", OrderSerializer, ORDER, headers=("Location",)),
     ),
     "GET /api/v1/orders": Operation(
         id="listOrders",

@@ -46,6 +46,14 @@ _HEADERS = {
     "RetryAfter": _header(
         "Retry-After", "Seconds to wait before the request is sent again.", 5, type="integer", minimum=1
     ),
+    "RetryAfterKey": _header(
+        "Retry-After",
+        "With `idempotency_key_in_use`: seconds to wait before the request is sent again.",
+        1,
+        always=False,
+        type="integer",
+        minimum=1,
+    ),
     "RateLimit": _header(
         "RateLimit",
         "What is left of the limits, and when they are full again (draft-ietf-httpapi-ratelimit-headers).",
@@ -61,6 +69,7 @@ _HEADERS = {
 }
 LIMITS = ("RateLimit", "RateLimitPolicy")
 _OF_STATUS = {401: ("WwwAuthenticate",), 429: ("RetryAfter",), 503: ("RetryAfter",)}
+_OF_CODE = {"idempotency_key_in_use": ("RetryAfterKey",)}
 
 # Without examples: the page to try them on would send those as they are, and a second order would be the first again.
 PARAMETERS: dict[str, Schema] = {
@@ -74,8 +83,10 @@ PARAMETERS: dict[str, Schema] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A new one for each order (a UUID, say), the same one for each repetition. Kept for 24"
-        " hours, each user's apart from the others'.",
+        "description": "A new value for each request (a UUID, say), and the same value for each repetition of it. The"
+        " first successful answer is kept for 24 hours and given again byte for byte, with `Idempotent-Replayed: true`;"
+        " nothing is done twice. Keys belong to one user and one operation. The same key with another path or body is"
+        " 422, and 409 while the first request is still at work.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     },
     "IfNoneMatch": {
@@ -199,9 +210,10 @@ def problem_responses(codes: Iterable[str], *, limited: bool) -> dict[str, tuple
 
 
 def _answer(codes: list[Code], *, limited: bool) -> Schema:
+    of_codes = (name for code in codes for name in _OF_CODE.get(code.name, ()))
     return {
         "description": "\n".join(f"- `{code.name}`: {code.meaning} {code.remedy}" for code in codes),
-        "headers": header_refs(_OF_STATUS.get(codes[0].status, ()), limited=limited),
+        "headers": header_refs((*_OF_STATUS.get(codes[0].status, ()), *of_codes), limited=limited),
         "content": {
             "application/problem+json": {
                 "schema": ref("schemas", "Problem"),

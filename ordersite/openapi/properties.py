@@ -45,12 +45,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "NewProduct": {
         "name": "One line, without `://`: it stands in mails.",
         "sku": "The product's name for machines. It never changes.",
-        "price": "What one piece costs.",
-        "currency": "ISO 4217. EUR where none is given.",
+        "price": "What one piece costs, with at most the decimals that ISO 4217 gives its currency.",
+        "currency": "A currency of ISO 4217 that has a number of decimals. EUR where none is given.",
     },
     "ProductChange": {
         "name": "One line, without `://`: it stands in mails.",
-        "price": "What one piece costs from now on.",
+        "price": "What one piece costs from now on, with at most the decimals that ISO 4217 gives its currency.",
     },
     "StockAdjustment": {
         "quantity": "Pieces that came; negative, pieces that went. Not 0.",
@@ -87,7 +87,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "status": "`dead`: it keeps failing, and waits for a person.",
         "attempts": "Attempts that were made.",
         "handled_at": "When it was done, or given up; null until then.",
-        "last_error": "What went wrong last; only for staff who may see everybody's orders.",
+        "last_error": "What went wrong last; empty once it is done. Only for staff who may see everybody's orders.",
     },
     "DailySales": {
         "day": "In UTC; of a week or a month, the first.",
@@ -149,6 +149,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "ordering": "By what the list is sorted; with `-`, from the other end.",
     },
     "OrderQuery": {
+        "number": "Only the order with this number.",
+        "customer": "Only orders of this customer: an id or an e-mail address. For staff only; others get 400.",
         "status": "Only orders that stand there now.",
         "created_after": "Only orders placed then or later.",
         "created_before": "Only orders placed before then.",
@@ -172,6 +174,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 BOUNDS: Mapping[str, Mapping[str, dict[str, Any]]] = {
     "Registration": {"password": {"minLength": 10}},
     "NewOrder": {"items": {"minItems": 1, "maxItems": MAX_LINES}},
+    "Product": {"currency": {"pattern": "^[A-Z]{3}$"}},
+    "NewProduct": {"currency": {"pattern": "^[A-Z]{3}$"}},
     "StockAdjustment": {"quantity": {"not": {"const": 0}}},
 }
 

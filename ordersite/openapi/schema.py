@@ -1,16 +1,20 @@
 """How drf-spectacular describes an operation here: from its view and serializers, and the words of OPERATIONS."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.generators import EndpointEnumerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 
 from events.access import ANYONE, Access, access_of
+from events.money import MOST_DECIMALS
 from events.serializers import PUBLIC_STATUS
 from ordersite.openapi import parts
-from ordersite.openapi.operation import Answer, Body, Operation
+from ordersite.openapi.operation import PAGING, Answer, Body, Operation
 from ordersite.openapi.operations import OPERATIONS
 from ordersite.openapi.parts import Schema, ref
 from ordersite.openapi.properties import explained
@@ -50,6 +54,11 @@ class OperationSchema(AutoSchema):
             described["deprecated"] = True
         return described
 
+    def query_parameters(self, method: str, route: str) -> Sequence[str] | None:
+        """Return the query parameters of an operation, by its route as urls.py has it; None for OPTIONS."""
+        operation = OPERATIONS.get(f"{method} {_path(route)}")
+        return operation.query_parameters if operation else None
+
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         """Return the component's name."""
         name: str = super().get_serializer_name(serializer, direction)
@@ -63,10 +72,15 @@ class OperationSchema(AutoSchema):
     def _limited(self) -> bool:
         return self.path.startswith("/api/")
 
+    @property
+    def _answers_once(self) -> bool:
+        return hasattr(getattr(self.view, self.method.lower()), "answered_once")
+
     def _parameters_of(self, operation: Operation) -> list[Schema]:
         in_path = [name for name in parts.PARAMETERS if f"{{{name}}}" in self.path]
-        paging = ["Cursor", "PageSize"] if operation.answer.page else []
-        shared = [ref("parameters", name) for name in (*in_path, *operation.headers, *paging, "RequestId")]
+        paging = PAGING if operation.answer.page else ()
+        headers = (*operation.headers, *(["IdempotencyKey"] if self._answers_once else []))
+        shared = [ref("parameters", name) for name in (*in_path, *headers, *paging, "RequestId")]
         if operation.query is None:
             return shared
         query = self._map_serializer(operation.query, "request")  # type: ignore[no-untyped-call]
@@ -104,9 +118,10 @@ class OperationSchema(AutoSchema):
         return responses
 
     def _response_of(self, answer: Answer) -> Schema:
+        headers = (*answer.headers, *(["IdempotentReplayed"] if self._answers_once else []))
         response: Schema = {
             "description": answer.description,
-            "headers": parts.header_refs(answer.headers, limited=self._limited),
+            "headers": parts.header_refs(headers, limited=self._limited),
         }
         if answer.shape is not None:
             schema, example = self._shape_of(answer)
@@ -134,11 +149,10 @@ class OperationSchema(AutoSchema):
             (self._access.signed_in, ["not_authenticated"]),
             (self._access.any_of and not self._access.own, ["permission_denied"]),
             ("{" in self.path, ["not_found"]),
-            (
-                operation.body,
-                ["parse_error", "invalid_input", "body_too_large", "request_timeout", "unsupported_media_type"],
-            ),
-            (operation.query or "IdempotencyKey" in operation.headers, ["invalid_input"]),
+            (operation.body, ["parse_error", "invalid_input", "unsupported_media_type"]),
+            (operation.body, ["body_too_large", "request_timeout"]),
+            (operation.query, ["invalid_input"]),
+            (self._answers_once, ["idempotency_key_in_use", "idempotency_key_reused", "invalid_input"]),
             (operation.not_modified, ["precondition_failed"]),
             (operation.answer.media_type == "application/json", ["not_acceptable"]),
             (self._limited, ["throttled"]),
@@ -151,6 +165,13 @@ class OperationSchema(AutoSchema):
         component = ResolvedComponent(name, kind, schema, name)  # type: ignore[no-untyped-call]
         self.registry.register_on_missing(component)
         return ref(kind, name)
+
+
+@cache
+def _path(route: str) -> str:
+    """Return a route of urls.py as the document has it, as in `/api/v1/orders/{order_id}`."""
+    path: str = EndpointEnumerator(patterns=[]).get_path_from_regex(route)  # type: ignore[no-untyped-call]
+    return path
 
 
 def bare_request(method: str, path: str, view: Any, original: Any, **others: Any) -> HttpRequest:
@@ -203,13 +224,22 @@ class StatusFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-unt
         return {"type": "string", "enum": sorted(set(PUBLIC_STATUS.values()))}
 
 
-class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Money: a decimal string; given with both decimals, taken with up to two."""
+class AmountSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Money that is taken: a decimal string, with at most the decimals of its currency."""
 
-    target_class = "rest_framework.fields.DecimalField"
+    target_class = "events.money.AmountField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Schema:
         """Return a string with a pattern."""
         whole = self.target.max_digits - self.target.decimal_places
-        decimals = r"\.\d{2}" if direction == "response" else r"(\.\d{1,2})?"
-        return {"type": "string", "format": "decimal", "pattern": rf"^\d{{1,{whole}}}{decimals}$"}
+        return {"type": "string", "format": "decimal", "pattern": rf"^\d{{1,{whole}}}(\.\d{{1,{MOST_DECIMALS}}})?$"}
+
+
+class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Money that is given: a decimal string, with exactly the decimals of its currency."""
+
+    target_class = "events.money.MoneyText"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Schema:
+        """Return a string with a pattern."""
+        return {"type": "string", "format": "decimal", "pattern": rf"^\d+(\.\d{{1,{MOST_DECIMALS}}})?$"}

@@ -6,6 +6,7 @@ from datetime import date
 
 from analytics.days import DAY
 from analytics.selectors import SalesQuery, currencies, sales, top_products
+from events.money import decimals_of
 
 TOP = 10  # products of a chart
 SAID = {"pending": "placed"}  # what the page calls a status that an order reached; others by their own names
@@ -40,6 +41,7 @@ class Figures:
     """Everything about a period, in one currency. `currencies`: those of which there are any."""
 
     currency: str
+    decimals: int
     currencies: Sequence[str]
     totals: Totals
     charts: Mapping[str, Chart]
@@ -54,8 +56,9 @@ def figures(start: date, end: date, interval: str, currency: str | None = None) 
     counts, worth = _lines(starts, query)
     return Figures(
         currency=chosen,
+        decimals=decimals_of(chosen),
         currencies=found,
-        totals=_totals(counts, worth),
+        totals=_totals(counts, worth, decimals_of(chosen)),
         charts={
             "revenue": _over_time(starts, {name: worth[name] for name in WORTH}),
             "orders": _over_time(starts, counts),
@@ -100,9 +103,9 @@ def _top(query: SalesQuery, status: str, by: str) -> Chart:
     return Chart([row["sku"] for row in rows], {by: [float(row[by]) for row in rows]})
 
 
-def _totals(counts: Lines, worth: Lines) -> Totals:
+def _totals(counts: Lines, worth: Lines, decimals: int) -> Totals:
     sums = {name: sum(line) for name, line in counts.items()}
-    revenue = round(sum(worth["confirmed"]), 2)
+    revenue = round(sum(worth["confirmed"]), decimals)
     return Totals(
         placed=int(sums["placed"]),
         confirmed=int(sums["confirmed"]),

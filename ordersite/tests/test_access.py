@@ -217,6 +217,12 @@ def dead_letter(order: Order) -> UUID:
     return letter.id
 
 
+def filled_in(path: str, user: User, order: Order) -> str:
+    """Return a path with ids of what there is: the user, the order, a dead letter of it, a report of the user."""
+    ids = {"letter_id": dead_letter(order), "report_id": ready_report(user).id}
+    return path.format(user_id=user.id, order_id=order.id, sku="CUP", **ids)
+
+
 @contextmanager
 def undone() -> Iterator[None]:
     """Undo what is done to the database within."""

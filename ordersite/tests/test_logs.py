@@ -182,14 +182,14 @@ def test_each_request_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "ordersite.api.request_line")
     ada = make_user("ada")
     client = client_of(ada)
-    client.get("/api/v1/users/me?token=abc")
+    client.get("/api/v1/products?search=abc")
     client.get("/nothing%0Ahere")
     client.get("/health/live")
     asked, nowhere, probe = (vars(r) for r in caplog.records if r.name == "ordersite.api.request_line")
-    assert (asked["method"], asked["route"], asked["status"]) == ("GET", "/api/v1/users/me", 200)
+    assert (asked["method"], asked["route"], asked["status"]) == ("GET", "/api/v1/products", 200)
     assert asked["user_id"] == ada.pk
     assert 0 < asked["milliseconds"] < 10_000
-    assert asked["message"].startswith("GET /api/v1/users/me: 200 after ")
+    assert asked["message"].startswith("GET /api/v1/products: 200 after ")
     assert (nowhere["route"], nowhere["status"], nowhere["user_id"]) == (None, 404, None)
     assert nowhere["message"].startswith("GET /nothing\\nhere: 404 after ")
     assert (asked["levelname"], probe["levelname"]) == ("INFO", "DEBUG")

@@ -22,6 +22,10 @@ LOOKED_AT = {
     ("inventory", "0002_append_only_movements"): "the trigger refuses what no code does",
     ("orders", "0002_state_machine"): "the trigger refuses what no code does",
     ("orders", "0003_fewer_indexes"): "each index that goes is another's beginning, or served no query",
+    ("inventory", "0005_money"): "a numeric without bounds: no row is rewritten, and docs/deploying.md tells what to do"
+    " about prepared statements",
+    ("orders", "0005_money"): "the same; and what the check that comes back not valid refuses, no code writes",
+    ("analytics", "0003_money"): "the same as inventory's",
     ("events", "0005_storage"): "the same; and how a table is stored is nothing that code knows",
     ("events", "0007_contract_delivery_undone"): "nothing was released yet that asks that index",
     ("events", "0008_tallies"): "how a table of its own is stored",

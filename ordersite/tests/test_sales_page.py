@@ -109,7 +109,7 @@ def test_intervals_begin_on_mondays_and_firsts(start: date, end: date, interval:
     [
         ({"from": "2025-03-02", "to": "2025-03-01"}, "to: The period ends before it begins."),
         ({"from": "2024-01-01", "to": "2025-03-01"}, "to: Ask for at most 366 days at once."),
-        ({"from": "yesterday", "to": "2025-03-01"}, "from: Date has wrong format."),
+        ({"from": "yesterday", "to": "2025-03-01"}, "from: Give a day such as 2026-01-05."),
         ({"from": "2025-03-01", "to": "2025-03-01", "interval": "year"}, 'interval: "year" is not a valid choice.'),
         ({"to": "2025-03-01"}, "from: This field is required."),
     ],

@@ -1,11 +1,15 @@
 """What could mean several things is refused, not guessed at."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from rest_framework import serializers
 
+from events.rfc3339 import DayField, TimeField
 from inventory.tests.shop import make_product
 from orders.tests.placing import place
+from ordersite.openapi.operations import OPERATIONS
 from users.tests.api import check_problem, client_of, make_user, pointers
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +65,32 @@ def test_a_request_without_fields_takes_an_object_or_nothing(given: str) -> None
     path = f"/api/v1/orders/{order.id}/cancel"
     assert pointers(client.post(path, given, content_type="application/json")) == [""]
     assert client.post(path, "{}", content_type="application/json").status_code == 200
+
+
+@pytest.mark.parametrize("day", ["20250101", "2025-W01-1", "2025-1-1", "2025-01-01T00:00:00Z", "01.01.2025"])
+def test_a_day_is_written_in_one_way(day: str) -> None:
+    staff = client_of(make_user(superuser=True))
+    assert pointers(staff.get(f"/api/v1/analytics/sales?from={day}&to=2025-01-31")) == ["/from"]
+    report = {"kind": "sales", "from": day, "to": "2025-01-31"}
+    assert pointers(staff.post("/api/v1/reports", report)) == ["/from"]
+
+
+def fields_of(serializer: Any) -> Iterator[serializers.Field[Any, Any, Any, Any]]:
+    """All that it takes, to any depth."""
+    inner = getattr(serializer, "child", None)
+    for field in [inner] if inner else getattr(serializer, "fields", {}).values():
+        if not field.read_only:
+            yield field
+            yield from fields_of(field)
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_no_input_takes_a_time_or_a_day_but_as_in_rfc_3339(name: str) -> None:
+    operation = OPERATIONS[name]
+    inputs = [operation.query, operation.body.serializer if operation.body else None]
+    for field in (field for serializer in inputs if serializer for field in fields_of(serializer())):
+        if isinstance(field, serializers.DateTimeField | serializers.DateField | serializers.TimeField):
+            assert isinstance(field, TimeField | DayField), field
 
 
 def test_a_period_has_366_days_at_most_its_ends_among_them() -> None:

@@ -18,7 +18,7 @@ WORKERS = ["inventory", "orders", "notifications", "analytics"]
 LISTS = [*WORKERS, "reports", "maintenance", "faults"]
 FAILPOINTS = [
     "publish.uncommitted",
-    "orders.committed",
+    "answer.committed",
     "relay.claimed",
     "relay.sent",
     "applied inventory.reserve_items",

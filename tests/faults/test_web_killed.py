@@ -47,10 +47,10 @@ def test_an_order_cut_off_before_its_commit_left_nothing_and_its_key_makes_one(s
 
 def test_an_order_committed_and_never_answered_is_given_to_the_same_key(system: FaultySystem, ada: Api) -> None:
     sku, key = system.product(), str(uuid4())
-    system.arm("orders.committed")
+    system.arm("answer.committed")
     with pytest.raises(OSError, match=r"(?i)closed|reset|aborted"):
         post(ada, sku, key)
-    system.wait_for("orders.committed")
+    system.wait_for("answer.committed")
     placed: Any = system.sql("SELECT order_id::text FROM orders_orderline WHERE sku = %s", sku)
     answer = repeat(ada, sku, key)
     assert (answer.status, answer.headers["Idempotent-Replayed"]) == (201, "true")

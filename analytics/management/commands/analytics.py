@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from analytics.days import DAY, midnight
 from analytics.rebuild import Busy, Difference, NotWhole, first_certain_day, first_whole_day, known_days, rebuild
 from events.moments import is_settled, now
+from events.rfc3339 import parse_day
 
 LOOK = 0.25  # seconds
 TRIES = 20  # to keep the figures still; each waits for a second
@@ -27,8 +28,8 @@ class Command(BaseCommand):
         """Declare the one action."""
         actions = parser.add_subparsers(dest="action", required=True)
         action = actions.add_parser("rebuild", help="compare each day with its events, and put right what differs")
-        action.add_argument("--from", dest="start", type=date.fromisoformat, help="the first day (UTC)")
-        action.add_argument("--to", dest="end", type=date.fromisoformat, help="the last day")
+        action.add_argument("--from", dest="start", type=parse_day, help="the first day (UTC)")
+        action.add_argument("--to", dest="end", type=parse_day, help="the last day")
         action.add_argument("--check", action="store_true", help="change nothing; fail where something differs")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -26,7 +26,7 @@ export function follow() {
 }
 
 const isBars = (figure) => figure.dataset.type === "bar";
-const text = (figure, value) => (figure.dataset.money ? money(value) : number(value));
+const text = (figure, value) => (figure.dataset.decimals ? money(value, Number(figure.dataset.decimals)) : number(value));
 
 function options(figure) {
   const style = getComputedStyle(figure);

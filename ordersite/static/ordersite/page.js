@@ -3,7 +3,7 @@ const PATIENCE = 10000; // milliseconds that an answer may take
 
 export const at = (id) => document.getElementById(id);
 export const number = (value) => (value === null ? "–" : value.toLocaleString(undefined, { maximumFractionDigits: 1 }));
-export const money = (value) => (value === null ? "–" : value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
+export const money = (value, decimals) => (value === null ? "–" : value.toLocaleString(undefined, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
 
 export function element(name, text, attributes = {}) {
   const made = document.createElement(name);

@@ -36,11 +36,11 @@ function showCurrencies(found) {
   at("sales-currencies").hidden = names.length < 2;
 }
 
-function showTotals(totals, currency) {
+function showTotals({ totals, currency, decimals }) {
   const told = {
-    "Confirmed orders come to": `${money(totals.revenue)} ${currency}`,
+    "Confirmed orders come to": `${money(totals.revenue, decimals)} ${currency}`,
     "Orders placed": number(totals.placed),
-    "An order comes to": `${money(totals.average)} ${currency}`,
+    "An order comes to": `${money(totals.average, decimals)} ${currency}`,
     "Rejected": percent(totals.rejected),
     "Cancelled": percent(totals.cancelled),
   };
@@ -53,10 +53,10 @@ function showTotals(totals, currency) {
 
 function showFigures(found) {
   showCurrencies(found);
-  showTotals(found.totals, found.currency);
+  showTotals(found);
   document.querySelectorAll("[data-chart]").forEach((figure) => {
-    if (!figure.dataset.unit || figure.dataset.money) {
-      Object.assign(figure.dataset, { money: "1", unit: found.currency });
+    if (!figure.dataset.unit || figure.dataset.decimals) {
+      Object.assign(figure.dataset, { decimals: found.decimals, unit: found.currency });
     }
     const { labels, lines } = found.charts[figure.dataset.chart];
     show(figure, figure.dataset.type === "bar" ? labels : labels.map(dayText), lines);

@@ -6,7 +6,7 @@ from events.names import validate_name
 class Migration(migrations.Migration):
     """What forms refuse; the column stays as it is."""
 
-    dependencies = [("inventory", "0004_movements_by_time")]
+    dependencies = [("inventory", "0005_money")]
 
     operations = [
         migrations.AlterField("product", "name", models.CharField(max_length=200, validators=[validate_name])),

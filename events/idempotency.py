@@ -1,20 +1,41 @@
-"""Answers each idempotency key once: the second request gets the first one's answer, byte for byte."""
+"""Answers each Idempotency-Key once: a repetition gets the first answer, byte for byte.
+
+A view declares it on its `post`:
+
+    @answered_once("POST /orders/{order_id}/cancel")
+    def post(self, request: Request, order_id: UUID) -> Response:
+
+A key belongs to one user and one operation. With another path or another body it is refused (422). Only a success is
+stored, rendered, in the transaction of the change: where the change is, its answer is, and where one is not, neither
+is the other.
+"""
 
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.http import HttpResponse
 from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from events.failpoints import failpoint
+from events.models import StoredAnswer
 from events.purge import purge_rows
-from orders.models import StoredAnswer
+
+HEADER = "Idempotency-Key"
+View = TypeVar("View", bound=APIView)
+Path = ParamSpec("Path")
 
 
 class KeyInUse(APIException):
@@ -23,14 +44,42 @@ class KeyInUse(APIException):
     status_code = 409
     default_code = "idempotency_key_in_use"
     default_detail = "The first request with this Idempotency-Key is still at work. Ask again in a moment."
+    wait = 1  # seconds, as Retry-After: most requests take a tenth of that
 
 
 class KeyReused(APIException):
-    """The key came with another body before."""
+    """The key came with another path or body before."""
 
     status_code = 422
     default_code = "idempotency_key_reused"
-    default_detail = "This Idempotency-Key was used with another body. Use a new key for a new request."
+    default_detail = "This Idempotency-Key was used for another path or body. Use a new key for a new request."
+
+
+def answered_once(
+    operation: str,
+) -> Callable[[Callable[Concatenate[View, Request, Path], Response]], Callable[..., HttpResponse]]:
+    """Return a decorator that makes a view's method honour Idempotency-Key.
+
+    `operation` is the method and the path of the API, as in `POST /orders/{order_id}/cancel`. The method runs in one
+    transaction with the storing of its answer; of the answer's headers only `Location` is stored and sent.
+    """
+
+    def decorate(method: Callable[Concatenate[View, Request, Path], Response]) -> Callable[..., HttpResponse]:
+        @wraps(method)
+        def honouring(view: View, request: Request, *args: Path.args, **kwargs: Path.kwargs) -> HttpResponse:
+            def make() -> Answer:
+                return _rendered(method(view, request, *args, **kwargs))
+
+            key = request.headers.get(HEADER)
+            if key is None:
+                return _respond(make())
+            asked = _Asked(cast(UUID, request.user.pk), operation, check_key(key), _fingerprint(request.data, kwargs))
+            return _respond(_answer_once(asked, make))
+
+        honouring.answered_once = operation  # type: ignore[attr-defined]  # a test reads it for each route
+        return honouring
+
+    return decorate
 
 
 @dataclass(frozen=True)
@@ -43,21 +92,37 @@ class Answer:
     replayed: bool = False
 
 
+def _rendered(response: Response) -> Answer:
+    return Answer(response.status_code, JSONRenderer().render(response.data), response.get("Location", ""))
+
+
+def _respond(answer: Answer) -> HttpResponse:
+    failpoint("answer.committed")
+    headers = {"Location": answer.location} if answer.location else {}
+    headers |= {"Idempotent-Replayed": "true"} if answer.replayed else {}
+    return HttpResponse(answer.body, status=answer.status_code, content_type="application/json", headers=headers)
+
+
+def _fingerprint(body: Any, path: dict[str, Any]) -> str:
+    """Return what tells one request of an operation from another: a hash of the body and of what the path names."""
+    named = "".join(f" {value}" for value in path.values())
+    return hashlib.sha256(f"{json.dumps(body, sort_keys=True)}{named}".encode()).hexdigest()
+
+
 def check_key(key: str) -> str:
     """Return the key, or raise ValidationError where it is not 1 to 255 printable ASCII characters."""
     if 0 < len(key) <= 255 and key.isascii() and key.isprintable():
         return key
-    raise ValidationError({"Idempotency-Key": ["Give 1 to 255 printable ASCII characters."]})
+    raise ValidationError({HEADER: ["Give 1 to 255 printable ASCII characters."]})
 
 
-def answer_once(*, user_id: UUID, route: str, key: str, body: Any, make: Callable[[], Answer]) -> Answer:
-    """Return the stored answer of this user, route and key, or make one and store it in the same transaction.
+def _answer_once(asked: "_Asked", make: Callable[[], Answer]) -> Answer:
+    """Return the stored answer to this request, or make one and store it in the same transaction.
 
     The lock is not waited for: fifty duplicates at once must not each hold a connection. Who does not get it may find
     the answer all the same, when the lock is that of another repetition. Raises KeyInUse, KeyReused, and what `make`
     raises; nothing is stored then, so the key may be tried again.
     """
-    asked = _Asked(user_id, route, key, hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest())
     try:
         return _answer(asked, make)
     except _AnsweredMeanwhile:
@@ -71,16 +136,16 @@ class _AnsweredMeanwhile(Exception):
 @dataclass(frozen=True)
 class _Asked:
     user_id: UUID
-    route: str
+    operation: str
     key: str
-    body_hash: str
+    fingerprint: str
 
 
 @transaction.atomic
 def _answer(asked: _Asked, make: Callable[[], Answer]) -> Answer:
     locked, stored = _lock_and_look(asked)
     if stored is not None:
-        if stored.body_hash != asked.body_hash:
+        if stored.body_hash != asked.fingerprint:
             raise KeyReused
         return Answer(stored.status_code, bytes(stored.body), stored.location, replayed=True)
     if not locked:
@@ -125,7 +190,7 @@ WHERE a.created_at <= now() - %(kept)s::interval
 
 def _lock_and_look(asked: _Asked) -> tuple[bool, _Stored | None]:
     """Try to lock the key to the end of the transaction, and look for its answer: one round trip for both."""
-    name = f"{asked.user_id} {asked.route} {asked.key}"
+    name = f"{asked.user_id} {asked.operation} {asked.key}"
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_AND_LOOK, _place(asked) | {"number": number})
@@ -136,7 +201,7 @@ def _lock_and_look(asked: _Asked) -> tuple[bool, _Stored | None]:
 def _store(asked: _Asked, answer: Answer) -> None:
     """Store the answer. Raises _AnsweredMeanwhile where there is one that is not seen yet."""
     values = {
-        "body_hash": asked.body_hash,
+        "body_hash": asked.fingerprint,
         "status_code": answer.status_code,
         "location": answer.location,
         "body": answer.body,
@@ -148,4 +213,4 @@ def _store(asked: _Asked, answer: Answer) -> None:
 
 
 def _place(asked: _Asked) -> dict[str, Any]:
-    return {"user": asked.user_id, "route": asked.route, "key": asked.key, "kept": _kept()}
+    return {"user": asked.user_id, "route": asked.operation, "key": asked.key, "kept": _kept()}
