@@ -54,10 +54,10 @@ class Command(BaseCommand):
         first, last = start or known[0], end or known[1]
         if start and end and end < start:
             raise CommandError(f"--to {end} is before --from {start}")
-        certain = max(filter(None, [first_whole_day(), first_certain_day()]))
+        certain = max(filter(None, [first_whole_day(), first_certain_day()]), default=first)
         if first < certain and start is None:
             self.stdout.write(
-                f"deliveries of the days before {certain} may be purged (EVENTS_KEEP_DONE_DAYS): those stay as they are"
+                f"deliveries of the days before {certain} are purged (EVENTS_KEEP_DONE_DAYS): those stay as they are"
             )
             first = certain
         elif first < certain:
