@@ -83,7 +83,7 @@ def relay() -> bool:
     """PostgreSQL has just been asked by a relay of this machine."""
     return found(
         "SELECT 1 FROM pg_stat_activity WHERE application_name = 'ordersite relay'"
-        " AND client_addr = inet_client_addr() AND state_change > clock_timestamp() - make_interval(secs => %s)",
+        " AND client_addr = inet_client_addr() AND abs(extract(epoch FROM clock_timestamp() - state_change)) < %s",
         RELAY_SILENCE,
     )
 

@@ -183,7 +183,8 @@ UPDATE events_delivery
 SET state = 'pending', token = NULL, lease_until = NULL,
     due_at = clock_timestamp() + make_interval(secs => %(delay)s),
     attempts = attempts - %(uncounted)s, waits = waits + %(uncounted)s,
-    waiting_since = CASE WHEN %(waiting_for)s = '' THEN NULL WHEN waiting_for = %(waiting_for)s THEN waiting_since
+    waiting_since = CASE WHEN %(waiting_for)s = '' THEN NULL
+                    WHEN waiting_for = %(waiting_for)s THEN least(waiting_since, clock_timestamp())
                     ELSE clock_timestamp() END,
     waiting_for = %(waiting_for)s,
     {_SET_ERROR}
@@ -210,7 +211,8 @@ SET state = CASE WHEN overdue THEN 'dead' ELSE 'pending' END,
     handled_at = CASE WHEN overdue THEN clock_timestamp() END,
     due_at = clock_timestamp() + make_interval(secs => %(delay)s * (0.5 + random())),
     attempts = d.attempts - CASE WHEN d.state = 'running' AND NOT d.in_batch THEN 1 ELSE 0 END, in_batch = false,
-    waiting_since = CASE WHEN d.waiting_for = 'code' THEN d.waiting_since ELSE clock_timestamp() END,
+    waiting_since = CASE WHEN d.waiting_for = 'code' THEN least(d.waiting_since, clock_timestamp())
+                    ELSE clock_timestamp() END,
     waiting_for = 'code',
     token = NULL, lease_until = NULL, {_SET_ERROR}
 FROM (SELECT id, waiting_for = 'code'

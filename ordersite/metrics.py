@@ -24,6 +24,7 @@ from rest_framework.views import APIView
 from events.catalogue import registered
 from events.models import Tally, UnusableMessage
 from events.progress import QueueState, queue_states
+from events.snapshots import Holder, oldest_holder
 from events.subscriptions import the_map
 from events.tallies import counted_until, totals
 from events.tally import BOUNDS, BUCKETS
@@ -54,6 +55,11 @@ COUNTED = {
     "published": ("events_published", "Events that were committed", "type"),
     "failed": ("failed_attempts", "Attempts that counted and failed", "handler"),
     "expired": ("lease_expiries", "Leases that ran out: a message was lost, or a worker", "handler"),
+    "ahead": (
+        "times_ahead",
+        "Leases and due times that lay further ahead than they can: PostgreSQL's clock stepped back",
+        "handler",
+    ),
     "replayed": ("dead_letters_replayed", "Dead letters that a person had sent again", "handler"),
 }
 OUTCOMES = ("done", "dead", "discarded")
@@ -72,6 +78,7 @@ class Site:
     counted_until: datetime | None
     unusable: int
     activity: Activity
+    holder: Holder | None
     broker: bool
 
 
@@ -139,6 +146,20 @@ class SiteCollector(Collector):
             ("broker_up", "1 while the broker answers, else 0", site.broker),
         ):
             yield GaugeMetricFamily(f"ordersite_{name}", f"{text}.", value)
+        yield self._held_snapshot()
+
+    def _held_snapshot(self) -> Metric:
+        """Return the one series of who holds an old snapshot, or none: so names and pids add up to no more."""
+        metric = GaugeMetricFamily(
+            "ordersite_held_snapshot_transactions",
+            "Transactions begun since the oldest snapshot, where it is held for more than a minute; by who holds it.",
+            labels=["kind", "pid", "name", "user", "client", "state"],
+        )
+        if holder := self._site.holder:
+            pid = str(holder.pid or "")
+            labels = [holder.kind, pid, holder.name, holder.user, holder.client, holder.state]
+            metric.add_metric(labels, holder.transactions)
+        return metric
 
     def _tallies(self, *what: str) -> Iterable[Tally]:
         return (tally for tally in self._site.totals if tally.what in what)
@@ -169,7 +190,14 @@ def look() -> Site:
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_TIMEOUT)])
         tallies = _complete(totals())
-        found = dict(queue_states()), tallies, counted_until(), UnusableMessage.objects.count(), activity()
+        found = (
+            dict(queue_states()),
+            tallies,
+            counted_until(),
+            UnusableMessage.objects.count(),
+            activity(),
+            oldest_holder(),
+        )
     return Site(*found, broker=broker_answers())
 
 
@@ -186,7 +214,7 @@ def _complete(tallies: Iterable[Tally]) -> Sequence[Tally]:
 
 def _can_happen() -> Iterator[tuple[str, str]]:
     yield from product(["published"], registered())
-    yield from product(["failed", "expired", "replayed", *OUTCOMES], the_map().handler_names())
+    yield from product(["failed", "expired", "ahead", "replayed", *OUTCOMES], the_map().handler_names())
 
 
 def _never(what: str, name: str) -> Tally:

@@ -12,6 +12,7 @@ from django_celery_results.models import TaskResult
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from events.snapshots import oldest_holder
 from events.subscriptions import the_map
 from ordersite.activity import activity
 from ordersite.celery import app
@@ -36,7 +37,7 @@ class Process:
 
 
 def processes() -> Sequence[Process]:
-    """Return the state of the broker, the relays, a worker for each queue, beat, and gRPC where it is to be."""
+    """Return the state of the broker, the relays, a worker for each queue, beat, gRPC where it is to be, and vacuum."""
     broker = broker_answers()
     workers = workers_by_queue() if broker else {}
     seen = activity()
@@ -46,6 +47,7 @@ def processes() -> Sequence[Process]:
         *(_worker(queue, workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
         _beat(),
         *([_grpc(up=seen.grpc)] if settings.GRPC["tokens"] else []),
+        _vacuum(),
     ]
 
 
@@ -85,6 +87,12 @@ def _relays(number: int) -> Process:
 
 def _grpc(*, up: bool) -> Process:
     return Process("gRPC", up, "at work" if up else "none at work: other services get no answer")
+
+
+def _vacuum() -> Process:
+    """Say who holds vacuum up; it is not down for that: a backup does it every night."""
+    holder = oldest_holder()
+    return Process("vacuum", True, f"held up: {holder}" if holder else "no old snapshot is held")
 
 
 def _beat() -> Process:

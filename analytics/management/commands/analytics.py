@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.days import DAY, midnight
 from analytics.rebuild import Busy, Difference, NotWhole, first_certain_day, first_whole_day, known_days, rebuild
-from events.moments import is_settled, now
+from events.moments import now, until_settled
 
 LOOK = 0.25  # seconds
 TRIES = 20  # to keep the figures still; each waits for a second
@@ -94,8 +94,8 @@ def _patiently(day: date, *, settled: datetime, change: bool) -> Sequence[Differ
 def _settled() -> datetime:
     """Return a moment before which everything is committed, once that is so: in a second, or a minute at most."""
     moment = now()
-    while not is_settled(moment):
-        time.sleep(LOOK)
+    for _ in until_settled(moment):
+        pass
     return moment
 
 
