@@ -26,7 +26,8 @@ def expire_leases(since: Floors | None = None) -> int:
 
     A batch that was lost counts for none of its members: each is sent alone from now on.
     A lease whose message nobody started is free: the broker lost it, and no attempt was made. An attempt that was
-    cut off by a restart of PostgreSQL is not counted either: the handler did nothing wrong.
+    cut off by a restart of PostgreSQL is not counted either: the handler did nothing wrong. (With a clock that
+    has stepped back to before the restart all would seem to be cut off, and are counted.)
     """
     with bounded_transaction(default_limits()):
         wanted = {"chunk": EXPIRED, "fingerprint": fingerprint(WORKER_LOST)}
@@ -84,7 +85,7 @@ WITH over AS MATERIALIZED (
     SELECT mine.*
     FROM (SELECT id FROM over ORDER BY id LIMIT %(chunk)s) AS of, LATERAL (
         SELECT d.id, d.state = 'running' AS started,
-               d.state = 'running'
+               d.state = 'running' AND pg_postmaster_start_time() < clock_timestamp()
                    AND d.lease_until - make_interval(secs => d.lease_seconds) < pg_postmaster_start_time() AS cut_off,
                d.attempts >= d.max_attempts AS spent, d.in_batch
         FROM events_delivery d
