@@ -22,7 +22,7 @@ from events.subscriptions import the_map
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 EVERY = 30.0  # seconds for which a process that only reports keeps its floors
 LEASES_EVERY = 10.0  # seconds from one search through all leases to the next
-REST = 10  # a search that is slow is followed by so many times its time without one
+REST = 5  # a search that is slow is followed by so many times its time without one
 LEASE_MARGIN = 1.0  # seconds; a lease is written and committed at once
 
 

@@ -39,7 +39,7 @@ GAP = 0.1
 BUSY_GAP = 0.25  # the same, while there are messages that the workers have not begun
 NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does not starve the new
 SWEEP_EVERY = 1.0  # seconds
-MARGIN = 1.0  # seconds that a floor lies back: who publishes in a transaction that is shorter waits for no sweep
+MARGIN = 2.0  # seconds that a floor lies back: who publishes in a transaction that is shorter waits for no sweep
 COUNT_EVERY = 5.0  # seconds: charts and metrics are so old at most, and a second
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds without the broker or the database: doubled at each failure
 UNMAPPED = Consumer(dead_holds=True)  # bounds of a queue that this relay's code does not know
