@@ -159,8 +159,8 @@ WITH recent AS MATERIALIZED (
 {_LEASE}
 """
 
-_GIVE_BACK = """
+_GIVE_BACK = f"""
 UPDATE events_delivery SET state = 'pending', token = NULL, lease_until = NULL
-WHERE id = ANY(%(ids)s) AND state = 'leased' AND token = ANY(%(tokens)s)
+WHERE id = ANY(%(ids)s) AND {state_of("events_delivery")} = 'leased' AND token = ANY(%(tokens)s)
 RETURNING id
 """
