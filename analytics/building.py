@@ -22,11 +22,10 @@ from analytics.sources import Source, sources
 from events.csv_text import mark, write_row
 from events.errors import DependencyAway, PermanentError
 from events.jobs import give_way, tell
-from events.moments import is_settled
+from events.moments import until_settled
 
 logger = logging.getLogger(__name__)
 
-LOOK = 0.25  # seconds between two looks whether the moment is settled
 LONGEST_REST = 3.0  # seconds: a report that is cancelled, or whose worker is told to end, stops after it
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -88,8 +87,7 @@ def _build(turn: Turn) -> None:
 def _wait_until_settled(turn: Turn) -> None:
     """Wait until all that was written before `as_of` can be read: a second, or as long as a transaction is open."""
     _tell(turn, 0)
-    while not is_settled(turn.as_of):
-        time.sleep(LOOK)
+    for _ in until_settled(turn.as_of):
         _go_on(turn, 0)
 
 

@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 from psycopg.errors import LockNotAvailable
@@ -24,8 +23,9 @@ from analytics.services import STATUS, Figures, rows_of
 from events.catalogue import OrderData
 from events.chunks import CHUNK
 from events.errors import EventsError
-from events.moments import now
+from events.models import PurgeMark
 from events.policy import default_limits
+from events.purge import DELIVERIES_PURGED_UNTIL, purged_until
 from events.sql import Row, bounded_transaction, columns, fetch
 
 TRACK = "analytics.track_order"
@@ -39,7 +39,7 @@ class Busy(EventsError):
 
 
 class NotWhole(EventsError):
-    """Events of the day may be purged (EVENTS_KEEP_DAYS): figures made from the others would be too low."""
+    """Events of the day are purged (EVENTS_KEEP_DAYS): figures made from the others would be too low."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,20 @@ class Difference:
 
 
 def first_whole_day() -> date | None:
-    """Return the first day of which no event can be purged; None where events stay for ever."""
-    keep = settings.EVENTS
-    if not keep["KEEP_DAYS"]:
-        return None
-    days = max(keep["KEEP_DAYS"], keep["KEEP_DONE_DAYS"])
-    return (now() - timedelta(days=days)).astimezone(UTC).date() + DAY
+    """Return the first day of which no event is purged; None where none of any day is."""
+    return _day_after(purged_until(PurgeMark.What.EVENTS))
 
 
-def first_certain_day() -> date:
-    """Return the first day of which it is known what the handler did with each event.
+def first_certain_day() -> date | None:
+    """Return the first day of which it is known what the handler did with each event; None where it is of every day.
 
-    Of older ones deliveries are purged (EVENTS_KEEP_DONE_DAYS): which were discarded, and which edited, is forgotten.
+    Of older ones deliveries are purged: which were discarded, and which edited, is forgotten.
     """
-    return (now() - timedelta(days=settings.EVENTS["KEEP_DONE_DAYS"])).astimezone(UTC).date() + DAY
+    return _day_after(purged_until(PurgeMark.What.DELIVERIES))
+
+
+def _day_after(moment: datetime | None) -> date | None:
+    return moment.astimezone(UTC).date() + DAY if moment else None
 
 
 def known_days() -> Sequence[date]:
@@ -82,7 +82,7 @@ def rebuild(day: date, *, settled: datetime, change: bool = True) -> Sequence[Di
     All that was written before the moment `settled` must be committed (events/moments.py). Raises NotWhole.
     """
     if (whole := first_whole_day()) and day < whole:
-        raise NotWhole(f"events of {day} may be purged (EVENTS_KEEP_DAYS): the first whole day is {whole}")
+        raise NotWhole(f"events of {day} are purged (EVENTS_KEEP_DAYS): the first whole day is {whole}")
     begin, end = midnight(day), midnight(day + DAY)
     until = max(begin, min(end, settled))
     figures, left = _read(day, begin, until)
@@ -115,7 +115,7 @@ def _read(day: date, begin: datetime, until: datetime) -> tuple[Figures, list[UU
     parameters = {"begin": begin, "until": until, "last": _lowest_id(until + CLOCKS), "chunk": CHUNK, **_SHARED}
     while True:
         with bounded_transaction(default_limits()):
-            rows = fetch(_READ, parameters | {"after": after, "days": settings.EVENTS["KEEP_DONE_DAYS"]})
+            rows = fetch(_READ, parameters | {"after": after})
         _add(figures, day, (row[1:3] for row in rows if row[3]))
         left += [row[0] for row in rows if row[2] is not None and not row[3]]
         if len(rows) < CHUNK:
@@ -188,14 +188,14 @@ TABLES = (
 
 _SHARED = {"types": list(STATUS), "handler": TRACK}
 
-# By the ids, which begin with the time. An event counts where its delivery is done, or was and is purged: then it is
-# older than those are kept. A younger one without a delivery never had one: `events backfill` is for those.
-_READ = """
+# By the ids, which begin with the time. An event counts where its delivery is done, or was and is purged: then the
+# purge has come as far. A younger one without a delivery never had one: `events backfill` is for those.
+_READ = f"""
 SELECT e.id, e.type,
        CASE WHEN e.type = ANY(%(types)s) AND e.time >= %(begin)s AND e.time < %(until)s
             THEN coalesce(d.edited_data, e.data)::text END,
        e.type = ANY(%(types)s) AND e.time >= %(begin)s AND e.time < %(until)s
-       AND (d.state = 'done' OR (d.id IS NULL AND e.time < now() - make_interval(days => %(days)s)))
+       AND (d.state = 'done' OR (d.id IS NULL AND e.time <= {DELIVERIES_PURGED_UNTIL}))
 FROM (SELECT id, type, time, data FROM events_event WHERE id > %(after)s AND id <= %(last)s
       ORDER BY id LIMIT %(chunk)s) AS e
 LEFT JOIN LATERAL (SELECT id, state, edited_data FROM events_delivery

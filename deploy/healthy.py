@@ -86,7 +86,7 @@ def relay() -> bool:
     return found(
         "SELECT 1 FROM pg_stat_activity WHERE application_name = 'ordersite relay'"
         " AND client_addr IS NOT DISTINCT FROM inet_client_addr()"  # null: by a unix socket
-        " AND state_change > clock_timestamp() - make_interval(secs => %s)",
+        " AND abs(extract(epoch FROM clock_timestamp() - state_change)) < %s",
         RELAY_SILENCE,
     )
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.conf import settings
-
 from events.errors import EventsError
+from events.purge import DELIVERIES_PURGED_UNTIL, no_purge
 from events.sql import fetch, held_back
 from events.subscriptions import the_map
 
@@ -32,14 +31,16 @@ def count_past(handler_name: str, *, from_the_beginning: bool = False) -> int:
 def backfill(handler_name: str, *, from_the_beginning: bool = False) -> Iterator[Step]:
     """Insert the deliveries that the handler has not had, chunk by chunk.
 
-    Safe to repeat and to interrupt: a delivery is unique per event and handler. That holds for as long as done
-    deliveries are kept, so older events are left out, unless told to begin `from_the_beginning`: right for a handler
-    that never ran, and a doubling of old effects for any other. Raises NotSubscribed.
+    Safe to repeat and to interrupt: a delivery is unique per event and handler. Of older events the done deliveries may
+    be purged; those up to which the purge has come (events/purge.py) are left out, unless told to begin
+    `from_the_beginning`: right for a handler that never ran, and a doubling of old effects for any other.
+    Raises NotSubscribed.
     """
     parameters = _parameters(handler_name, from_the_beginning)
     after = UUID(int=0)
     while True:
-        last, looked_at, made = fetch(_BACKFILL, parameters | {"after": after})[0]
+        with no_purge():
+            last, looked_at, made = fetch(_BACKFILL, parameters | {"after": after})[0]
         if last is None:
             return
         after = last
@@ -60,12 +61,12 @@ def _parameters(handler_name: str, from_the_beginning: bool) -> dict[str, Any]:
         "dead_holds": the_map().consumers[handler.consumer].dead_holds,
         "batch": handler.policy.batch,
         "chunk": CHUNK,
-        "days": None if from_the_beginning else settings.EVENTS["KEEP_DONE_DAYS"],
+        "from_the_beginning": from_the_beginning,
     }
 
 
-_PAST = """type = ANY(%(types)s)
-      AND (%(days)s::int IS NULL OR time > now() - make_interval(days => %(days)s))"""
+_PAST = f"""type = ANY(%(types)s)
+      AND (%(from_the_beginning)s OR time > coalesce({DELIVERIES_PURGED_UNTIL}, '-infinity'))"""
 _COUNT = f"SELECT count(*) FROM events_event WHERE {_PAST}"
 _BACKFILL = f"""
 WITH past AS (

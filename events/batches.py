@@ -95,8 +95,8 @@ FROM ours WHERE d.id = ours.id
 RETURNING d.id
 """
 
-_RENEW_MANY = """
+_RENEW_MANY = f"""
 UPDATE events_delivery SET lease_until = clock_timestamp() + make_interval(secs => lease_seconds)
-WHERE id = ANY(%(ids)s) AND state = 'running' AND token = %(token)s
+WHERE id = ANY(%(ids)s) AND {state_of("events_delivery")} = 'running' AND token = %(token)s
 RETURNING id
 """

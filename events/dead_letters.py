@@ -17,7 +17,7 @@ from events.catalogue import UnknownType, event_type, registered
 from events.correlation import correlated
 from events.errors import is_database_away
 from events.models import LETTER, DeadLetter, Decision, Delivery, Note, State
-from events.sql import fetch
+from events.sql import fetch, state_of
 from events.subscriptions import the_map
 
 _DECIDED = Exists(Decision.objects.filter(delivery=OuterRef("pk")))
@@ -197,15 +197,16 @@ _SET_REPLAYED = """state = 'pending', reason = '', attempts = 0, waits = 0, wait
 
 _REPLAY = f"""
 UPDATE events_delivery SET {_SET_REPLAYED}, edited_data = coalesce(%(edited)s::jsonb, edited_data)
-WHERE id = %(id)s AND state = 'dead'
+WHERE id = %(id)s AND {state_of("events_delivery")} = 'dead'
 RETURNING id
 """
 
 _REPLAY_CHUNK = f"""
 WITH dead AS (
-    SELECT id, handled_at FROM events_delivery WHERE id = ANY(%(ids)s) AND state = 'dead' ORDER BY id FOR UPDATE
+    SELECT id, handled_at FROM events_delivery
+    WHERE id = ANY(%(ids)s) AND {state_of("events_delivery")} = 'dead' ORDER BY id FOR UPDATE
 ), replayed AS (
-    UPDATE events_delivery d SET {_SET_REPLAYED} FROM dead WHERE d.id = dead.id AND d.state = 'dead'
+    UPDATE events_delivery d SET {_SET_REPLAYED} FROM dead WHERE d.id = dead.id
     RETURNING d.id, dead.handled_at
 )
 INSERT INTO events_decision (delivery_id, action, by, reason, died_at)
@@ -213,8 +214,8 @@ SELECT id, 'replay', %(by)s, %(reason)s, handled_at FROM replayed
 RETURNING id
 """
 
-_DISCARD = """
+_DISCARD = f"""
 UPDATE events_delivery SET state = 'discarded', reason = '', handled_at = clock_timestamp()
-WHERE id = %(id)s AND state = 'dead'
+WHERE id = %(id)s AND {state_of("events_delivery")} = 'dead'
 RETURNING id
 """

@@ -21,7 +21,7 @@ from events.error_text import ErrorText
 from events.models import Reason, WaitingFor
 from events.parking import WOKEN, after_death, park_held
 from events.policy import default_limits
-from events.sql import ASYNCHRONOUSLY, Row, bounded_transaction, execute, fetch, may_start, note_failed
+from events.sql import ASYNCHRONOUSLY, Row, bounded_transaction, execute, fetch, may_start, note_failed, state_of
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,9 @@ RETURNING d.id, d.token, d.attempts, d.waits, d.max_attempts,
                THEN extract(epoch FROM clock_timestamp() - d.waiting_since) ELSE 0 END::float8
 """
 
-_HOLD = "SELECT 1 FROM events_delivery WHERE id = %(id)s AND state = 'running' AND token = %(token)s FOR UPDATE"
+_OURS = f"id = %(id)s AND {state_of('events_delivery')} = 'running' AND token = %(token)s"
+
+_HOLD = f"SELECT 1 FROM events_delivery WHERE {_OURS} FOR UPDATE"
 
 _FINISH = f"""
 WITH finished AS (
@@ -168,7 +170,7 @@ WITH finished AS (
     SET state = 'done', attempts = attempts + CASE WHEN in_batch THEN 1 ELSE 0 END, in_batch = false,
         token = NULL, lease_until = NULL, waiting_since = NULL, waiting_for = '',
         handled_at = clock_timestamp()
-    WHERE id = %(id)s AND state = 'running' AND token = %(token)s
+    WHERE {_OURS}
     RETURNING subject, consumer
 ), {WOKEN}
 SELECT 1 FROM finished
@@ -183,11 +185,12 @@ UPDATE events_delivery
 SET state = 'pending', token = NULL, lease_until = NULL,
     due_at = clock_timestamp() + make_interval(secs => %(delay)s),
     attempts = attempts - %(uncounted)s, waits = waits + %(uncounted)s,
-    waiting_since = CASE WHEN %(waiting_for)s = '' THEN NULL WHEN waiting_for = %(waiting_for)s THEN waiting_since
+    waiting_since = CASE WHEN %(waiting_for)s = '' THEN NULL
+                    WHEN waiting_for = %(waiting_for)s THEN least(waiting_since, clock_timestamp())
                     ELSE clock_timestamp() END,
     waiting_for = %(waiting_for)s,
     {_SET_ERROR}
-WHERE id = %(id)s AND state = 'running' AND token = %(token)s
+WHERE {_OURS}
 RETURNING *
 ), noted AS ({note_failed("failed", "%(uncounted)s = 0")})
 SELECT subject, consumer, sequence, handler FROM failed
@@ -197,7 +200,7 @@ _BURY = f"""
 WITH failed AS (
 UPDATE events_delivery
 SET state = 'dead', token = NULL, lease_until = NULL, handled_at = clock_timestamp(), reason = %(reason)s, {_SET_ERROR}
-WHERE id = %(id)s AND state = 'running' AND token = %(token)s
+WHERE {_OURS}
 RETURNING *
 ), noted AS ({note_failed("failed")})
 SELECT subject, consumer, sequence, handler, dead_holds FROM failed
@@ -210,13 +213,15 @@ SET state = CASE WHEN overdue THEN 'dead' ELSE 'pending' END,
     handled_at = CASE WHEN overdue THEN clock_timestamp() END,
     due_at = clock_timestamp() + make_interval(secs => %(delay)s * (0.5 + random())),
     attempts = d.attempts - CASE WHEN d.state = 'running' AND NOT d.in_batch THEN 1 ELSE 0 END, in_batch = false,
-    waiting_since = CASE WHEN d.waiting_for = 'code' THEN d.waiting_since ELSE clock_timestamp() END,
+    waiting_since = CASE WHEN d.waiting_for = 'code' THEN least(d.waiting_since, clock_timestamp())
+                    ELSE clock_timestamp() END,
     waiting_for = 'code',
     token = NULL, lease_until = NULL, {_SET_ERROR}
 FROM (SELECT id, waiting_for = 'code'
                  AND waiting_since < clock_timestamp() - make_interval(secs => %(grace)s) AS overdue
       FROM events_delivery
-      WHERE id = %(id)s AND token = %(token)s AND state IN ('leased', 'running') FOR UPDATE) AS mine
+      WHERE id = %(id)s AND token = %(token)s AND {state_of("events_delivery")} IN ('leased', 'running')
+      FOR UPDATE) AS mine
 WHERE d.id = mine.id
 RETURNING d.state, d.subject, d.consumer, d.sequence, d.handler, d.dead_holds
 """

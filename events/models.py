@@ -305,6 +305,23 @@ class Tally(models.Model):
         return f"{self.what} {self.name} {self.at}"
 
 
+class PurgeMark(models.Model):
+    """How far the purge has come: nothing of an event that is younger than `until` has been deleted.
+
+    Written in the transaction of each chunk that the purge deletes. No row: nothing was ever purged.
+    """
+
+    class What(models.TextChoices):
+        DELIVERIES = "deliveries"
+        EVENTS = "events"
+
+    what = models.CharField(primary_key=True, max_length=10, choices=What.choices)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.until}"
+
+
 class TallyMark(models.Model):
     """Until when the tallies count: one row, which the relay that counts holds meanwhile."""
 

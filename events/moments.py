@@ -5,11 +5,17 @@ transaction is open that began before a moment, every row with an earlier time i
 earlier time can still appear. All processes sign in as one role: of others' transactions PostgreSQL would not tell.
 """
 
+import logging
+import time
+from collections.abc import Iterator
 from datetime import datetime
 
 from events.policy import default_limits
 from events.sql import fetch
 
+logger = logging.getLogger(__name__)
+
+LOOK = 0.25  # seconds between two looks whether a moment is settled
 MARGIN = 1.0  # seconds between the beginning of a transaction and when pg_stat_activity tells of it, at the very most
 
 # Whoever else may have a transaction open, for a FROM.
@@ -35,6 +41,21 @@ def is_settled(moment: datetime) -> bool:
     """Tell whether all with a time before this moment is committed: at the latest longest_transaction() after it."""
     parameters = {"moment": moment, "margin": MARGIN, "longest": longest_transaction()}
     return bool(fetch(_IS_SETTLED, parameters)[0][0])
+
+
+def until_settled(moment: datetime) -> Iterator[None]:
+    """Yield every LOOK seconds until a moment that has just been is settled.
+
+    That takes longest_transaction() at most, by the clock of this process: where PostgreSQL's has stepped back, the
+    moment would else be waited for until it comes again.
+    """
+    last = time.monotonic() + longest_transaction() + MARGIN
+    while not is_settled(moment):
+        if time.monotonic() > last:
+            logger.warning("PostgreSQL's clock has stepped back: %s is taken for settled", moment)
+            return
+        yield
+        time.sleep(LOOK)
 
 
 _IS_SETTLED = f"""

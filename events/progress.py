@@ -1,6 +1,7 @@
 """What is due and does not move, and how much waits: for the relay's log, /health/ready and /metrics.
 
-All of it is cheap, however long the backlog: it is asked every few seconds.
+All of it is cheap, however long the backlog: it is asked every few seconds. So it begins at floors (events/floors.py):
+the relay's own, elsewhere those that the process has kept.
 """
 
 from collections.abc import Mapping
@@ -8,8 +9,9 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from events.claims import due_queues
-from events.sql import earlier_undone, fetch
+from events import floors
+from events.floors import FLOORS, Floors
+from events.sql import earlier_undone, fetch, state_of
 from events.subscriptions import the_map
 
 # Rows a queue. What is due and waits for an earlier one that is about to run stands among the oldest too.
@@ -30,23 +32,14 @@ class QueueState:
     unsent: float
 
 
-def oldest_due() -> dict[str, float]:
+def oldest_due(since: Floors | None = None) -> dict[str, float]:
     """Return for each queue how many seconds ago the first delivery was due that could run and nobody has started.
 
     One that was sent and not started counts too: its message is lost, or no worker is there. What is parked or backs
     off is not due, and what waits for an earlier one of its subject could not run.
     """
-    return _older({queue: float(age) for queue, age in fetch(_SENT, {})}, oldest_unsent())
-
-
-def oldest_unsent() -> dict[str, float]:
-    """Return for each queue how many seconds ago the first delivery was due that could run and no relay has sent."""
-    ages = {}
-    for due in due_queues():
-        (age,) = fetch(_OLDEST, {"queue": due.name, "rows": OLDEST})[0]
-        if age is not None:
-            ages[due.name] = float(age)
-    return ages
+    known = floors.kept.get() if since is None else since
+    return _older(_by_queue(_SENT, known), _by_queue(_UNSENT, known))
 
 
 def _older(some: dict[str, float], others: dict[str, float]) -> dict[str, float]:
@@ -58,37 +51,51 @@ def is_stuck(age: float) -> bool:
     return age > float(settings.EVENTS["STUCK_AFTER"])
 
 
-def queue_states() -> Mapping[str, QueueState]:
+def queue_states(since: Floors | None = None) -> Mapping[str, QueueState]:
     """Return the state of every queue: those of the map, and any other that has something waiting or dead."""
-    unsent, backlog, dead = oldest_unsent(), _counts(_BACKLOG), _counts(_DEAD)
-    ages = _older({queue: float(age) for queue, age in fetch(_SENT, {})}, unsent)
+    known = floors.kept.get() if since is None else since
+    unsent, backlog = _by_queue(_UNSENT, known), _by_queue(_BACKLOG, known)
+    dead = {queue: int(count) for queue, count in fetch(_DEAD, {})}
+    ages = _older(_by_queue(_SENT, known), unsent)
     names = sorted({*the_map().consumers, *ages, *backlog, *dead})
     return {
-        name: QueueState(ages.get(name, 0.0), backlog.get(name, 0), dead.get(name, 0), unsent.get(name, 0.0))
+        name: QueueState(ages.get(name, 0.0), int(backlog.get(name, 0)), dead.get(name, 0), unsent.get(name, 0.0))
         for name in names
     }
 
 
-def _counts(sql: str) -> dict[str, int]:
-    return {queue: int(count) for queue, count in fetch(sql, {})}
+def _by_queue(sql: str, known: Floors) -> dict[str, float]:
+    """Return what a statement says of each queue that it has a row of."""
+    return dict(fetch(sql, floors.parameters(known) | {"rows": OLDEST}))
 
 
-_SENT = """
-SELECT queue, extract(epoch FROM clock_timestamp() - min(due_at))::float8 FROM events_delivery
-WHERE state = 'leased' GROUP BY queue
+_SENT = f"""
+SELECT floor.queue, sent.age
+FROM {FLOORS}, LATERAL (
+    SELECT extract(epoch FROM clock_timestamp() - min(due_at))::float8 AS age FROM events_delivery d
+    WHERE d.queue = floor.queue AND d.state IN ('leased', 'running') AND d.lease_until >= floor.lease
+      AND {state_of("d")} = 'leased') AS sent
+WHERE sent.age IS NOT NULL
 """
 
-_OLDEST = f"""
-WITH oldest AS (
-    SELECT subject, consumer, sequence, handler, due_at FROM events_delivery
-    WHERE queue = %(queue)s AND state = 'pending' AND due_at <= now() ORDER BY due_at LIMIT %(rows)s
-)
-SELECT extract(epoch FROM clock_timestamp() - min(d.due_at))::float8
-FROM oldest d WHERE NOT {earlier_undone("d")}
+# The first that no relay has sent.
+_UNSENT = f"""
+SELECT floor.queue, unsent.age
+FROM {FLOORS}, LATERAL (
+    SELECT extract(epoch FROM clock_timestamp() - min(d.due_at))::float8 AS age
+    FROM (SELECT subject, consumer, sequence, handler, due_at FROM events_delivery
+          WHERE queue = floor.queue AND state = 'pending' AND due_at >= floor.due AND due_at <= now()
+          ORDER BY due_at LIMIT %(rows)s) AS d
+    WHERE NOT {earlier_undone("d")}) AS unsent
+WHERE unsent.age IS NOT NULL
 """
 
-_BACKLOG = """
-SELECT queue, count(*) FROM events_delivery WHERE state = 'pending' AND due_at <= now() GROUP BY queue
+_BACKLOG = f"""
+SELECT floor.queue, waiting.count
+FROM {FLOORS}, LATERAL (
+    SELECT count(*) FROM events_delivery d
+    WHERE d.queue = floor.queue AND d.state = 'pending' AND d.due_at >= floor.due AND d.due_at <= now()) AS waiting
+WHERE waiting.count > 0
 """
 
 _DEAD = "SELECT consumer, count(*) FROM events_delivery WHERE state = 'dead' GROUP BY consumer"

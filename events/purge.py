@@ -1,19 +1,44 @@
 """Deletes what is old enough, in chunks: no lock, no snapshot and no statement is held for long.
 
 Rows that somebody else holds are passed over; the next purge finds them. What is not done is never deleted.
+
+What was deleted looks as if it had never been. So each chunk writes down how far the purge has come (PurgeMark), in its
+own transaction. Whoever must tell the two apart reads that, never the settings: these may have been others before.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Model, QuerySet
 
+from events.models import PurgeMark
 from events.policy import default_limits
-from events.sql import bounded_transaction, fetch
+from events.sql import bounded_transaction, execute, fetch
 
 CHUNK = 5_000  # rows a transaction
+
+# For other statements: NULL where no delivery was ever purged.
+DELIVERIES_PURGED_UNTIL = "(SELECT until FROM events_purgemark WHERE what = 'deliveries')"
+
+
+def purged_until(what: PurgeMark.What) -> datetime | None:
+    """Return the time of the youngest event of which something of this kind was purged; None where nothing was."""
+    return PurgeMark.objects.filter(what=what).values_list("until", flat=True).first()
+
+
+@contextmanager
+def no_purge() -> Iterator[None]:
+    """Open a transaction during which nothing is purged, so that what is missing in it was never there, or is marked.
+
+    The purge waits for it between two chunks: keep it short.
+    """
+    with bounded_transaction(default_limits()):
+        execute("LOCK TABLE events_purgemark IN SHARE MODE", {})
+        yield
 
 
 def purge_final(*, older_than_days: int) -> int:
@@ -35,7 +60,7 @@ def purge_events(*, older_than_days: int) -> int:
     days = max(older_than_days, settings.EVENTS["KEEP_DONE_DAYS"])
     total, after = 0, UUID(int=0)
     while True:
-        with bounded_transaction(default_limits()):
+        with _a_chunk():
             last, deleted = fetch(_PURGE_EVENTS, {"days": days, "chunk": CHUNK, "after": after})[0]
         if last is None:
             return total
@@ -59,14 +84,34 @@ def _chunks(sql: str, days: int) -> Iterator[int]:
     """Run a purge until a chunk is not full; yield how many rows each deleted."""
     deleted = CHUNK
     while deleted == CHUNK:
-        with bounded_transaction(default_limits()):
+        with _a_chunk():
             deleted = len(fetch(sql, {"days": days, "chunk": CHUNK}))
         yield deleted
 
 
+@contextmanager
+def _a_chunk() -> Iterator[None]:
+    """Open the transaction of one chunk, alone: no other purge, and nobody in no_purge().
+
+    The lock comes before those of the rows, as everywhere that it is taken, so that no two wait for each other.
+    """
+    with bounded_transaction(default_limits()):
+        execute("LOCK TABLE events_purgemark IN EXCLUSIVE MODE", {})
+        yield
+
+
+def _mark(what: PurgeMark.What, youngest: str) -> str:
+    """Return the statement that moves a mark on to `youngest`, a query of the time of one event, or of none."""
+    return f"""INSERT INTO events_purgemark AS mark (what, until)
+    SELECT '{what.value}', youngest.time FROM ({youngest}) AS youngest (time) WHERE youngest.time IS NOT NULL
+    ON CONFLICT (what) DO UPDATE SET until = greatest(mark.until, EXCLUDED.until)"""
+
+
 def _purge(old: str) -> str:
+    marked = _mark(PurgeMark.What.DELIVERIES, "SELECT max(e.time) FROM old JOIN events_event e ON e.id = old.event_id")
     return f"""
 WITH old AS ({old}
+), marked AS ({marked}
 ), decisions AS (
     DELETE FROM events_decision USING old WHERE delivery_id = old.id
 ), failed_attempts AS (
@@ -80,27 +125,28 @@ RETURNING d.id
 
 
 _PURGE_DONE = _purge("""
-    SELECT id FROM events_delivery
+    SELECT id, event_id FROM events_delivery
     WHERE state = 'done' AND handled_at < now() - make_interval(days => %(days)s)
     ORDER BY handled_at LIMIT %(chunk)s FOR UPDATE SKIP LOCKED""")
 
 # By the decisions, of which there are few: no index has the discarded ones.
 _PURGE_DISCARDED = _purge("""
-    SELECT id FROM events_delivery
+    SELECT id, event_id FROM events_delivery
     WHERE id IN (SELECT delivery_id FROM events_decision WHERE action = 'discard')
       AND state = 'discarded' AND handled_at < now() - make_interval(days => %(days)s)
     LIMIT %(chunk)s FOR UPDATE SKIP LOCKED""")
 
-_PURGE_EVENTS = """
+_PURGE_EVENTS = f"""
 WITH next AS (
     SELECT id, subject FROM events_event WHERE id > %(after)s ORDER BY id LIMIT %(chunk)s
 ), old AS (
-    SELECT e.id FROM events_event e JOIN next USING (id)
+    SELECT e.id, e.time FROM events_event e JOIN next USING (id)
     WHERE NOT EXISTS (
         SELECT 1 FROM events_event other WHERE other.subject = e.subject AND (
             other.time >= now() - make_interval(days => %(days)s)
             OR EXISTS (SELECT 1 FROM events_delivery d WHERE d.event_id = other.id)))
     ORDER BY e.id FOR UPDATE OF e SKIP LOCKED
+), marked AS ({_mark(PurgeMark.What.EVENTS, "SELECT max(time) FROM old")}
 ), gone AS (
     DELETE FROM events_event e USING old WHERE e.id = old.id RETURNING 1
 )

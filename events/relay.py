@@ -22,10 +22,11 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import OperationalError as BrokerError
 
-from events import claims, sweeps, tally
-from events.claims import Claim, Claimed, DueQueue
+from events import claims, clock, floors, sweeps, tally
+from events.claims import Claim, Claimed, DueQueue, Gap
 from events.errors import in_one_line, is_database_away
 from events.failpoints import failpoint
+from events.floors import KeptFloors
 from events.sender import Sender
 from events.subscriptions import Consumer, the_map
 from events.watchdog import Watchdog
@@ -40,6 +41,7 @@ GAP = 0.1
 BUSY_GAP = 0.25  # the same, while there are messages that the workers have not begun
 NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does not starve the new
 SWEEP_EVERY = 1.0  # seconds
+MARGIN = 2.0  # seconds that a floor lies back: who publishes in a transaction that is shorter waits for no sweep
 COUNT_EVERY = 5.0  # seconds: charts and metrics are so old at most, and a second
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds without the broker or the database: doubled at each failure
 UNMAPPED = Consumer(dead_holds=True)  # bounds of a queue that this relay's code does not know
@@ -79,11 +81,14 @@ class Relay:
         self._pause = Pause()
         self._claims: dict[str, Iterator[int]] = defaultdict(count)  # of each queue, to tell every fourth
         self._last_claim: dict[str, float] = {}  # of each queue, by the monotonic clock
+        self._gaps: dict[str, Gap] = {}  # of each queue, since the last sweep
         self._next_sweep = 0.0
         self._next_count = 0.0
         self._parked_from = sweeps.FIRST
         self._is_database_away = False
         self._away_until: datetime | None = None  # by PostgreSQL's clock
+        self._kept_floors = KeptFloors(every=0, margin=MARGIN)
+        self._floors = floors.unknown()
         self._watchdog = Watchdog()
 
     def stop(self) -> None:
@@ -108,17 +113,20 @@ class Relay:
         """Sweep when it is time, then claim and send once for every queue that has something due; return how many."""
         if time.monotonic() >= self._next_sweep:
             self._sweep()
-        return sum(self._serve(due) for due in claims.due_queues())
+        return sum(self._serve(due) for due in claims.due_queues(self._floors))
 
     def _sweep(self) -> None:
         began = time.monotonic()
         try:
             if self._is_database_away:  # while it is, no attempt begins: those at hand began before this
                 self._away_until = sweeps.database_time()
-            sweeps.expire_leases(away_until=self._away_until)
+            self._floors = self._kept_floors.get()
+            self._gaps = {}
+            clock.bring_down_leases(self._floors)
+            sweeps.expire_leases(self._floors, away_until=self._away_until)
             self._parked_from = sweeps.wake_missed(after=self._parked_from)
-            sweeps.park_missed()
-            self._watchdog.look()  # each turn begins here, so this goes on while the broker is away
+            sweeps.park_missed(self._floors)
+            self._watchdog.look(self._floors)  # each turn begins here, so this goes on while the broker is away
             self._count()
         finally:
             now = time.monotonic()
@@ -129,9 +137,10 @@ class Relay:
         if now < self._next_count:
             return
         self._next_count = now + COUNT_EVERY
+        clock.bring_down_due(self._floors)  # reads all that backs off, so not every second
         try:
             tally.advance()
-            tally.sample()
+            tally.sample(self._floors)
         except DatabaseError as error:  # nobody's delivery waits for a chart; what is away is found out by a claim
             logger.warning("relay: what happened could not be counted: %s", in_one_line(error))
 
@@ -140,9 +149,12 @@ class Relay:
         if not size:
             return 0
         newest = next(self._claims[due.name]) % NEWEST_EVERY == NEWEST_EVERY - 1
-        claim = claims.claim(due.name, size, newest=newest)
+        floor, gap = self._floors[due.name].due, self._gaps.get(due.name, Gap())
+        claim = claims.claim(due.name, size, newest=newest, floor=floor, gap=gap)
         if claim is None:
             return 0
+        if newest:
+            self._gaps[due.name] = gap.after(claim)
         self._last_claim[due.name] = time.monotonic()
         failpoint("relay.claimed")
         self._send(claim)

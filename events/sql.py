@@ -84,7 +84,8 @@ def undone(alias: str) -> str:
 def state_of(alias: str) -> str:
     """Return the state as an expression that no index has: for a look-up by id, which is to go by the ids.
 
-    By the statistics of a quiet moment the index of all that is due, or in flight, is empty, and so the cheaper one.
+    By the statistics of a quiet moment the index of all that is due, or in flight, is empty, and so the cheaper one. It
+    is not: there may be a backlog, and while an old snapshot is held it has all that was in flight since.
     """
     return f"({alias}.state || '')"
 

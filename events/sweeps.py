@@ -5,10 +5,11 @@ from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
-from events import parking, tally
+from events import floors, parking, tally
 from events.claims import due_queues
 from events.correlation import correlated
 from events.error_text import fingerprint
+from events.floors import FLOORS, Floors
 from events.policy import default_limits
 from events.sql import bounded_transaction, earlier_undone, fetch, held_back, note_failed, state_of
 
@@ -27,17 +28,19 @@ def database_time() -> datetime:
     return now
 
 
-def expire_leases(*, away_until: datetime | None = None) -> int:
+def expire_leases(since: Floors | None = None, *, away_until: datetime | None = None) -> int:
     """End the leases that ran out; return how many. With attempts spent in a worker's hands, the delivery is dead.
 
     A batch that was lost counts for none of its members: each is sent alone from now on.
     A lease whose message nobody started is free: the broker lost it, and no attempt was made. An attempt that was
     cut off by a restart of PostgreSQL is not counted either: the handler did nothing wrong. Nor is one that began
     before `away_until` (PostgreSQL's time), the last moment at which the database was away or took no writes: its
-    worker may have been unable to write down how it ended.
+    worker may have been unable to write down how it ended. (Where the clock has stepped back to before those moments,
+    all attempts would seem to have begun before them, so they are counted.)
     """
     with bounded_transaction(default_limits()):
-        rows = fetch(_EXPIRE, {"chunk": EXPIRED, "fingerprint": fingerprint(WORKER_LOST), "away_until": away_until})
+        wanted = {"chunk": EXPIRED, "fingerprint": fingerprint(WORKER_LOST), "away_until": away_until}
+        rows = fetch(_EXPIRE, floors.parameters(floors.known(since)) | wanted)
         expired: Counter[str] = Counter()
         for delivery_id, state, started, correlation_id, *place in rows:
             expired[place[3]] += 1
@@ -46,7 +49,7 @@ def expire_leases(*, away_until: datetime | None = None) -> int:
             if started:
                 with correlated(correlation_id):
                     _tell_lost(delivery_id, state, place[3])
-        tally.note_expired(expired)
+        tally.note("expired", expired)
     return len(rows)
 
 
@@ -66,25 +69,39 @@ def wake_missed(*, after: UUID) -> UUID:
     return last if len(rows) == PARKED else FIRST
 
 
-def park_missed() -> int:
+def park_missed(since: Floors | None = None) -> int:
     """Park what is due but held back by a dead, parked or backing-off delivery; return how many.
 
     Such a row is left where publishing and a failure cross: neither saw the other's rows.
     """
     with bounded_transaction(default_limits()):
-        return sum(len(fetch(_PARK_MISSED, {"queue": due.name, "chunk": DUE})) for due in due_queues())
+        known = floors.known(since)
+        return sum(
+            len(fetch(_PARK_MISSED, {"queue": due.name, "floor": known[due.name].due, "chunk": DUE}))
+            for due in due_queues(known)
+        )
 
 
 _EXPIRE = f"""
-WITH expired AS (
-    SELECT id, state = 'running' AS started,
-           state = 'running'
-               AND lease_until - make_interval(secs => lease_seconds)
-                   < greatest(pg_postmaster_start_time(), %(away_until)s::timestamptz) AS cut_off,
-           attempts >= max_attempts AS spent, in_batch
-    FROM events_delivery
-    WHERE state IN ('leased', 'running') AND lease_until < clock_timestamp()
-    ORDER BY id LIMIT %(chunk)s FOR UPDATE SKIP LOCKED
+WITH over AS MATERIALIZED (
+    SELECT ended.id
+    FROM {FLOORS}, LATERAL (
+        SELECT d.id FROM events_delivery d
+        WHERE d.queue = floor.queue AND d.state IN ('leased', 'running')
+          AND d.lease_until >= floor.lease AND d.lease_until < now()
+        ORDER BY d.lease_until LIMIT %(chunk)s) AS ended
+), expired AS (
+    SELECT mine.*
+    FROM (SELECT id FROM over ORDER BY id LIMIT %(chunk)s) AS of, LATERAL (
+        SELECT d.id, d.state = 'running' AS started,
+               d.state = 'running' AND coalesce(d.lease_until - make_interval(secs => d.lease_seconds) < (
+                   SELECT max(moment)
+                   FROM (VALUES (pg_postmaster_start_time()), (%(away_until)s::timestamptz)) AS away (moment)
+                   WHERE moment < clock_timestamp()), false) AS cut_off,
+               d.attempts >= d.max_attempts AS spent, d.in_batch
+        FROM events_delivery d
+        WHERE d.id = of.id AND {state_of("d")} IN ('leased', 'running') AND d.lease_until < clock_timestamp()
+        FOR UPDATE SKIP LOCKED) AS mine
 ), fate AS (
     SELECT id, started, cut_off, started AND NOT cut_off AND NOT in_batch AS counted,
            started AND spent AND NOT cut_off AND NOT in_batch AS dies FROM expired
@@ -127,7 +144,8 @@ RETURNING id
 _PARK_MISSED = f"""
 WITH oldest AS MATERIALIZED (
     SELECT id FROM events_delivery
-    WHERE queue = %(queue)s AND state = 'pending' AND due_at <= now() ORDER BY due_at LIMIT %(chunk)s
+    WHERE queue = %(queue)s AND state = 'pending' AND due_at >= %(floor)s AND due_at <= now()
+    ORDER BY due_at LIMIT %(chunk)s
 ), held AS (
     SELECT mine.id FROM (SELECT id FROM oldest ORDER BY id) AS of, LATERAL (
         SELECT d.id FROM events_delivery d

@@ -5,14 +5,18 @@ seconds, what was committed since the last time, once: into the minute and the h
 sum of all. Nothing on the way of a delivery pays for it.
 """
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from events import moments
+from events.floors import Floors
 from events.policy import default_limits
 from events.progress import queue_states
 from events.sql import bounded_transaction, execute, fetch
+
+logger = logging.getLogger(__name__)
 
 # Upper bounds of the buckets in seconds; what took longer is in one more.
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
@@ -23,8 +27,14 @@ CLOCKS = 30  # seconds by which the clocks of web servers, which make the ids of
 
 
 def advance() -> bool:
-    """Count what happened since the last time, unless another relay is at it; tell whether there is more to count."""
+    """Count what happened since the last time, unless another relay is at it; tell whether there is more to count.
+
+    Where PostgreSQL's clock has stepped back, the time that it shows again is counted again: to wait until it is over
+    would leave an hour, say, without a count of what dies in it.
+    """
     with bounded_transaction(default_limits()):
+        if fetch(_BRING_DOWN_MARK, {}):
+            logger.warning("PostgreSQL's clock has stepped back: statistics of the time that it shows again add up")
         longest = moments.longest_transaction()
         rows = fetch(_NEXT_WINDOW, {"step": STEP, "longest": longest, "margin": moments.MARGIN})
         if not rows:
@@ -37,22 +47,22 @@ def advance() -> bool:
         return bool(more)
 
 
-def sample() -> None:
+def sample(since: Floors | None = None) -> None:
     """Note the backlog, and how long its first has waited: of each minute and hour the highest is kept."""
     with bounded_transaction(default_limits()):
-        states = queue_states()
+        states = queue_states(since)
         backlogs = [state.backlog for state in states.values()]
         ages = [state.oldest_due for state in states.values()]
         execute(_SAMPLE, {"names": list(states), "backlogs": backlogs, "ages": ages})
 
 
-def note_expired(by_handler: Mapping[str, int]) -> None:
-    """Count leases that ran out, in the transaction that ends them: they leave no row to count later.
+def note(what: str, by_handler: Mapping[str, int]) -> None:
+    """Count what leaves no row to count later, in the transaction that does it: leases that ran out, for one.
 
     The last thing in it, so that nobody waits for these rows and holds others.
     """
     if by_handler:
-        execute(_EXPIRED, {"names": list(by_handler), "counts": list(by_handler.values())})
+        execute(_NOTE, {"what": what, "names": list(by_handler), "counts": list(by_handler.values())})
 
 
 def lowest_id(since: datetime) -> UUID:
@@ -74,6 +84,13 @@ WITH mark AS (
 SELECT mark.until, least(committed.until, mark.until + make_interval(secs => %(step)s)),
        committed.until > mark.until + make_interval(secs => %(step)s)
 FROM mark, committed WHERE committed.until > mark.until
+"""
+
+# The mark is always behind the clock, unless that stepped back.
+_BRING_DOWN_MARK = """
+UPDATE events_tallymark SET until = clock_timestamp()
+WHERE id IN (SELECT id FROM events_tallymark WHERE until > clock_timestamp() FOR UPDATE SKIP LOCKED)
+RETURNING id
 """
 
 # It counts from the moment at which a relay first asked.
@@ -140,10 +157,10 @@ SET count = t.count + EXCLUDED.count, waited_seconds = t.waited_seconds + EXCLUD
     ran_seconds = t.ran_seconds + EXCLUDED.ran_seconds, waited = {_added("waited")}, ran = {_added("ran")}
 """
 
-_EXPIRED = f"""
+_NOTE = f"""
 INSERT INTO events_tally AS t (grain, at, what, name, count)
-SELECT grain, moment, 'expired', name, count
-FROM unnest(%(names)s::text[], %(counts)s::bigint[]) AS expired (name, count),
+SELECT grain, moment, %(what)s, name, count
+FROM unnest(%(names)s::text[], %(counts)s::bigint[]) AS noted (name, count),
      (SELECT clock_timestamp() AS at) AS clock, LATERAL {_GRAINS}
 ORDER BY grain, moment, name
 ON CONFLICT (grain, at, what, name) DO UPDATE SET count = t.count + EXCLUDED.count

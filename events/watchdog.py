@@ -1,14 +1,19 @@
-"""Tells in the relay's log of queues that do not move: nothing is lost meanwhile, but somebody must see it."""
+"""Tells in the relay's log of queues that do not move, and of who holds an old snapshot.
+
+Nothing is lost meanwhile, but somebody must see it.
+"""
 
 import logging
 import time
 
-from events import progress
+from events import progress, snapshots
+from events.floors import Floors
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 5.0  # seconds
 REMIND_EVERY = 60.0  # seconds
+REMIND_HOLDER_EVERY = 600.0  # seconds: a backup may take hours
 
 
 class Watchdog:
@@ -17,14 +22,16 @@ class Watchdog:
     def __init__(self) -> None:
         self._looked = 0.0
         self._told: dict[str, float] = {}  # when each stuck queue was last told of
+        self._told_of_holder: dict[str, float] = {}  # when the holder of a snapshot was, by what it is
 
-    def look(self) -> None:
+    def look(self, since: Floors) -> None:
         """Look at all queues, unless that was done just now. Raises DatabaseError."""
         now = time.monotonic()
         if now - self._looked < LOOK_EVERY:
             return
         self._looked = now
-        self.tell(progress.oldest_due(), now)
+        self.tell(progress.oldest_due(since), now)
+        self.tell_of_holder(snapshots.oldest_holder(), now)
 
     def tell(self, ages: dict[str, float], now: float) -> None:
         """Log what has changed. `ages`: seconds for which each queue's first delivery has waited."""
@@ -36,3 +43,15 @@ class Watchdog:
         for queue in self._told.keys() - stuck.keys():
             logger.info("%s moves again", queue)
             del self._told[queue]
+
+    def tell_of_holder(self, holder: snapshots.Holder | None, now: float) -> None:
+        """Log who holds an old snapshot, each REMIND_HOLDER_EVERY seconds, and that nobody does any more."""
+        if holder is None:
+            if self._told_of_holder:
+                logger.info("no old snapshot is held any more")
+            self._told_of_holder = {}
+            return
+        name = f"{holder.kind} {holder.pid} {holder.name}"
+        if now - self._told_of_holder.get(name, -REMIND_HOLDER_EVERY) >= REMIND_HOLDER_EVERY:
+            logger.warning("%s: vacuum cannot clean up, and PostgreSQL gets slower until it ends", holder)
+            self._told_of_holder = {name: now}

@@ -27,11 +27,14 @@ def activity() -> Activity:
     return Activity(*fetch(_ACTIVITY, {"relay": RELAY_SILENCE, "grpc": GRPC_SILENCE})[0])
 
 
+# Not after now either: a clock that stepped back leaves silent sessions whose last word lies in the future.
 _ACTIVITY = """
 SELECT count(*) FILTER (WHERE application_name = 'ordersite relay'
-                          AND state_change > clock_timestamp() - make_interval(secs => %(relay)s)),
+                          AND state_change BETWEEN clock_timestamp() - make_interval(secs => %(relay)s)
+                              AND clock_timestamp() + make_interval(secs => %(relay)s)),
        count(*) FILTER (WHERE application_name = 'ordersite grpc'
-                          AND state_change > clock_timestamp() - make_interval(secs => %(grpc)s)) > 0,
+                          AND state_change BETWEEN clock_timestamp() - make_interval(secs => %(grpc)s)
+                              AND clock_timestamp() + make_interval(secs => %(grpc)s)) > 0,
        coalesce(extract(epoch FROM clock_timestamp() - min(xact_start)), 0)::float8,
        coalesce(max(age(backend_xmin)), 0)::bigint,
        coalesce(max(extract(epoch FROM clock_timestamp() - query_start))

@@ -24,6 +24,7 @@ from rest_framework.views import APIView
 from events.catalogue import registered
 from events.models import Tally, UnusableMessage
 from events.progress import QueueState, queue_states
+from events.snapshots import Holder, oldest_holder
 from events.subscriptions import the_map
 from events.tallies import counted_until, totals
 from events.tally import BOUNDS, BUCKETS
@@ -54,6 +55,11 @@ COUNTED = {
     "published": ("events_published", "Events that were committed", "type"),
     "failed": ("failed_attempts", "Attempts that counted and failed", "handler"),
     "expired": ("lease_expiries", "Leases that ran out: a message was lost, or a worker", "handler"),
+    "ahead": (
+        "times_ahead",
+        "Leases and due times that lay further ahead than they can: PostgreSQL's clock stepped back",
+        "handler",
+    ),
     "replayed": ("dead_letters_replayed", "Dead letters that a person had sent again", "handler"),
 }
 OUTCOMES = ("done", "dead", "discarded")
@@ -73,6 +79,7 @@ class Site:
     unusable: int
     activity: Activity
     takes_writes: bool
+    holder: Holder | None
     broker: bool
 
 
@@ -146,6 +153,20 @@ class SiteCollector(Collector):
             ("broker_up", "1 while the broker takes messages, else 0", site.broker),
         ):
             yield GaugeMetricFamily(f"ordersite_{name}", f"{text}.", value)
+        yield self._held_snapshot()
+
+    def _held_snapshot(self) -> Metric:
+        """Return the one series of who holds an old snapshot, or none: so names and pids add up to no more."""
+        metric = GaugeMetricFamily(
+            "ordersite_held_snapshot_transactions",
+            "Transactions begun since the oldest snapshot, where it is held for more than a minute; by who holds it.",
+            labels=["kind", "pid", "name", "user", "client", "state"],
+        )
+        if holder := self._site.holder:
+            pid = str(holder.pid or "")
+            labels = [holder.kind, pid, holder.name, holder.user, holder.client, holder.state]
+            metric.add_metric(labels, holder.transactions)
+        return metric
 
     def _tallies(self, *what: str) -> Iterable[Tally]:
         return (tally for tally in self._site.totals if tally.what in what)
@@ -183,6 +204,7 @@ def look() -> Site:
             UnusableMessage.objects.count(),
             activity(),
             not why_no_writes(),
+            oldest_holder(),
         )
     return Site(*found, broker=not broker_refusal())
 
@@ -200,7 +222,7 @@ def _complete(tallies: Iterable[Tally]) -> Sequence[Tally]:
 
 def _can_happen() -> Iterator[tuple[str, str]]:
     yield from product(["published"], registered())
-    yield from product(["failed", "expired", "replayed", *OUTCOMES], the_map().handler_names())
+    yield from product(["failed", "expired", "ahead", "replayed", *OUTCOMES], the_map().handler_names())
 
 
 def _never(what: str, name: str) -> Tally:

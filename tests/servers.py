@@ -10,6 +10,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from ordersite.local.servers import VARIABLES, Servers, start_servers
 from tests import limits
 
@@ -48,3 +50,11 @@ os.environ.update(limits.HIGH | os.environ)
 os.environ.setdefault("REPORTS_DIR", str(FOLDER / "reports"))
 os.environ.setdefault("STATIC_ROOT", str(FOLDER / "static"))  # WhiteNoise reads all of it: no sockets
 SERVERS = _start()
+
+
+@pytest.fixture(autouse=True)
+def forgotten_floors() -> None:
+    """No test knows what the one before has seen of its rows (events/floors.py)."""
+    from events.floors import kept
+
+    kept.forget()

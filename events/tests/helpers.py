@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection, transaction
 
-from events import claims, runner
+from events import claims, floors, runner
 from events.catalogue import EventData, Line, OrderCancelledV1, OrderCreatedV1
 from events.errors import PermanentError
 from events.handlers import Handler, Shape
@@ -91,6 +91,7 @@ def make_due(**filters: Any) -> None:
 
 def due_since(seconds: float, **filters: Any) -> None:
     """Let these deliveries have been due for so many seconds."""
+    floors.kept.forget()
     ids = list(Delivery.objects.filter(**filters).values_list("id", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,14 +1,20 @@
+import threading
+from datetime import timedelta
+from importlib import import_module
 from io import StringIO
 from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from events import backfill as module
 from events.backfill import NotSubscribed, backfill, count_past
-from events.models import Delivery, Event
-from events.tests.helpers import order_cancelled, order_created, published
+from events.models import Delivery, Event, PurgeMark
+from events.purge import purge_final, purged_until
+from events.tests.helpers import order_cancelled, order_created, published, waiting_for_locks
+from events.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,12 +64,108 @@ def test_what_is_published_meanwhile_is_neither_missed_nor_doubled(monkeypatch: 
     assert Delivery.objects.filter(handler="analytics.track_order").count() == 3
 
 
-def test_what_was_done_and_purged_is_not_done_again() -> None:
+def done(days: int) -> None:
+    """Publish an order of so many days ago, which was handled at once."""
+    (event_id,) = published(order_created())
+    past = Now() - timedelta(days=days)
+    Event.objects.filter(pk=event_id).update(time=past)
+    Delivery.objects.filter(event_id=event_id).update(state="done", due_at=None, handled_at=past)
+
+
+def test_what_was_done_and_purged_is_not_done_again_whatever_is_set_later() -> None:
+    for days in (30, 50, 120):
+        done(days)
+    Delivery.objects.filter(handler="analytics.track_order").exclude(event__in=oldest(2)).delete()  # it was missed
+    assert purge_final(older_than_days=40) == 6
+    assert purge_final(older_than_days=90) == 0
+    assert made("analytics.track_order") == 1
+    assert made("analytics.track_order", from_the_beginning=True) == 2
+
+
+def oldest(count: int) -> list[Event]:
+    return list(Event.objects.order_by("time")[:count])
+
+
+def test_an_event_that_was_missed_before_anything_was_purged_is_found_however_old() -> None:
+    done(5_000)
+    Delivery.objects.filter(handler="analytics.track_order").delete()
+    assert made("analytics.track_order") == 1
+
+
+def test_the_command_tells_what_it_left_out() -> None:
+    done(120)
+    purge_final(older_than_days=90)
+    assert "were left out" in command()
+    assert "were left out" not in command("--from-the-beginning")
+
+
+def command(*options: str) -> str:
+    out = StringIO()
+    call_command("events", "backfill", "analytics.track_order", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_a_purge_that_is_just_committing_is_waited_for() -> None:
+    """Else the backfill saw the delivery that goes, and no mark, and made it anew once it was gone."""
+    done(120)
+    counts: list[int] = []
+
+    def other() -> None:
+        counts.append(made("analytics.track_order"))
+        connection.close()
+
+    thread = threading.Thread(target=other)
+    with transaction.atomic():
+        assert purge_final(older_than_days=90) == 3
+        thread.start()
+        until("the backfill waits", waiting_for_locks)
+    thread.join(10)
+    assert counts == [0]
+
+
+MARK = import_module("events.migrations.0012_purge_marks").MARK
+
+
+def upgrade() -> None:
+    """As when a database gets its purge marks that was purged for years without."""
+    PurgeMark.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(MARK)
+
+
+def test_after_an_upgrade_what_may_have_been_purged_is_left_out() -> None:
+    for days in (10, 50, 120):
+        done(days)
+    purge_final(older_than_days=40)
+    upgrade()
+    marked = purged_until(PurgeMark.What.DELIVERIES)
+    assert marked is not None
+    assert [event.time > marked for event in oldest(3)] == [False, False, False]
     published(order_created())
     Delivery.objects.filter(handler="analytics.track_order").delete()
-    Event.objects.update(time="2020-01-01T00:00:00Z")
+    assert made("analytics.track_order") == 1
+
+
+def test_after_an_upgrade_without_any_done_delivery_everything_may_have_been_purged() -> None:
+    done(1)
+    purge_final(older_than_days=0)
+    upgrade()
     assert made("analytics.track_order") == 0
-    assert made("analytics.track_order", from_the_beginning=True) == 1
+
+
+def test_an_upgrade_tells_whether_events_are_purged_by_the_counters_that_stay() -> None:
+    done(1)
+    upgrade()
+    assert purged_until(PurgeMark.What.EVENTS) is None
+    Delivery.objects.all().delete()
+    Event.objects.all().delete()
+    upgrade()
+    assert purged_until(PurgeMark.What.EVENTS) is not None
+
+
+def test_an_empty_database_is_marked_by_no_upgrade() -> None:
+    upgrade()
+    assert not PurgeMark.objects.exists()
 
 
 def test_what_would_wait_behind_a_dead_letter_is_parked() -> None:

@@ -9,7 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models.functions import Now
 
-from events import batches, claims, sweeps
+from events import batches, claims, floors, sweeps
 from events.batch_runner import run_batch
 from events.catalogue import StockReservedV1
 from events.claims import Claim, Claimed
@@ -234,7 +234,7 @@ def test_those_that_wait_behind_a_batch_are_woken() -> None:
 
 
 def claimed(count: int, batch: int = 25, name: str = NAME) -> list[Claimed]:
-    return [Claimed(uuid4(), uuid4(), name, 0, "", "", batch) for _ in range(count)]
+    return [Claimed(uuid4(), uuid4(), name, 0, "", "", batch, floors.BEGINNING) for _ in range(count)]
 
 
 def sizes(*deliveries: Claimed) -> list[int]:

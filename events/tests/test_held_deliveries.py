@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection, transaction
 
-from events import batches, claims, dead_letters, deliveries, parking, runner, sweeps
+from events import batches, claims, clock, dead_letters, deliveries, floors, parking, runner, sweeps
 from events.catalogue import StockReservedV1
 from events.models import Delivery
 from events.tests.helpers import handler, order_created, published
@@ -35,11 +35,14 @@ def hold_behind(*subjects: UUID, each: int) -> None:
         published(*[StockReservedV1(order_id=subject)] * each)
 
 
+KNOWN = floors.unknown()
+
+
 def poll() -> None:
     """What a relay asks when one delivery of another queue is due; taken back, so that the disk is not measured."""
     with transaction.atomic():
-        for due in claims.due_queues():
-            claims.claim(due.name, 25)
+        for due in claims.due_queues(KNOWN):
+            claims.claim(due.name, 25, floor=KNOWN[due.name].due)
         transaction.set_rollback(True)
 
 
@@ -122,11 +125,27 @@ def test_the_next_of_a_subject_is_found_by_the_subject_also_while_nothing_waits(
     assert "delivery_due" not in plan
 
 
+EVERYTHING = floors.parameters(floors.unknown())
 QUIET: dict[str, tuple[str, dict[str, Any]]] = {
-    "due_queues": (claims._DUE_QUEUES, {}),
-    "claim": (claims._CLAIM_OLDEST, {"queue": "inventory", "size": 25}),
-    "claim_newest": (claims._CLAIM_NEWEST, {"queue": "inventory", "size": 25, "window": 200}),
-    "park_missed": (sweeps._PARK_MISSED, {"queue": "inventory", "chunk": 200}),
+    "search_due": (floors._SEARCH_DUE, {"queues": ["inventory"], "margin": 0}),
+    "search_leases": (floors._SEARCH_LEASES, {"queues": ["inventory"], "shortest": 29}),
+    "due_queues": (claims._DUE_QUEUES, EVERYTHING),
+    "claim": (claims._CLAIM_OLDEST, {"queue": "inventory", "size": 25, "floor": floors.BEGINNING}),
+    "claim_newest": (
+        claims._CLAIM_NEWEST,
+        {
+            "queue": "inventory",
+            "size": 25,
+            "window": 200,
+            "floor": floors.BEGINNING,
+            "older": floors.BEGINNING,
+            "newer": floors.BEGINNING,
+        },
+    ),
+    "park_missed": (sweeps._PARK_MISSED, {"queue": "inventory", "chunk": 200, "floor": floors.BEGINNING}),
+    "expire": (sweeps._EXPIRE, EVERYTHING | {"chunk": 200, "fingerprint": ""}),
+    "leases_ahead": (clock._LEASES, EVERYTHING | {"chunk": 200, "slack": 1, "nearest": 1}),
+    "due_ahead": (clock._DUE, EVERYTHING | clock._backoffs() | {"chunk": 200, "slack": 1, "nearest": 1}),
 }
 
 

@@ -11,8 +11,19 @@ from django.utils import timezone
 from events import purge as module
 from events import tasks
 from events.dead_letters import discard, replay
-from events.models import Decision, Delivery, Event, FailedAttempt, Note, State, SubjectCounter, Tally, UnusableMessage
-from events.purge import purge_events, purge_final, purge_rows
+from events.models import (
+    Decision,
+    Delivery,
+    Event,
+    FailedAttempt,
+    Note,
+    PurgeMark,
+    State,
+    SubjectCounter,
+    Tally,
+    UnusableMessage,
+)
+from events.purge import purge_events, purge_final, purge_rows, purged_until
 from events.tests.helpers import only, order_cancelled, order_created, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -153,6 +164,37 @@ def test_old_events_go_when_nothing_of_their_subject_is_left(monkeypatch: pytest
 def test_events_stay_as_long_as_a_backfill_may_want_them() -> None:
     old_event(89)
     assert purge_events(older_than_days=1) == 0
+
+
+@pytest.mark.parametrize("state", ["done", "discarded"])
+def test_the_purge_writes_down_how_far_it_came(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 2)
+    assert purge_final(older_than_days=90) == 0
+    assert not PurgeMark.objects.exists()
+    times = []
+    for days in (95, 93, 91, 50):
+        (event_id,) = published(order_created())
+        Event.objects.filter(pk=event_id).update(time=Now() - timedelta(days=days))
+        age(days, state, event_id=event_id)
+        times.append(Event.objects.get(pk=event_id).time)
+    assert purge_final(older_than_days=92) == 6
+    assert purged_until(PurgeMark.What.DELIVERIES) == times[1]
+    assert purge_final(older_than_days=90) == 3
+    assert purge_final(older_than_days=365) == 0
+    assert purged_until(PurgeMark.What.DELIVERIES) == times[2]
+    assert purged_until(PurgeMark.What.EVENTS) is None
+    assert purge_events(older_than_days=90) == 3
+    assert purged_until(PurgeMark.What.EVENTS) == times[2]
+
+
+def test_what_was_not_purged_after_all_is_not_written_down() -> None:
+    published(order_created())
+    age(91)
+    with transaction.atomic():
+        assert purge_final(older_than_days=90) == 3
+        transaction.set_rollback(True)
+    assert not PurgeMark.objects.exists()
+    assert Delivery.objects.count() == 3
 
 
 def unusable(days: int) -> None:

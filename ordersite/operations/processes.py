@@ -12,6 +12,7 @@ from django_celery_results.models import TaskResult
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from events.snapshots import oldest_holder
 from events.subscriptions import the_map
 from ordersite.activity import activity
 from ordersite.celery import app, most_frequent_job
@@ -48,7 +49,7 @@ NOBODY = Answers({}, [])
 
 
 def processes() -> Sequence[Process]:
-    """Return the state of the database, the broker, the relays, a worker for each queue, beat, and any gRPC."""
+    """Return the state of database, broker, relays, a worker for each queue, beat, any gRPC, and vacuum."""
     refusal = broker_refusal()
     answers = NOBODY if refusal else who_answers()
     seen = activity()
@@ -59,6 +60,7 @@ def processes() -> Sequence[Process]:
         *(_worker(queue, answers.workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
         _beat(answers.beats),
         *([_grpc(up=seen.grpc)] if settings.GRPC["tokens"] else []),
+        _vacuum(),
     ]
 
 
@@ -121,3 +123,9 @@ def _beat(names: Sequence[str]) -> Process:
     if age is None or age > period + JOB_LATE:
         return Process("beat", False, f"{', '.join(names)} answers, but {ran}; one is due every {period:,.0f} s")
     return Process("beat", True, f"{', '.join(names)}; {ran}")
+
+
+def _vacuum() -> Process:
+    """Say who holds vacuum up; it is not down for that: a backup does it every night."""
+    holder = oldest_holder()
+    return Process("vacuum", True, f"held up: {holder}" if holder else "no old snapshot is held")

@@ -29,6 +29,7 @@ LOOKED_AT = {
     ("events", "0005_storage"): "the same; and how a table is stored is nothing that code knows",
     ("events", "0007_contract_delivery_undone"): "nothing was released yet that asks that index",
     ("events", "0008_tallies"): "how a table of its own is stored",
+    ("events", "0012_purge_marks"): "it reads what is there, and writes a table of its own",
     ("notifications", "0002_room_for_updates"): "how a table is stored is nothing that code knows",
     ("ordersite", "0001_groups"): "groups that nobody is in yet",
     ("ordersite", "0002_analysts"): "the same",

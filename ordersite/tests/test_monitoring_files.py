@@ -37,7 +37,7 @@ def scraped(transactional_db: None, settings: Any) -> str:
     """What /metrics says of a site on which something of everything has happened, and that of a gRPC server."""
     settings.GRPC = settings.GRPC | {"tokens": ("a-token",)}
     published(order_created())
-    tally.note_expired({"inventory.reserve_items": 1})
+    tally.note("expired", {"inventory.reserve_items": 1})
     while tally.advance():
         pass
     client_of().get("/api/v1/products")

@@ -19,17 +19,19 @@ from django.test import Client
 from django_celery_results.models import TaskResult
 from redis import Redis
 
-from events import moments, tally
+from events import floors, moments, snapshots, tally
 from events.tests.helpers import a_dead_letter, handler, nothing, order_created, published, run
 from events.tests.server_settings import read_only_database
+from events.tests.transactions import a_transaction
 from events.tests.waiting import until
+from events.watchdog import Watchdog
 from ordersite.celery import app, most_frequent_job
 from ordersite.health import READ_ONLY
 from ordersite.operations.processes import BEAT, processes
 from ordersite.subscriptions import CONSUMERS
 from ordersite.tests.subprocesses import COMPLETE, run_python
 from users.models import User
-from users.tests.api import admin_client
+from users.tests.api import admin_client, client_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATA, HEALTH = "/admin/operations/data", "/admin/operations/health"
@@ -96,7 +98,7 @@ def test_an_unknown_time_is_refused_in_words(browser: Client) -> None:
 
 def test_processes_that_are_not_there_are_told(browser: Client) -> None:
     found = {each["name"]: each["up"] for each in browser.get(HEALTH).json()["processes"]}
-    assert found == {"database": True, "broker": True, "relay": False, "beat": False} | {
+    assert found == {"database": True, "broker": True, "relay": False, "beat": False, "vacuum": True} | {
         f"worker of {queue}": False for queue in (*CONSUMERS, "maintenance")
     }
 
@@ -154,6 +156,21 @@ def test_beat_sends_its_most_frequent_job_at_its_start(beat: None) -> None:
     )
 
 
+def test_who_holds_an_old_snapshot_is_named(
+    browser: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(snapshots, "HELD_FOR", 0.0)
+    with a_transaction() as other:
+        other.execute("SELECT pg_current_xact_id()")
+        pid = other.info.backend_pid
+        (vacuum,) = (each for each in browser.get(HEALTH).json()["processes"] if each["name"] == "vacuum")
+        assert f"pid {pid}" in vacuum["detail"]
+        assert f"pid {pid}" in status()[0]
+        assert f'pid="{pid}"' in client_of().get("/metrics").content.decode()
+        Watchdog().look(floors.unknown())
+        assert f"pid {pid}" in caplog.text
+
+
 def test_grpc_is_told_of_where_it_is_to_be(browser: Client, settings: Any) -> None:
     settings.GRPC = settings.GRPC | {"tokens": ("a-token",)}
     (found,) = (each for each in browser.get(HEALTH).json()["processes"] if each["name"] == "gRPC")
@@ -162,9 +179,8 @@ def test_grpc_is_told_of_where_it_is_to_be(browser: Client, settings: Any) -> No
 
 def test_without_a_broker_the_workers_are_not_waited_for(browser: Client, settings: Any) -> None:
     settings.BROKER_URL = COMPLETE["BROKER_URL"]
-    database, *found = browser.get(HEALTH).json()["processes"]
-    assert database["up"]
-    assert not any(each["up"] for each in found)
+    found = browser.get(HEALTH).json()["processes"]
+    assert [each["name"] for each in found if each["up"]] == ["database", "vacuum"]
 
 
 def test_a_broker_that_is_full_is_no_error_of_ours(browser: Client) -> None:

@@ -1,5 +1,6 @@
 """The figures are made anew from the events, exactly, whatever goes on meanwhile."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -7,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.conf import settings as site
 from django.core.management import CommandError, call_command
+from django.db.models import F
 from django.utils import timezone
 from psycopg.errors import LockNotAvailable
 
@@ -19,12 +20,14 @@ from analytics.rebuild import Busy, NotWhole, rebuild
 from analytics.tasks import track_order
 from events import moments, runner
 from events.claims import claim
-from events.models import Delivery, Event, State
+from events.models import Delivery, Event, PurgeMark, State
+from events.purge import purge_final
 from events.tests.transactions import a_transaction
 from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.services import cancel_order, confirm_order, fulfil_order
 from orders.tests.placing import place
+from ordersite.settings import BASE_DIR
 from users.models import User
 from users.tests.api import make_user
 
@@ -187,11 +190,15 @@ def test_a_day_whose_done_deliveries_are_purged_is_made_anew_from_its_events(ada
     a_busy_day(ada)
     track()
     right = figures()
-    old = timedelta(days=site.EVENTS["KEEP_DONE_DAYS"] + 1)
+    old = timedelta(days=41)
+    Event.objects.update(time=F("time") - old)
+    tracked = Delivery.objects.filter(handler="analytics.track_order")
+    tracked.update(handled_at=F("handled_at") - old)
+    assert purge_final(older_than_days=40) == Event.objects.count()  # kept for less than is set now
     Delivery.objects.all().delete()
     for event in Event.objects.all():  # their ids begin with the time, and are as old
         moved = UUID(int=event.id.int - (int(old.total_seconds() * 1000) << 80))
-        Event.objects.filter(pk=event.id).update(id=moved, time=event.time - old)
+        Event.objects.filter(pk=event.id).update(id=moved)
     DailySales.objects.update(day=today() - old)
     DailyProductSales.objects.update(day=today() - old)
     assert rebuild(today() - old, settled=timezone.now()) == []
@@ -206,8 +213,12 @@ def test_a_young_event_that_the_handler_never_had_is_left_to_a_backfill(ada: Use
     assert not DailySales.objects.exists()
 
 
-def test_days_whose_events_may_be_purged_are_refused(settings: Any, ada: User) -> None:
-    settings.EVENTS = site.EVENTS | {"KEEP_DAYS": 100}
+def purged(what: str, days_ago: int) -> None:
+    PurgeMark.objects.create(what=what, until=timezone.now() - timedelta(days=days_ago))
+
+
+def test_days_whose_events_are_purged_are_refused_whatever_is_set_now(ada: User) -> None:
+    purged("events", 100)
     with pytest.raises(NotWhole, match="EVENTS_KEEP_DAYS"):
         rebuild(today() - timedelta(days=100), settled=timezone.now())
     assert rebuild(today() - timedelta(days=99), settled=timezone.now()) == []
@@ -236,7 +247,8 @@ def test_without_any_figures_or_events_there_is_nothing_to_do() -> None:
 
 
 def test_days_whose_deliveries_are_purged_stay_as_they_are_unless_they_are_named(ada: User) -> None:
-    old = today() - timedelta(days=site.EVENTS["KEEP_DONE_DAYS"] + 10)
+    purged("deliveries", 90)
+    old = today() - timedelta(days=100)
     DailySales.objects.create(day=old, currency="EUR", status="pending", orders=1)
     assert "those stay as they are" in command()
     assert DailySales.objects.get().orders == 1
@@ -279,3 +291,11 @@ def test_where_figures_are_being_written_it_waits_for_a_moment_and_says_so(
             again()
         with pytest.raises(CommandError, match="without a pause; try again"):
             command()
+
+
+def test_only_the_purge_reads_how_long_something_is_kept() -> None:
+    """Who has to know what is gone reads the mark: the setting may have been another."""
+    setting = re.compile(r"""["']KEEP_(DONE_)?DAYS["']\]""")
+    ours = (path for path in BASE_DIR.glob("*/**/*.py") if "tests" not in path.parts and ".venv" not in path.parts)
+    found = {str(path.relative_to(BASE_DIR)) for path in ours if setting.search(path.read_text())}
+    assert found == {"events/tasks.py", "events/purge.py", "analytics/reports.py"}  # the last: of reports' files

@@ -1,5 +1,7 @@
-"""Some clocks are an hour off: leases and back-off go by PostgreSQL's, so nothing notices."""
+"""Clocks are an hour off: leases and back-off go by PostgreSQL's, so nothing notices. Then that one steps back."""
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -80,3 +82,63 @@ def test_a_relay_and_a_worker_whose_clocks_are_an_hour_off_change_neither_lease_
     pauses = [row[0] for row in system.sql(PAUSES, failing)]
     assert len(pauses) == 2
     assert min(pauses) >= SHORTEST_BACKOFF
+
+
+@contextmanager
+def clock_of_postgresql(system: FaultySystem) -> Iterator[Path]:
+    """Run PostgreSQL by a clock that is right, plus what is written into the file that this yields."""
+    offset = system.folder / "clock"
+    offset.write_text("+0")
+    offset.chmod(0o644)
+    process = system.servers.postgres._process
+    right = process.command
+    wrong = {
+        "LD_PRELOAD": str(LIBRARY),
+        "FAKETIME_TIMESTAMP_FILE": str(offset),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    system.servers.postgres.stop()
+    process.command = replace(right, env={**os.environ, **wrong})
+    system.servers.postgres.start()
+    try:
+        yield offset
+    finally:
+        system.servers.postgres.stop()
+        process.command = right
+        system.servers.postgres.start()
+
+
+HOURS_BACK = "SELECT extract(epoch FROM %s::timestamptz - clock_timestamp())::float8 / 3600"
+
+
+@pytest.mark.chaos
+@pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (apt-get install libfaketime)")
+def test_postgresqls_clock_that_steps_back_an_hour_holds_nothing_up_and_it_is_told(
+    system: FaultySystem, ada: Api
+) -> None:
+    sku = system.product()
+    with clock_of_postgresql(system) as offset:
+        until("the web is ready", system.is_ready, seconds=60)
+        first = ada.order(sku)
+        until("the first order is confirmed", lambda: ada.status(first) == "confirmed", seconds=60)
+        system.arm(f"applied {RESERVE}")
+        killed = ada.order(sku)
+        system.wait_for(f"applied {RESERVE}")
+        before = system.sql("SELECT clock_timestamp()::text")[0][0]
+        stepped = time.monotonic()
+        offset.write_text("-1h")
+        until("the clock has stepped back", lambda: system.sql(HOURS_BACK, before)[0][0] > 0.9)
+        with Load(system, 5, [sku]) as load:
+            until("what was lost runs again", lambda: system.delivery(killed, RESERVE)[2] == 2, seconds=60)
+            waited = time.monotonic() - stepped
+            load.more(20)
+        catch_up(system)
+        orders = [*load.orders, first, killed]
+        assert all_confirmed(system, sku)
+    print(f"the lost delivery ran again {waited:.1f} s after the step")  # noqa: T201
+    assert waited <= LEASE + 5 + 2  # the last for the offset's file to be read again
+    log = (system.folder / "run.log").read_text()
+    assert "PostgreSQL's clock has stepped back" in log
+    assert system.sql("SELECT sum(count) > 0 FROM events_tally WHERE what = 'ahead' AND grain = 'ever'") == [(True,)]
+    guarantees.hold(system, orders)

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.days import DAY, midnight
 from analytics.rebuild import Busy, Difference, NotWhole, first_certain_day, first_whole_day, known_days, rebuild
-from events.moments import is_settled, now
+from events.moments import now, until_settled
 from events.rfc3339 import parse_day
 
 LOOK = 0.25  # seconds
@@ -55,10 +55,10 @@ class Command(BaseCommand):
         first, last = start or known[0], end or known[1]
         if start and end and end < start:
             raise CommandError(f"--to {end} is before --from {start}")
-        certain = max(filter(None, [first_whole_day(), first_certain_day()]))
+        certain = max(filter(None, [first_whole_day(), first_certain_day()]), default=first)
         if first < certain and start is None:
             self.stdout.write(
-                f"deliveries of the days before {certain} may be purged (EVENTS_KEEP_DONE_DAYS): those stay as they are"
+                f"deliveries of the days before {certain} are purged (EVENTS_KEEP_DONE_DAYS): those stay as they are"
             )
             first = certain
         elif first < certain:
@@ -95,8 +95,8 @@ def _patiently(day: date, *, settled: datetime, change: bool) -> Sequence[Differ
 def _settled() -> datetime:
     """Return a moment before which everything is committed, once that is so: in a second, or a minute at most."""
     moment = now()
-    while not is_settled(moment):
-        time.sleep(LOOK)
+    for _ in until_settled(moment):
+        pass
     return moment
 
 

@@ -11,7 +11,8 @@ from events.catalogue import registered
 from events.event_text import line, page
 from events.feed import follow, newest
 from events.management.bar import bar
-from events.models import Event
+from events.models import Event, PurgeMark
+from events.purge import purged_until
 
 EVERY = 0.5  # seconds from one look to the next
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         filling.add_argument(
             "--from-the-beginning",
             action="store_true",
-            help="older events too, whose done deliveries are purged: only for a handler that never ran",
+            help="also events whose done deliveries are purged: only for a handler that never ran",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -79,6 +80,12 @@ class Command(BaseCommand):
             told = f"interrupted: {made} deliveries made. What was made stays; run this again for the rest."
             raise CommandError(told, returncode=130) from None
         self.stdout.write(f"done: {made} deliveries made for {handler}")
+        until = purged_until(PurgeMark.What.DELIVERIES)
+        if until and not from_the_beginning:
+            self.stdout.write(
+                f"Events up to {until:%Y-%m-%d %H:%M:%S} UTC were left out: their done deliveries may be purged."
+                " --from-the-beginning includes them, which is right only for a handler that never ran."
+            )
 
 
 def _count(text: str) -> int:

@@ -1,0 +1,171 @@
+"""PostgreSQL's clock steps back: what it wrote before lies in the future. (The same as rows moved into the future.)"""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery import Celery
+from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from events import claims, clock, deliveries, moments, sweeps, tally
+from events.error_text import describe
+from events.models import Delivery, Reason, Tally, TallyMark, WaitingFor
+from events.relay import Relay
+from events.tests.helpers import claimed, only, order_created, published
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NAME = "inventory.reserve_items"
+HOUR = timedelta(hours=1)
+ERROR = describe(ValueError())
+
+
+def step_back(by: timedelta = HOUR) -> None:
+    """Let the clock show an earlier time: all that it wrote lies in the future by as much."""
+    columns = ("due_at", "lease_until", "started_at", "waiting_since", "handled_at")
+    Delivery.objects.update(**{column: F(column) + by for column in columns})
+    TallyMark.objects.update(until=F("until") + by)
+
+
+def seconds_ahead(column: str) -> float:
+    """How far in the future this time of the reservation is."""
+    moment = getattr(only(handler=NAME), column)
+    return float((moment - moments.now()).total_seconds())
+
+
+@pytest.mark.parametrize("state", ["leased", "running"])
+def test_a_lease_runs_out_after_one_lease_from_now(state: str, caplog: pytest.LogCaptureFixture) -> None:
+    published(order_created())
+    message = claimed()
+    if state == "running":
+        assert deliveries.start(*message, worker="gone", lease=10)
+    Delivery.objects.filter(handler=NAME).update(lease_seconds=10)
+    step_back()
+    assert clock.bring_down_leases() == 1
+    assert 8 < seconds_ahead("lease_until") <= 10
+    assert "PostgreSQL's clock has stepped back: 1 leases were up to 36" in caplog.text
+
+
+def test_a_lease_that_is_as_long_as_it_may_be_stays() -> None:
+    published(order_created())
+    assert deliveries.start(*claimed(), worker="w", lease=10)
+    before = only(handler=NAME).lease_until
+    assert clock.bring_down_leases() == 0
+    assert only(handler=NAME).lease_until == before
+
+
+@pytest.mark.parametrize("step", [timedelta(seconds=30), HOUR])
+def test_what_was_due_is_due_at_once(step: timedelta, caplog: pytest.LogCaptureFixture) -> None:
+    published(order_created())
+    step_back(step)
+    assert claims.due_queues() == []
+    assert clock.bring_down_due() == 3
+    assert {due.name for due in claims.due_queues()} == {"inventory", "notifications", "analytics"}
+    assert "3 due times were up to" in caplog.text
+
+
+def fail(times: int, **how: Any) -> None:
+    """Let the reservation have failed so many times, the last time just now."""
+    for _ in range(times):
+        Delivery.objects.filter(handler=NAME).update(due_at=Now())
+        started = deliveries.start(*claimed(), worker="w", lease=30)
+        assert started
+        deliveries.retry(started, error=ERROR, **{"counted": True, "delay": 0.9} | how)
+
+
+def test_a_back_off_stays_as_long_as_it_may_be_and_no_longer() -> None:
+    published(order_created())
+    fail(6, delay=settings.EVENTS["BACKOFF_FIRST"] * 32)
+    assert clock.bring_down_due() == 0
+    assert seconds_ahead("due_at") > 30
+    step_back(timedelta(seconds=5))
+    Delivery.objects.exclude(handler=NAME).update(due_at=Now())
+    assert clock.bring_down_due() == 1
+    assert seconds_ahead("due_at") <= 0
+
+
+def test_no_back_off_is_longer_than_the_longest_however_often_it_failed() -> None:
+    published(order_created())
+    fail(1, delay=settings.EVENTS["BACKOFF_LONGEST"])
+    Delivery.objects.filter(handler=NAME).update(attempts=9, waits=40)
+    assert clock.bring_down_due() == 0
+    step_back(timedelta(seconds=5))
+    Delivery.objects.exclude(handler=NAME).update(due_at=Now())
+    assert clock.bring_down_due() == 1
+
+
+def test_a_handler_that_this_code_does_not_know_may_back_off_as_long_as_any() -> None:
+    published(order_created())
+    fail(1, delay=400)  # mails wait for longer than others
+    Delivery.objects.filter(handler=NAME).update(handler="later.handler")
+    assert clock.bring_down_due() == 0
+    step_back()
+    assert clock.bring_down_due() == 3
+
+
+def test_a_wait_for_code_may_be_as_long_as_one_is() -> None:
+    published(order_created())
+    set_aside(delay=settings.EVENTS["UNKNOWN_RETRY"])
+    assert clock.bring_down_due() == 0
+    step_back(timedelta(minutes=2))
+    assert clock.bring_down_due() == 3
+
+
+def set_aside(delay: float = 1) -> None:
+    Delivery.objects.filter(handler=NAME).update(due_at=Now())
+    deliveries.set_aside(*claimed(), reason=Reason.NO_SUCH_HANDLER, error=ERROR, grace=60, delay=delay)
+
+
+def test_what_is_parked_stays_parked() -> None:
+    published(order_created())
+    Delivery.objects.update(due_at=None)
+    step_back()
+    assert clock.bring_down_due() == 0
+    assert sweeps.park_missed() == 0
+
+
+def test_a_wait_that_began_in_the_future_has_just_begun() -> None:
+    published(order_created())
+    fail(1, counted=False, waiting_for=WaitingFor.DEPENDENCY)
+    step_back()
+    fail(1, counted=False, waiting_for=WaitingFor.DEPENDENCY)
+    assert seconds_ahead("waiting_since") <= 0
+    set_aside()
+    step_back()
+    set_aside()
+    assert seconds_ahead("waiting_since") <= 0
+
+
+def test_the_relay_brings_all_of_it_down_by_itself_and_it_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    published(order_created())
+    claimed()
+    tally.advance()
+    step_back()
+    relay = Relay(Celery(broker=settings.BROKER_URL))
+    relay._sweep()
+    assert seconds_ahead("lease_until") <= only(handler=NAME).lease_seconds
+    assert {due.name for due in claims.due_queues()} == {"notifications", "analytics"}
+    counted = Tally.objects.filter(what="ahead", grain="ever").values_list("name", "count")
+    assert dict(counted) == {NAME: 1, "notifications.send_order_received": 1, "analytics.track_order": 1}
+    assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 3
+
+
+def test_the_tallies_go_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(moments, "MARGIN", 0.0)
+    tally.advance()
+    step_back()
+    tally.advance()
+    published(order_created())
+    while tally.advance():
+        pass
+    assert Tally.objects.get(what="published", grain="ever").count == 1
+    assert "has stepped back" in caplog.text
+
+
+def test_a_moment_in_the_future_is_not_waited_for_until_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moments, "longest_transaction", lambda: 0.05)
+    looks = list(moments.until_settled(timezone.now() + HOUR))
+    assert looks

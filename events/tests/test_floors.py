@@ -1,0 +1,284 @@
+"""While an old snapshot is held, looks that are made often do not read what is over again."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from celery import Celery
+from celery.exceptions import Retry
+from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
+
+from events import batches, claims, dead_letters, deliveries, floors, moments, progress, sweeps
+from events.claims import Gap, claim, due_queues
+from events.error_text import describe
+from events.floors import BEGINNING, KeptFloors
+from events.models import Delivery, Reason
+from events.relay import Relay
+from events.sql import fetch
+from events.tests.helpers import (
+    a_dead_letter,
+    claimed,
+    due_since,
+    handler,
+    nothing,
+    only,
+    order_created,
+    published,
+    run,
+)
+from events.tests.transactions import a_transaction
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OVER = 4_000  # deliveries that were handled while the snapshot was held
+FEW = 150  # pages: what a look may read; with what is over it reads one for each entry
+
+INSERT = """
+INSERT INTO events_delivery (id, event_id, event_type, subject, sequence, handler, consumer, queue, lease_seconds,
+    max_attempts, dead_holds, batch, state, due_at)
+SELECT gen_random_uuid(), %s, 't', gen_random_uuid(), 1, 'h' || n, 'inventory', 'inventory', 30, 10, true, 25,
+    'pending', now() - interval '90 s' + n * interval '1 ms'
+FROM generate_series(1, %s) n ORDER BY random()
+"""
+LIVES = [
+    "state = 'leased', token = gen_random_uuid(), lease_until = due_at + interval '30 s'",
+    "state = 'running'",
+    "state = 'done', token = NULL, lease_until = NULL, handled_at = now()",
+]
+
+
+def is_asked_again(sql: str) -> bool:
+    """Tell whether a statement reads rows, and can be made a second time."""
+    return bool(re.match(r"\s*(SELECT|WITH|UPDATE)\b", sql)) and "INSERT INTO events_event" not in sql
+
+
+@contextmanager
+def a_snapshot() -> Iterator[None]:
+    """Hold a snapshot as pg_dump does."""
+    with a_transaction() as other:
+        other.rollback()
+        other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT count(*) FROM events_delivery")
+        yield
+
+
+def handle_many(event_id: UUID) -> None:
+    """Let many deliveries have been published, sent, run and done, as PostgreSQL sees it."""
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [event_id, OVER])
+        for change in LIVES:
+            cursor.execute(f"UPDATE events_delivery SET {change} WHERE event_id = %s", [event_id])
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """Keep each statement that is made inside the block, with its parameters."""
+    made: list[tuple[str, Any]] = []
+
+    def keep(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        made.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(keep):
+        yield made
+
+
+def look_at_all(relay: Relay) -> None:
+    """Make every look that is made once a second, or whenever somebody asks how it goes."""
+    relay._sweep()
+    relay.turn()
+    known = relay._floors
+    for newest in (False, True):
+        claim("inventory", 25, newest=newest, floor=known["inventory"].due)
+    progress.oldest_due()
+    progress.queue_states()
+
+
+def work() -> None:
+    """Handle deliveries in each way, one after the other and together."""
+    published(order_created(), order_created(), order_created())
+    run(handler(nothing))
+    with suppress(Retry):
+        run(handler(raise_error))
+    dead = a_dead_letter("inventory.reserve_items")
+    dead_letters.replay(dead, by="ann")
+    dead_letters.replay_all([dead], by="ann")
+    fetch(dead_letters._DISCARD, {"id": dead})
+    found = claim("analytics", 10)
+    assert found
+    claims.give_back(found.deliveries)
+    found = claim("analytics", 10)
+    assert found
+    started = batches.start_many({d.id: d.token for d in found.deliveries}, worker="w", lease=30)
+    batches.hold_many(started)
+    batches.renew_many(started)
+    batches.finish_many(started[:1])
+    batches.give_back_many(started[1:], alone=True)
+    aside = {"reason": Reason.UNKNOWN_TYPE, "error": describe(ValueError()), "grace": 60, "delay": 1}
+    deliveries.set_aside(*claimed("notifications"), **aside)  # type: ignore[arg-type]
+
+
+def raise_error(event: object) -> None:
+    raise ValueError
+
+
+def pages_read(sql: str, parameters: dict[str, Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", parameters)
+        plan = cursor.fetchone()[0][0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+def test_no_statement_reads_what_is_over_again_while_a_snapshot_is_held() -> None:
+    """Nor by an index of what is due, or in flight, that PostgreSQL took for empty in a quiet moment."""
+    before, event_id = published(order_created(), order_created())
+    Delivery.objects.all().delete()
+    handle_many(before)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE events_delivery")
+    with a_snapshot():
+        handle_many(event_id)
+        with statements() as made:
+            look_at_all(Relay(Celery(broker=settings.BROKER_URL)))
+            work()
+        read = {sql: pages_read(sql, parameters) for sql, parameters in made if is_asked_again(sql)}
+    searches = [read.pop(sql) for sql in (floors._SEARCH_DUE, floors._SEARCH_LEASES)]
+    assert min(searches) > 0.9 * OVER, "the snapshot holds nothing, so this proves nothing"
+    assert len(read) > 15
+    assert {sql: pages for sql, pages in read.items() if pages > FEW} == {}
+
+
+def test_claims_of_the_newest_do_not_step_over_what_those_before_took() -> None:
+    (event_id,) = published(order_created())
+    Delivery.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE events_delivery")
+        with a_snapshot():
+            cursor.execute(INSERT, [event_id, OVER])
+            gap = Gap()
+            while Delivery.objects.filter(state="pending").count() > 100:
+                found = claim("inventory", 100, newest=True, gap=gap)
+                assert found
+                gap = gap.after(found)
+                for change in LIVES:
+                    cursor.execute(f"UPDATE events_delivery SET {change} WHERE state IN ('leased', 'running')")
+            assert pages_read_by_newest(Gap()) > 0.9 * OVER
+            assert pages_read_by_newest(gap) < 0.4 * OVER  # what came in the last second is looked at again
+
+
+def pages_read_by_newest(gap: Gap) -> int:
+    older, newer = gap.bounds
+    where = {"queue": "inventory", "size": 1, "window": 8, "floor": BEGINNING, "older": older, "newer": newer}
+    return pages_read(claims._CLAIM_NEWEST, where)
+
+
+def taken(gap: Gap) -> tuple[Gap, list[int]]:
+    """Claim two of the newest; return the gap that is left and how old they are, in tens of seconds."""
+    found = claim("inventory", 2, newest=True, gap=gap)
+    assert found
+    ages = [(moments.now() - delivery.due_at).total_seconds() for delivery in found.deliveries]
+    return gap.after(found), sorted(round(age / 10) for age in ages)
+
+
+def test_claims_of_the_newest_take_what_came_since_then_go_on_where_they_were() -> None:
+    for age in (100, 90, 80, 70, 60, 50):
+        due_since(age, event_id=published(order_created())[0])
+    gap, ages = taken(Gap())
+    assert ages == [5, 6]
+    gap, ages = taken(gap)
+    assert ages == [7, 8]
+    for age in (40, 30, 20):
+        due_since(age, event_id=published(order_created())[0])
+    gap, ages = taken(gap)
+    assert ages == [2, 3]
+    gap, ages = taken(gap)
+    assert ages == [4, 9]
+    gap, ages = taken(gap)
+    assert ages == [10]
+
+
+def test_what_has_come_to_lie_below_a_floor_is_seen_at_the_next_search() -> None:
+    kept = KeptFloors(every=0, margin=1)
+    known = kept.get()
+    published(order_created())
+    assert {due.name for due in due_queues(known)} == {"inventory", "notifications", "analytics"}
+    due_since(60)
+    assert due_queues(known) == []
+    kept.forget()
+    assert {due.name for due in due_queues(kept.get())} == {"inventory", "notifications", "analytics"}
+
+
+def test_a_queue_that_the_map_does_not_have_is_found_by_what_is_due_or_out() -> None:
+    published(order_created())
+    Delivery.objects.update(queue="later")
+    known = KeptFloors(every=0, margin=1).get()
+    assert [due.name for due in due_queues(known)] == ["later"]
+    assert claim("later", 100)
+    known = KeptFloors(every=0, margin=1).get()
+    assert known["later"].lease < moments.now() + timedelta(seconds=30)
+
+
+def test_the_relay_serves_within_a_second_what_lies_below_its_floor() -> None:
+    """As after a commit that was slow, or a lease that was given back by another relay."""
+    relay = Relay(Celery(broker=settings.BROKER_URL))
+    relay.turn()
+    published(order_created())
+    due_since(60)
+    began = time.monotonic()
+    while not relay.turn():
+        assert time.monotonic() < began + 5
+    relay._sender.close()
+    assert time.monotonic() < began + 2.5
+
+
+def test_what_is_published_in_a_short_transaction_waits_for_no_search() -> None:
+    relay = Relay(Celery(broker=settings.BROKER_URL))
+    relay.turn()
+    published(order_created())
+    due_since(0.5)
+    assert relay.turn() == 3
+    relay._sender.close()
+
+
+def lease_until() -> datetime:
+    found = only(handler="inventory.reserve_items").lease_until
+    assert found is not None
+    return found
+
+
+def test_the_floor_of_leases_moves_with_them_and_passes_none_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = KeptFloors(every=0, margin=1)
+    kept.get()
+    published(order_created())
+    claim("inventory", 1)
+    assert lease_until() - timedelta(seconds=2) < kept.get()["inventory"].lease <= lease_until()
+    Delivery.objects.filter(queue="inventory").update(lease_until=Now() + timedelta(seconds=300))
+    assert kept.get()["inventory"].lease < moments.now() + timedelta(seconds=30)
+    Delivery.objects.filter(queue="inventory").update(lease_until=Now() - timedelta(seconds=1))
+    monkeypatch.setattr(kept._leases, "until", 0.0)
+    assert sweeps.expire_leases(kept.get()) == 1
+
+
+def test_a_clock_that_steps_back_hides_no_new_lease() -> None:
+    kept = KeptFloors(every=0, margin=1)
+    known = kept.get()
+    kept._leases.found = {queue: floor.lease + timedelta(hours=1) for queue, floor in known.items()}
+    published(order_created())
+    claim("inventory", 1)
+    assert kept.get()["inventory"].lease <= lease_until()
+
+
+def test_a_process_that_reports_looks_through_everything_twice_a_minute() -> None:
+    published(order_created())
+    assert set(progress.oldest_due()) == {"inventory", "notifications", "analytics"}
+    with connection.cursor() as cursor:  # not due_since(): that lets go of the floors
+        cursor.execute("UPDATE events_delivery SET due_at = now() - interval '300 s'")
+    assert progress.oldest_due() == {}
+    floors.kept._due.until -= floors.EVERY
+    assert progress.oldest_due()["inventory"] > 290
