@@ -143,7 +143,7 @@ QUIET: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "park_missed": (sweeps._PARK_MISSED, {"queue": "inventory", "chunk": 200, "floor": floors.BEGINNING}),
-    "expire": (sweeps._EXPIRE, EVERYTHING | {"chunk": 200, "fingerprint": ""}),
+    "expire": (sweeps._EXPIRE, EVERYTHING | {"chunk": 200, "fingerprint": "", "away_until": None}),
     "leases_ahead": (clock._LEASES, EVERYTHING | {"chunk": 200, "slack": 1, "nearest": 1}),
     "due_ahead": (clock._DUE, EVERYTHING | clock._backoffs() | {"chunk": 200, "slack": 1, "nearest": 1}),
 }
