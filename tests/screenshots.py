@@ -37,7 +37,7 @@ SOLD = [*SKUS, "TEA-DARJEELING-100", "POT-GLASS-800", "TEA-JASMINE-250", "WHISK-
 NEVER = "554 5.7.1 no such mailbox here"
 FAILING = "notifications.send_order_received"
 MINUTES, DAYS = 60, 30
-PROCESSES = len(WORKERS) + 4  # and broker, relay, beat, gRPC
+PROCESSES = len(WORKERS) + 6  # and database, broker, relay, beat, gRPC, vacuum
 
 _PAST = """
 INSERT INTO events_tally (grain, at, what, name, count, waited_seconds, ran_seconds, waited, ran)

@@ -17,6 +17,9 @@ IDLE = b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n"
 MANY: Mapping[bytes, int] = {BODY: 500, HEAD: 2_000, IDLE: 2_000}
 """How many connections send each of these, and nothing more for a long time."""
 
+SOURCE = "127.0.0.2"
+"""Their address. On 127.0.0.1 they would use up the ports on which other tests are about to start servers."""
+
 TICK = 1.0  # seconds from one further byte of each slow request to the next
 FILES = 16_384
 
@@ -57,7 +60,7 @@ class SlowClients:
                     self._connect(kind)
 
     def _connect(self, kind: bytes) -> None:
-        client = socket.create_connection(self._address, timeout=10)
+        client = socket.create_connection(self._address, timeout=10, source_address=(SOURCE, 0))
         client.sendall(kind)
         if kind is IDLE:
             client.recv(4_096)

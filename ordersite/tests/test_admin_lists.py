@@ -1,5 +1,6 @@
 """What an address may ask of the admin's lists: what they declare, and nothing else."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -154,7 +155,7 @@ def _name(part: Any) -> str:
 @EVERY_LIST
 def test_no_search_looks_into_passwords_or_beyond_the_page(model: type[Model]) -> None:
     for field in PAGES[model].search_fields:
-        column = field.lstrip("=^@").removesuffix("__exact")
+        column = re.sub("__(exact|contains_folded)$", "", field.lstrip("=^@"))
         assert column in {each.name for each in model._meta.fields} | {"order_id", "user__email"}, column
         assert column != "password"
 
@@ -196,7 +197,6 @@ NO_AMOUNTS = [
     "Infinity",
     "-Infinity",
     "ten",
-    "1.234",
     "\0",
     "1 0",
 ]

@@ -62,7 +62,7 @@ def test_the_charts_move_without_a_reload(page: Page, ada: Api) -> None:
 
 def test_every_process_is_seen_to_be_up(page: Page) -> None:
     processes = page.locator("#ops-processes li")
-    expect(processes).to_have_count(len(WORKERS) + 4)  # and broker, relay, beat, gRPC
+    expect(processes).to_have_count(len(WORKERS) + 6)  # and database, broker, relay, beat, gRPC, vacuum
     expect(page.locator("#ops-processes .ops-down")).to_have_count(0)
 
 
@@ -77,7 +77,7 @@ def test_states_that_are_old_are_told_though_new_figures_come(page: Page) -> Non
     expect(told).to_contain_text("No new states of processes")
     page.unroute("**/operations/health")
     page.reload()
-    expect(page.locator("#ops-processes li")).to_have_count(len(WORKERS) + 4)
+    expect(page.locator("#ops-processes li")).to_have_count(len(WORKERS) + 6)
     expect(told).to_be_hidden()
 
 
