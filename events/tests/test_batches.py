@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from events import batches, claims, sweeps
+from events import batches, claims, deliveries, sweeps
 from events.batch_runner import run_batch
 from events.catalogue import StockReservedV1
 from events.claims import Claim, Claimed
@@ -21,6 +21,7 @@ from events.policy import Limits, make_policy
 from events.publishing import publish
 from events.relay import messages
 from events.tests.helpers import handler, nothing, only, order_created, published, run
+from events.tests.transactions import a_transaction, lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "inventory.reserve_items"
@@ -155,6 +156,33 @@ def test_a_delivery_that_was_lost_meanwhile_is_left_out() -> None:
         assert batches.hold_many(started) == set(ids[1:])
     assert batches.finish_many(started) == SIZE - 1
     assert only(pk=ids[0]).state == "running"
+
+
+def test_a_batch_waits_for_nobody_who_holds_one_of_its_members() -> None:
+    sent = waiting()
+    ids = sorted(sent)
+    started = batches.start_many(sent, worker="test", lease=30)
+    with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
+        lock(other, "events_delivery", ids[0])
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        assert batches.hold_many(started) == set(ids[1:])
+        assert batches.finish_many(started[:3]) == 2
+        assert batches.give_back_many(started, alone=True) == 2
+
+
+def test_a_worker_that_lost_its_batch_renews_no_lease_of_those_who_have_it_now() -> None:
+    sent = waiting()
+    lost = batches.start_many(sent, worker="lost", lease=30)
+    assert batches.renew_many(lost)
+    Delivery.objects.filter(pk__in=sent).update(lease_until=Now())
+    sweeps.expire_leases()
+    claim = claims.claim("inventory", SIZE)
+    assert claim is not None
+    for one in claim.deliveries:
+        assert deliveries.start(one.id, one.token, worker="second", lease=30)
+    leases = set(Delivery.objects.filter(pk__in=sent).values_list("lease_until", flat=True))
+    assert not batches.renew_many(lost)
+    assert set(Delivery.objects.filter(pk__in=sent).values_list("lease_until", flat=True)) == leases
 
 
 def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:

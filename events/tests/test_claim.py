@@ -1,11 +1,14 @@
 import threading
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery.exceptions import Retry
 from django.db import connection, transaction
 
 from events import claims
 from events.claims import DueQueue, claim, give_back
+from events.errors import DependencyAway
 from events.models import Delivery
 from events.tests.helpers import handler, make_due, nothing, only, order_cancelled, order_created, published, run
 
@@ -132,3 +135,18 @@ def test_the_due_queues_are_told_with_what_is_out() -> None:
     assert "analytics" not in {due.name for due in claims.due_queues()}
     make_due(consumer="analytics")
     assert "analytics" in {due.name for due in claims.due_queues()}
+
+
+@pytest.mark.parametrize("error", [ValueError("its own fault"), DependencyAway("the fault of another")])
+def test_after_its_first_run_a_delivery_is_sent_alone(error: Exception) -> None:
+    published(order_created(), order_created(), order_created())
+
+    def fail(event: Any) -> None:
+        raise error
+
+    with pytest.raises(Retry):
+        run(handler(fail))
+    make_due(consumer="inventory")
+    found = claim("inventory", 3)
+    assert found is not None
+    assert sorted((one.tries, one.batch) for one in found.deliveries) == [(0, 25), (0, 25), (1, 1)]

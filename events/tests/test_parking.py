@@ -4,10 +4,20 @@ from uuid import UUID, uuid4
 import pytest
 from celery.exceptions import Retry
 
-from events import claims, sweeps
+from events import claims, dead_letters, sweeps
 from events.errors import PermanentError
 from events.models import Delivery
-from events.tests.helpers import handler, make_due, nothing, only, order_cancelled, order_created, published, run
+from events.tests.helpers import (
+    a_dead_letter,
+    handler,
+    make_due,
+    nothing,
+    only,
+    order_cancelled,
+    order_created,
+    published,
+    run,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,6 +72,23 @@ def test_a_dead_letter_of_notifications_is_passed_by(order_id: UUID) -> None:
     with pytest.raises(PermanentError):
         run(handler(fail_for_good, name="notifications.send_order_received"), "notifications")
     assert run(handler(nothing, name="notifications.send_order_cancelled"), "notifications").startswith("done")
+
+
+def test_one_that_backs_off_keeps_its_own_due_time_whatever_happens_before_it() -> None:
+    order_id = uuid4()
+    received, cancelled = "notifications.send_order_received", "notifications.send_order_cancelled"
+    letter = a_dead_letter(received, order_id)
+    published(order_cancelled(order_id))
+    with pytest.raises(Retry):
+        run(handler(fail, name=cancelled), "notifications")
+    again_at = only(handler=cancelled).due_at
+    dead_letters.replay(letter, by="ann")
+    with pytest.raises(Retry):
+        run(handler(fail, name=received), "notifications")
+    assert only(handler=cancelled).due_at == again_at
+    make_due(handler=received)
+    run(handler(nothing, name=received), "notifications")
+    assert only(handler=cancelled).due_at == again_at
 
 
 def test_a_parked_delivery_that_nobody_woke_is_found_by_the_sweep(order_id: UUID) -> None:

@@ -1,11 +1,23 @@
+from uuid import uuid4
+
 import pytest
 from django.db import transaction
 from django.db.models import Func
 
-from events import deliveries, runner, sweeps
+from events import dead_letters, deliveries, runner, sweeps
 from events.error_text import describe
 from events.models import Delivery, Reason
-from events.tests.helpers import claimed, handler, nothing, only, order_created, published
+from events.tests.helpers import (
+    a_dead_letter,
+    claimed,
+    handler,
+    nothing,
+    only,
+    order_cancelled,
+    order_created,
+    published,
+    run,
+)
 
 
 class ClockTimestamp(Func):
@@ -47,6 +59,19 @@ def test_of_a_late_message_and_the_one_sent_after_it_the_first_to_come_starts_th
     assert runner.run(handler(nothing), *late, worker="late") == "done at attempt 1"
     assert runner.run(handler(nothing), *again, worker="again").startswith("stale")
     assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("done", 1)
+
+
+def test_a_late_message_waits_for_its_turn_behind_an_earlier_one_that_was_replayed_meanwhile() -> None:
+    order_id = uuid4()
+    letter = a_dead_letter("notifications.send_order_received", order_id)
+    published(order_cancelled(order_id))
+    late = claimed("notifications")
+    Delivery.objects.filter(pk=late[0]).update(lease_until=ClockTimestamp(), lease_seconds=0)
+    sweeps.expire_leases()
+    dead_letters.replay(letter, by="ann")
+    assert deliveries.start(*late, worker="late", lease=30) is None
+    run(handler(nothing, name="notifications.send_order_received"), "notifications")
+    assert deliveries.start(*late, worker="late", lease=30) is not None
 
 
 def test_a_late_copy_of_a_message_whose_attempt_failed_starts_no_other() -> None:

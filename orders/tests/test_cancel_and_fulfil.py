@@ -6,10 +6,13 @@ import pytest
 
 from events.catalogue import Shortage, StockRejectedV1, StockReservedV1
 from events.models import Delivery, Event
+from events.tests.helpers import waiting_for_locks
 from events.tests.received import received
+from events.tests.transactions import a_transaction, lock, meanwhile
+from events.tests.waiting import until
 from inventory.tests.shop import make_product
 from orders.models import Order, StatusChange
-from orders.services import WrongStatus, cancel_order, confirm_order, fulfil_order, reject_order
+from orders.services import WrongStatus, cancel_order, confirm_order, confirm_orders, fulfil_order, reject_order
 from orders.tasks import confirm, confirm_many, reject
 from orders.tests.placing import place, place_confirmed
 from users.models import User
@@ -218,3 +221,36 @@ def test_a_batch_confirms_those_that_are_pending_and_leaves_the_others(ada: User
     confirmed = Event.objects.filter(type="order.confirmed.v1").values_list("subject", "correlation_id")
     assert set(confirmed) == {(order.id, order.number) for order in (orders[0], orders[2])}
     assert StatusChange.objects.filter(to_status="confirmed").count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_waits_for_a_cancellation_at_the_same_moment_and_then_leaves_that_order_alone() -> None:
+    make_product("CUP")
+    ada = make_user("ada")
+    orders = [place(ada, CUP=1) for _ in range(3)]
+    causes = {order.id: received(StockReservedV1(order_id=order.id)) for order in orders}
+    with a_transaction() as other:
+        other.execute("UPDATE orders_order SET status = 'cancelled' WHERE id = %s", [orders[1].id])
+        with meanwhile(lambda: confirm_orders(causes)) as confirmed:
+            until("it waits for the order that is cancelled", waiting_for_locks)
+            other.commit()
+    assert confirmed.result() == 2
+    assert [status(order) for order in orders] == ["confirmed", "cancelled", "confirmed"]
+    told = Event.objects.filter(type="order.confirmed.v1").values_list("subject", flat=True)
+    assert set(told) == {orders[0].id, orders[2].id}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_locks_its_orders_in_one_order_so_that_two_never_deadlock() -> None:
+    make_product("CUP")
+    ada = make_user("ada")
+    orders = [place(ada, CUP=1) for _ in range(4)]
+    Order.objects.filter(pk=orders[0].pk).update(rejection_reason="moved to the end of the table")
+    causes = {order.id: received(StockReservedV1(order_id=order.id)) for order in orders}
+    with a_transaction() as other:
+        lock(other, "orders_order", orders[0].id)
+        with meanwhile(lambda: confirm_orders(causes)) as confirmed:
+            until("it waits for the first order", waiting_for_locks)
+            lock(other, "orders_order", *[order.id for order in orders[1:]])
+            other.rollback()
+    assert confirmed.result() == 4
