@@ -59,8 +59,11 @@ def claim(queue: str, size: int, *, newest: bool = False) -> Claim | None:
 
 
 def give_back(unsent: Sequence[Claimed]) -> None:
-    """End the leases of deliveries that were not sent. No attempt was counted; they are due as before."""
-    fetch(_GIVE_BACK, {"ids": [delivery.id for delivery in unsent], "tokens": [delivery.token for delivery in unsent]})
+    """End the leases of deliveries that were not sent. No attempt was counted; they are due as before.
+
+    Where a lease has passed to another relay meanwhile, that one's message still starts the delivery (may_start).
+    """
+    fetch(_GIVE_BACK, {"ids": [delivery.id for delivery in unsent]})
 
 
 # The queues by one index probe each (a loose index scan), however long the backlog:
@@ -120,6 +123,6 @@ WITH recent AS MATERIALIZED (
 
 _GIVE_BACK = """
 UPDATE events_delivery SET state = 'pending', token = NULL, lease_until = NULL
-WHERE id = ANY(%(ids)s) AND state = 'leased' AND token = ANY(%(tokens)s)
+WHERE id = ANY(%(ids)s) AND state = 'leased'
 RETURNING id
 """
