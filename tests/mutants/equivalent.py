@@ -1,0 +1,3 @@
+"""Faults that change nothing that a test could see, each with the reason why."""
+
+EQUIVALENT: dict[str, str] = {}
