@@ -167,7 +167,6 @@ def _insert(order: Order, lines: Sequence[OrderLine]) -> None:
         cursor.execute(_INSERT, parameters)
         order.number, order.created_at = cursor.fetchone()
     order.updated_at = order.created_at
-    order._state.adding, order._state.db = False, connection.alias
     order.keep_lines(lines)
 
 

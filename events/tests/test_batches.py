@@ -166,7 +166,7 @@ def test_a_batch_waits_for_nobody_who_holds_one_of_its_members() -> None:
         lock(other, "events_delivery", ids[0])
         cursor.execute("SET LOCAL lock_timeout = '50ms'")
         assert batches.hold_many(started) == set(ids[1:])
-        assert batches.finish_many(started[:3]) == 2
+        assert batches.finish_many([one for one in started if one.id in ids[:3]]) == 2
         assert batches.give_back_many(started, alone=True) == 2
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,15 @@ from events.tests.transactions import a_transaction, lock, meanwhile
 from events.tests.waiting import until
 from inventory.tests.shop import make_product
 from orders.models import Order, StatusChange
-from orders.services import WrongStatus, cancel_order, confirm_order, confirm_orders, fulfil_order, reject_order
+from orders.services import (
+    WrongStatus,
+    cancel_order,
+    confirm_order,
+    confirm_orders,
+    fulfil_order,
+    is_pending,
+    reject_order,
+)
 from orders.tasks import confirm, confirm_many, reject
 from orders.tests.placing import place, place_confirmed
 from users.models import User
@@ -153,6 +162,14 @@ def test_a_final_order_can_neither_be_cancelled_nor_fulfilled(ada: User, staff: 
     assert Event.objects.count() == events
 
 
+def test_a_refusal_tells_of_the_status_that_the_order_has_by_now(ada: User) -> None:
+    order = place(ada, CUP=1)
+    reject_order(order.id, reason="short")
+    assert order.status == "pending"  # as it was read before
+    with pytest.raises(WrongStatus, match="is rejected, so it cannot be cancelled now"):
+        cancel_order(order, by="customer")
+
+
 def test_a_pending_order_is_not_fulfilled(ada: User, staff: User) -> None:
     order = place(ada, CUP=1)
     check_problem(fulfil(staff, order), 409, "wrong_status")
@@ -211,11 +228,46 @@ def test_of_many_who_end_an_order_at_once_one_succeeds_and_one_event_is_publishe
     assert Delivery.objects.filter(sequence=3).count() == 3
 
 
+def confirm_one(order: Order) -> None:
+    assert confirm_order(order.id)
+
+
+def confirm_as_a_batch(order: Order) -> None:
+    assert confirm_orders({order.id: received(StockReservedV1(order_id=order.id))}) == 1
+
+
+def reject_one(order: Order) -> None:
+    assert reject_order(order.id, reason="short")
+
+
+def cancel_one(order: Order) -> None:
+    assert cancel_order(order, by="customer").id == order.id
+
+
+def fulfil_one(order: Order) -> None:
+    confirm_one(order)
+    assert fulfil_order(order).id == order.id
+
+
+@pytest.mark.parametrize("step", [confirm_one, confirm_as_a_batch, reject_one, cancel_one, fulfil_one])
+def test_a_step_moves_its_order_and_no_other(ada: User, step: Callable[[Order], None]) -> None:
+    older, order, younger = (place(ada, CUP=1) for _ in range(3))
+    Order.objects.update(updated_at="2020-01-01T00:00:00Z")
+    step(order)
+    changed = Order.objects.filter(updated_at__year__gt=2020)
+    assert [one.pk for one in changed] == [order.pk]
+    assert status(order) != "pending"
+    assert [status(other) for other in (older, younger)] == ["pending", "pending"]
+    assert {change.order_id for change in StatusChange.objects.exclude(from_status="")} == {order.pk}
+    assert not is_pending(order.id)
+    assert is_pending(older.id)
+
+
 def test_a_batch_confirms_those_that_are_pending_and_leaves_the_others(ada: User) -> None:
     orders = [place(ada, CUP=1) for _ in range(3)]
     cancel_order(orders[1], by="customer")
     confirm_many([received(StockReservedV1(order_id=order.id), correlation_id=order.number) for order in orders])
-    confirm_many([received(StockReservedV1(order_id=order.id)) for order in orders])
+    assert confirm_orders({order.id: received(StockReservedV1(order_id=order.id)) for order in orders}) == 0
     statuses = Order.objects.order_by("id").values_list("status", flat=True)
     assert list(statuses) == ["confirmed", "cancelled", "confirmed"]
     confirmed = Event.objects.filter(type="order.confirmed.v1").values_list("subject", "correlation_id")
