@@ -216,7 +216,7 @@ SET state = CASE WHEN overdue THEN 'dead' ELSE 'pending' END,
 FROM (SELECT id, waiting_for = 'code'
                  AND waiting_since < clock_timestamp() - make_interval(secs => %(grace)s) AS overdue
       FROM events_delivery
-      WHERE id = %(id)s AND token = %(token)s AND state IN ('leased', 'running') FOR UPDATE) AS mine
+      WHERE id = %(id)s AND token = %(token)s FOR UPDATE) AS mine
 WHERE d.id = mine.id
 RETURNING d.state, d.subject, d.consumer, d.sequence, d.handler, d.dead_holds
 """

@@ -91,6 +91,20 @@ def test_a_late_copy_does_not_cut_a_wait_for_code_short() -> None:
     assert deliveries.start(*late, worker="late", lease=30) is None
 
 
+def test_a_lease_holds_for_its_seconds_from_the_start_on() -> None:
+    published(order_created())
+    delivery_id, token = claimed()
+    assert sweeps.expire_leases() == 0
+    started = deliveries.start(delivery_id, token, worker="at work", lease=7)
+    assert started is not None
+    delivery = only(pk=delivery_id)
+    assert delivery.started_at is not None
+    assert delivery.lease_until is not None
+    assert 7 <= (delivery.lease_until - delivery.started_at).total_seconds() < 8
+    assert (delivery.lease_seconds, delivery.worker) == (7, "at work")
+    assert sweeps.expire_leases() == 0
+
+
 def test_a_lost_worker_costs_the_attempt_that_it_had_begun() -> None:
     published(order_created())
     deliveries.start(*claimed(), worker="gone@host", lease=30)

@@ -1,7 +1,7 @@
 """`make mutants`: put small faults into the code, one at a time, and see whether a test fails. MODULE chooses files.
 
 It works on a copy of the checkout, with servers of its own and a fresh database for each fault. Exits with 1 where a
-fault survives that is not known to change nothing (equivalent.py).
+fault survives that is not known to change nothing (equivalent.txt).
 """
 
 import difflib
@@ -26,7 +26,6 @@ from cosmic_ray.work_item import MutationSpec
 
 from ordersite.local.servers import start_servers
 from tests import limits
-from tests.mutants.equivalent import EQUIVALENT
 from tests.mutants.forked import Runner, runner
 from tests.mutants.modules import MODULES
 from tests.mutants.operators import Provider
@@ -49,6 +48,7 @@ SKIPPED = re.compile(r"\s*(logger\.|failpoint\(|@dataclass|[A-Z_]+ = [\d_.]+($|\
 PYTEST = ("-x", "--ff", "-q", "--reuse-db", "--no-header", "--tb=short")
 SLOWER = 3  # how many times as long as without a fault the tests may take; then one has made them hang
 LEAST = 20.0  # seconds that they may take in any case
+EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 OUTCOMES = ("killed", "survived", "equivalent", "untested")
 
 
@@ -138,7 +138,7 @@ def commit(fault: MutationSpec, number: int, tests: Runner, arguments: Sequence[
         passed = tests.passes(arguments, seconds=seconds)
     before, after = (code.split("\n") for code in codes)
     diff = [line for line in difflib.unified_diff(before, after, lineterm="", n=1) if line[:3] not in ("---", "+++")]
-    survived = "equivalent" if changed(diff) in EQUIVALENT else "survived"
+    survived = "equivalent" if changed(diff) in equivalent() else "survived"
     return Result(str(fault.module_path), survived if passed else "killed", where, "\n".join(diff))
 
 
@@ -160,9 +160,14 @@ def renew_database(database_url: str) -> None:
         server.execute("CREATE DATABASE test_ordersite TEMPLATE pristine")
 
 
+def equivalent() -> set[str]:
+    """Return the faults that are known to change nothing, as changed() names them."""
+    return {changed(paragraph.split("\n")) for paragraph in EQUIVALENT.read_text().split("\n\n")}
+
+
 def changed(diff: Sequence[str]) -> str:
     """Return the lines that a fault changes, without their indentation: what a known one is recognised by."""
-    return "\n".join(line[0] + line[1:].strip() for line in diff if line[0] in "-+")
+    return "\n".join(line[0] + line[1:].strip() for line in diff if line[:1] in ("-", "+"))
 
 
 def summarize(results: list[Result]) -> int:

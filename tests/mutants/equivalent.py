@@ -1,3 +1,0 @@
-"""Faults that change nothing that a test could see, each with the reason why."""
-
-EQUIVALENT: dict[str, str] = {}
