@@ -75,6 +75,7 @@ def refuse(events: Sequence[ReceivedEvent[Any]]) -> None:
 def test_a_batch_is_done_together_and_each_counts_one_attempt() -> None:
     assert run_many(batching(mark_many)) == "5 of 5 done"
     assert states() == {("done", 1, 25)}
+    assert not Delivery.objects.filter(in_batch=True).exists()
     assert marks() == SIZE
 
 
@@ -109,6 +110,7 @@ def test_without_a_form_for_many_one_bad_event_costs_the_others_nothing() -> Non
 
     assert run_many(batching(None, fail_first)) == "4 of 5 done, 1 go on one by one"
     assert states() == {("done", 1, 25), ("pending", 0, 1)}
+    assert not Delivery.objects.filter(in_batch=True).exists()
     assert only(handler=NAME, state="pending").event_id == bad[0]
     assert marks() == SIZE - 1
 
@@ -183,6 +185,19 @@ def test_a_worker_that_lost_its_batch_renews_no_lease_of_those_who_have_it_now()
     leases = set(Delivery.objects.filter(pk__in=sent).values_list("lease_until", flat=True))
     assert not batches.renew_many(lost)
     assert set(Delivery.objects.filter(pk__in=sent).values_list("lease_until", flat=True)) == leases
+
+
+def test_a_batchs_leases_hold_from_its_start_and_from_each_renewal() -> None:
+    started = batches.start_many(waiting(), worker="at work", lease=7)
+    assert sweeps.expire_leases() == 0
+    for one in Delivery.objects.filter(state="running"):
+        assert one.started_at is not None
+        assert one.lease_until is not None
+        assert (one.lease_until - one.started_at).total_seconds() == pytest.approx(7, abs=0.5)
+        assert (one.lease_seconds, one.worker) == (7, "at work")
+    Delivery.objects.filter(state="running").update(lease_until=Now())
+    assert batches.renew_many(started[:2])
+    assert sweeps.expire_leases() == SIZE - 2
 
 
 def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:
