@@ -3,12 +3,16 @@ from uuid import UUID, uuid4
 
 import pytest
 from celery.exceptions import Retry
+from django.db import connection, transaction
 
-from events import claims, dead_letters, sweeps
+from events import claims, dead_letters, deliveries, sweeps
+from events.deliveries import Started
+from events.error_text import describe
 from events.errors import PermanentError
 from events.models import Delivery
 from events.tests.helpers import (
     a_dead_letter,
+    claimed,
     handler,
     make_due,
     nothing,
@@ -18,6 +22,7 @@ from events.tests.helpers import (
     published,
     run,
 )
+from events.tests.transactions import a_transaction, lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,6 +94,65 @@ def test_one_that_backs_off_keeps_its_own_due_time_whatever_happens_before_it() 
     make_due(handler=received)
     run(handler(nothing, name=received), "notifications")
     assert only(handler=cancelled).due_at == again_at
+
+
+def started(queue: str = "inventory") -> Started:
+    found = deliveries.start(*claimed(queue), worker="test", lease=30)
+    assert found is not None
+    return found
+
+
+def retry(one: Started) -> bool:
+    return deliveries.retry(one, delay=0, counted=True, error=describe(ValueError()))
+
+
+def test_parking_and_waking_wait_for_nobody_and_leave_the_rest_to_the_sweep(order_id: UUID) -> None:
+    with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
+        lock(other, "events_delivery", release().id)
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        assert retry(started())
+        assert release().due_at is not None
+    Delivery.objects.filter(pk=release().id).update(due_at=None)
+    with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
+        lock(other, "events_delivery", release().id)
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        assert deliveries.finish(started())
+        assert release().due_at is None
+    sweeps.wake_missed(after=sweeps.FIRST)
+    assert release().due_at is not None
+
+
+def test_what_fails_parks_what_comes_after_it_and_nothing_else(order_id: UUID) -> None:
+    one = started()
+    published(order_created())
+    assert retry(one)
+    parked = Delivery.objects.filter(due_at=None)
+    assert [delivery.handler for delivery in parked] == ["inventory.release_items"]
+
+
+def test_what_fails_parks_neither_an_earlier_one_nor_one_that_is_at_work() -> None:
+    order_id = uuid4()
+    earlier = a_dead_letter("notifications.send_order_received", order_id)
+    published(order_cancelled(order_id))
+    later = started("notifications")
+    dead_letters.replay(earlier, by="ann")
+    assert retry(started("notifications"))
+    assert retry(later)
+    assert not Delivery.objects.filter(consumer="notifications", due_at=None).exists()
+
+
+def test_the_next_in_order_is_woken_and_no_other(order_id: UUID) -> None:
+    published(order_cancelled(order_id), order_cancelled(other := uuid4()))
+    one, *waiting = Delivery.objects.filter(consumer="inventory", subject=order_id).order_by("sequence")
+    ids = [each.id for each in waiting] + [Delivery.objects.get(consumer="inventory", subject=other).id]
+    holder = started()
+    assert holder.id == one.id
+    for each in reversed(ids):  # they lie in the table the other way round
+        Delivery.objects.filter(pk=each).update(due_at=None)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        assert deliveries.finish(holder)
+    assert [only(pk=each).due_at is None for each in ids] == [False, True, True]
 
 
 def test_a_parked_delivery_that_nobody_woke_is_found_by_the_sweep(order_id: UUID) -> None:
