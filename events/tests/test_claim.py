@@ -6,7 +6,7 @@ import pytest
 from celery.exceptions import Retry
 from django.db import connection, transaction
 
-from events import claims
+from events import claims, deliveries
 from events.claims import DueQueue, claim, give_back
 from events.errors import DependencyAway
 from events.models import Delivery
@@ -120,6 +120,17 @@ def test_what_was_not_sent_is_given_back_due_as_before() -> None:
     give_back(found.deliveries)
     delivery = only(handler="inventory.reserve_items")
     assert (delivery.state, delivery.token, delivery.due_at, delivery.attempts) == ("pending", None, due, 0)
+
+
+def test_only_what_was_not_sent_and_nobody_has_started_is_given_back() -> None:
+    published(order_created(), order_created(), order_created())
+    found = claim("inventory", 3)
+    assert found is not None
+    unsent, started, sent = found.deliveries
+    assert deliveries.start(started.id, started.token, worker="test", lease=30) is not None
+    give_back([unsent, started])
+    states = [only(pk=one.id).state for one in (unsent, started, sent)]
+    assert states == ["pending", "running", "leased"]
 
 
 def test_the_due_queues_are_told_with_what_is_out() -> None:
