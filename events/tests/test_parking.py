@@ -124,10 +124,10 @@ def test_parking_and_waking_wait_for_nobody_and_leave_the_rest_to_the_sweep(orde
 
 def test_what_fails_parks_what_comes_after_it_and_nothing_else(order_id: UUID) -> None:
     one = started()
-    published(order_created())
+    published(order_created(other := uuid4()), order_cancelled(other))
     assert retry(one)
     parked = Delivery.objects.filter(due_at=None)
-    assert [delivery.handler for delivery in parked] == ["inventory.release_items"]
+    assert [(delivery.subject, delivery.handler) for delivery in parked] == [(order_id, "inventory.release_items")]
 
 
 def test_what_fails_parks_neither_an_earlier_one_nor_one_that_is_at_work() -> None:
@@ -137,6 +137,7 @@ def test_what_fails_parks_neither_an_earlier_one_nor_one_that_is_at_work() -> No
     later = started("notifications")
     dead_letters.replay(earlier, by="ann")
     assert retry(started("notifications"))
+    assert only(pk=later.id).due_at is not None
     assert retry(later)
     assert not Delivery.objects.filter(consumer="notifications", due_at=None).exists()
 
@@ -153,6 +154,19 @@ def test_the_next_in_order_is_woken_and_no_other(order_id: UUID) -> None:
         cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
         assert deliveries.finish(holder)
     assert [only(pk=each).due_at is None for each in ids] == [False, True, True]
+
+
+def test_another_consumer_and_another_subject_are_not_woken(order_id: UUID) -> None:
+    mine = Delivery.objects.filter(subject=order_id, event_type="order.cancelled.v1")
+    mine.update(due_at=None)
+    published(order_created(other := uuid4()))
+    Delivery.objects.filter(subject=other).update(due_at="2999-01-01T00:00:00Z")
+    run(handler(nothing, name="notifications.send_order_received"), "notifications")
+    assert [one.consumer for one in mine.exclude(due_at=None)] == ["notifications"]
+    with pytest.raises(PermanentError):  # a death that the next one passes by
+        run(handler(fail_for_good, name="analytics.track_order"), "analytics")
+    assert {one.consumer for one in mine.exclude(due_at=None)} == {"notifications", "analytics"}
+    assert Delivery.objects.filter(subject=other, due_at__year=2999).count() == 3
 
 
 def test_a_parked_delivery_that_nobody_woke_is_found_by_the_sweep(order_id: UUID) -> None:

@@ -16,7 +16,7 @@ MODULES = {
     ),
     "orders/idempotency.py": ("orders/tests/test_idempotency.py",),
     "events/deliveries.py": tuple(
-        map(BUS, ("tokens", "waits", "sweep", "parking", "failed_attempts", "unknown_handler", "batches", "run_effect"))
+        map(BUS, ("tokens", "waits", "unknown_handler", "parking", "failed_attempts", "sweep", "batches", "run_effect"))
     ),
     "events/batches.py": tuple(map(BUS, ("batches", "run_outside"))),
     "events/sql.py": tuple(map(BUS, ("claim", "sweep", "parking", "publish", "run_effect", "failed_attempts"))),
