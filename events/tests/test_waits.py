@@ -80,6 +80,16 @@ def test_a_spell_ends_with_success() -> None:
     assert try_once() == ("", None)
 
 
+def test_a_spell_of_waiting_for_code_goes_on_when_it_is_set_aside_again() -> None:
+    published(order_created())
+    set_aside(*claimed())
+    began = only(handler=NAME).waiting_since
+    make_due(handler=NAME)
+    set_aside(*claimed())
+    assert began is not None
+    assert only(handler=NAME).waiting_since == began
+
+
 def test_a_spell_of_waiting_for_code_ends_with_success_in_a_batch() -> None:
     published(order_created())
     set_aside(*claimed())
