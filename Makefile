@@ -6,7 +6,7 @@ PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,-n 3)
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
-.PHONY: help run demo-failure compare bench test chaos screenshots lint audit contracts format lock pin clean local dev
+.PHONY: help run demo-failure compare bench test chaos mutants screenshots lint audit contracts format lock pin clean local dev
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -29,6 +29,9 @@ test: dev ## run the whole test suite against real servers (ARGS="-k orders" is 
 
 chaos: dev ## every fault by itself, then a storm of them under load: 25 minutes (SEED, MINUTES=10, RATE=20; TABLE=0: the storm alone)
 	@$(VENV)/python -m tests.chaos
+
+mutants: dev ## put small faults into the code and see that tests fail: hours (MODULE=orders/services.py chooses a file)
+	@$(VENV)/python -m tests.mutants
 
 screenshots: dev ## take the pictures of README and docs from the running site, with demo data; needs Chromium
 	@$(VENV)/python -m tests.screenshots

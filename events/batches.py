@@ -3,7 +3,7 @@
 The counterpart of deliveries.py, with the same rules. A batch counts no attempt: a delivery whose batch fails or is
 lost is sent again alone, for good, and only a lone start counts. So what breaks one costs the others nothing.
 
-All lock in the order of ids and pass locked rows by, so that no two batches wait for each other.
+All pass locked rows by, so that no batch waits for another, nor for a sweep.
 """
 
 import json
@@ -53,13 +53,13 @@ def _which(started: Sequence[Started]) -> dict[str, object]:
 
 _OURS = f"""SELECT d.id FROM events_delivery d
     WHERE d.id = ANY(%(ids)s) AND {state_of("d")} = 'running' AND d.token = %(token)s
-    ORDER BY d.id FOR UPDATE SKIP LOCKED"""
+    FOR UPDATE SKIP LOCKED"""
 
 # Row by row, as in claims.py: with statistics of a while ago PostgreSQL would look through all that is undone.
 _START_MANY = f"""
 WITH ours AS (
     SELECT mine.id
-    FROM (SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[]) AS s (id, token) ORDER BY id) AS sent, LATERAL (
+    FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[]) AS sent (id, token), LATERAL (
         SELECT d.id FROM events_delivery d
         WHERE d.id = sent.id AND d.batch > 1 AND {may_start("d", "sent.token")} FOR UPDATE SKIP LOCKED) AS mine
 )

@@ -100,8 +100,11 @@ def claim(
 
 
 def give_back(unsent: Sequence[Claimed]) -> None:
-    """End the leases of deliveries that were not sent. No attempt was counted; they are due as before."""
-    fetch(_GIVE_BACK, {"ids": [delivery.id for delivery in unsent], "tokens": [delivery.token for delivery in unsent]})
+    """End the leases of deliveries that were not sent. No attempt was counted; they are due as before.
+
+    Where a lease has passed to another relay meanwhile, that one's message still starts the delivery (may_start).
+    """
+    fetch(_GIVE_BACK, {"ids": [delivery.id for delivery in unsent]})
 
 
 _DUE_QUEUES = f"""
@@ -161,6 +164,6 @@ WITH recent AS MATERIALIZED (
 
 _GIVE_BACK = f"""
 UPDATE events_delivery SET state = 'pending', token = NULL, lease_until = NULL
-WHERE id = ANY(%(ids)s) AND {state_of("events_delivery")} = 'leased' AND token = ANY(%(tokens)s)
+WHERE id = ANY(%(ids)s) AND {state_of("events_delivery")} = 'leased'
 RETURNING id
 """

@@ -6,8 +6,8 @@
 Every way into `running` makes a new token and every way out clears it; whoever writes must hold the present one. A
 write that finds the token gone returns False: somebody else has the delivery by now, and nothing may be done.
 
-Lock order, everywhere: deliveries, domain rows, counters, each sorted. Parking and waking skip locked rows, so they
-never wait; what they miss, the sweep finds.
+Lock order, everywhere: deliveries, domain rows, counters, each sorted. A statement that skips locked rows never waits,
+so it needs no order: batches, parking, waking. What parking and waking miss, the sweep finds.
 """
 
 import json
@@ -212,7 +212,7 @@ SET state = CASE WHEN overdue THEN 'dead' ELSE 'pending' END,
     reason = CASE WHEN overdue THEN %(reason)s ELSE '' END,
     handled_at = CASE WHEN overdue THEN clock_timestamp() END,
     due_at = clock_timestamp() + make_interval(secs => %(delay)s * (0.5 + random())),
-    attempts = d.attempts - CASE WHEN d.state = 'running' AND NOT d.in_batch THEN 1 ELSE 0 END, in_batch = false,
+    attempts = d.attempts - CASE WHEN d.state = 'running' THEN 1 ELSE 0 END,
     waiting_since = CASE WHEN d.waiting_for = 'code' THEN least(d.waiting_since, clock_timestamp())
                     ELSE clock_timestamp() END,
     waiting_for = 'code',
@@ -220,8 +220,7 @@ SET state = CASE WHEN overdue THEN 'dead' ELSE 'pending' END,
 FROM (SELECT id, waiting_for = 'code'
                  AND waiting_since < clock_timestamp() - make_interval(secs => %(grace)s) AS overdue
       FROM events_delivery
-      WHERE id = %(id)s AND token = %(token)s AND {state_of("events_delivery")} IN ('leased', 'running')
-      FOR UPDATE) AS mine
+      WHERE id = %(id)s AND token = %(token)s FOR UPDATE) AS mine
 WHERE d.id = mine.id
 RETURNING d.state, d.subject, d.consumer, d.sequence, d.handler, d.dead_holds
 """

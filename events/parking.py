@@ -38,7 +38,7 @@ WHERE id IN (
     SELECT id FROM events_delivery
     WHERE subject = %(subject)s AND consumer = %(consumer)s AND (sequence, handler) > (%(sequence)s, %(handler)s)
       AND handled_at IS NULL AND state = 'pending' AND coalesce(due_at, 'infinity') <= clock_timestamp()
-    ORDER BY id FOR UPDATE SKIP LOCKED)
+    FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -56,6 +56,6 @@ _WAKE = f"UPDATE events_delivery SET due_at = now() WHERE id = ({_first_parked('
 WOKEN = f"""woken AS (
     UPDATE events_delivery SET due_at = now()
     WHERE id IN (
-        SELECT next.id FROM (SELECT * FROM finished ORDER BY subject) AS of,
-            LATERAL ({_first_parked("of.subject", "of.consumer")}) AS next)
+        SELECT next.id
+        FROM finished, LATERAL ({_first_parked("finished.subject", "finished.consumer")}) AS next)
 )"""

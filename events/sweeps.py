@@ -31,7 +31,7 @@ def database_time() -> datetime:
 def expire_leases(since: Floors | None = None, *, away_until: datetime | None = None) -> int:
     """End the leases that ran out; return how many. With attempts spent in a worker's hands, the delivery is dead.
 
-    A batch that was lost counts for none of its members: each is sent alone from now on.
+    A batch that was lost counts for none of its members, each at its first run: they are sent alone from now on.
     A lease whose message nobody started is free: the broker lost it, and no attempt was made. An attempt that was
     cut off by a restart of PostgreSQL is not counted either: the handler did nothing wrong. Nor is one that began
     before `away_until` (PostgreSQL's time), the last moment at which the database was away or took no writes: its
@@ -104,7 +104,7 @@ WITH over AS MATERIALIZED (
         FOR UPDATE SKIP LOCKED) AS mine
 ), fate AS (
     SELECT id, started, cut_off, started AND NOT cut_off AND NOT in_batch AS counted,
-           started AND spent AND NOT cut_off AND NOT in_batch AS dies FROM expired
+           started AND spent AND NOT cut_off AS dies FROM expired
 ), changed AS (
 UPDATE events_delivery d
 SET state = CASE WHEN dies THEN 'dead' ELSE 'pending' END,

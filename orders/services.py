@@ -71,7 +71,10 @@ def confirm_order(order_id: UUID) -> bool:
 
 @transaction.atomic
 def confirm_orders(causes: Mapping[UUID, ReceivedEvent[Any]]) -> int:
-    """Confirm those that are pending of these orders, each because of its event; return how many."""
+    """Confirm those that are pending of these orders, each because of its event; return how many.
+
+    They stay locked to the commit, so none is cancelled between the look at its status and the update.
+    """
     pending = Order.objects.select_for_update(of=("self",)).filter(pk__in=causes.keys(), status=Status.PENDING)
     orders = list(pending.order_by("id").prefetch_related("lines"))
     if not orders:
@@ -112,12 +115,12 @@ def fulfil_order(order: Order) -> Order:
 def _move(
     order_id: UUID, to: Status, event: Callable[[dict[str, Any]], EventData], *, reason: str = ""
 ) -> Order | None:
-    """Take the order one step on, by a conditional update; None where the table of states does not allow it now."""
+    """Take the order one step on, locked to the commit; None where the table of states does not allow it now."""
     before = Order.objects.select_for_update().filter(pk=order_id, status__in=sources(to)).first()
     if before is None:
         return None
     changes: dict[str, Any] = {"rejection_reason": reason} if to is Status.REJECTED else {}
-    Order.objects.filter(pk=order_id, status=before.status).update(status=to, updated_at=Now(), **changes)
+    Order.objects.filter(pk=order_id).update(status=to, updated_at=Now(), **changes)
     StatusChange.objects.create(order=before, from_status=before.status, to_status=to, reason=reason)
     order = Order.objects.prefetch_related("lines").get(pk=order_id)
     publish(event(_snapshot(order, order.lines.all())))
@@ -165,7 +168,6 @@ def _insert(order: Order, lines: Sequence[OrderLine]) -> None:
         cursor.execute(_INSERT, parameters)
         order.number, order.created_at = cursor.fetchone()
     order.updated_at = order.created_at
-    order._state.adding, order._state.db = False, connection.alias
     order.keep_lines(lines)
 
 

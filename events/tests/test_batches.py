@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from events import batches, claims, floors, sweeps
+from events import batches, claims, deliveries, floors, sweeps
 from events.batch_runner import run_batch
 from events.catalogue import StockReservedV1
 from events.claims import Claim, Claimed
@@ -21,6 +21,7 @@ from events.policy import Limits, make_policy
 from events.publishing import publish
 from events.relay import messages
 from events.tests.helpers import handler, nothing, only, order_created, published, run
+from events.tests.transactions import a_transaction, lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "inventory.reserve_items"
@@ -74,6 +75,7 @@ def refuse(events: Sequence[ReceivedEvent[Any]]) -> None:
 def test_a_batch_is_done_together_and_each_counts_one_attempt() -> None:
     assert run_many(batching(mark_many)) == "5 of 5 done"
     assert states() == {("done", 1, 25)}
+    assert not Delivery.objects.filter(in_batch=True).exists()
     assert marks() == SIZE
 
 
@@ -108,6 +110,7 @@ def test_without_a_form_for_many_one_bad_event_costs_the_others_nothing() -> Non
 
     assert run_many(batching(None, fail_first)) == "4 of 5 done, 1 go on one by one"
     assert states() == {("done", 1, 25), ("pending", 0, 1)}
+    assert not Delivery.objects.filter(in_batch=True).exists()
     assert only(handler=NAME, state="pending").event_id == bad[0]
     assert marks() == SIZE - 1
 
@@ -155,6 +158,46 @@ def test_a_delivery_that_was_lost_meanwhile_is_left_out() -> None:
         assert batches.hold_many(started) == set(ids[1:])
     assert batches.finish_many(started) == SIZE - 1
     assert only(pk=ids[0]).state == "running"
+
+
+def test_a_batch_waits_for_nobody_who_holds_one_of_its_members() -> None:
+    sent = waiting()
+    ids = sorted(sent)
+    started = batches.start_many(sent, worker="test", lease=30)
+    with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
+        lock(other, "events_delivery", ids[0])
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        assert batches.hold_many(started) == set(ids[1:])
+        assert batches.finish_many([one for one in started if one.id in ids[:3]]) == 2
+        assert batches.give_back_many(started, alone=True) == 2
+
+
+def test_a_worker_that_lost_its_batch_renews_no_lease_of_those_who_have_it_now() -> None:
+    sent = waiting()
+    lost = batches.start_many(sent, worker="lost", lease=30)
+    assert batches.renew_many(lost)
+    Delivery.objects.filter(pk__in=sent).update(lease_until=Now())
+    sweeps.expire_leases()
+    claim = claims.claim("inventory", SIZE)
+    assert claim is not None
+    for one in claim.deliveries:
+        assert deliveries.start(one.id, one.token, worker="second", lease=30)
+    leases = set(Delivery.objects.filter(pk__in=sent).values_list("lease_until", flat=True))
+    assert not batches.renew_many(lost)
+    assert set(Delivery.objects.filter(pk__in=sent).values_list("lease_until", flat=True)) == leases
+
+
+def test_a_batchs_leases_hold_from_its_start_and_from_each_renewal() -> None:
+    started = batches.start_many(waiting(), worker="at work", lease=7)
+    assert sweeps.expire_leases() == 0
+    for one in Delivery.objects.filter(state="running"):
+        assert one.started_at is not None
+        assert one.lease_until is not None
+        assert (one.lease_until - one.started_at).total_seconds() == pytest.approx(7, abs=0.5)
+        assert (one.lease_seconds, one.worker) == (7, "at work")
+    Delivery.objects.filter(state="running").update(lease_until=Now())
+    assert batches.renew_many(started[:2])
+    assert sweeps.expire_leases() == SIZE - 2
 
 
 def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:

@@ -1,11 +1,14 @@
 import threading
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery.exceptions import Retry
 from django.db import connection, transaction
 
-from events import claims
+from events import claims, deliveries
 from events.claims import DueQueue, claim, give_back
+from events.errors import DependencyAway
 from events.models import Delivery
 from events.tests.helpers import handler, make_due, nothing, only, order_cancelled, order_created, published, run
 
@@ -119,6 +122,17 @@ def test_what_was_not_sent_is_given_back_due_as_before() -> None:
     assert (delivery.state, delivery.token, delivery.due_at, delivery.attempts) == ("pending", None, due, 0)
 
 
+def test_only_what_was_not_sent_and_nobody_has_started_is_given_back() -> None:
+    published(order_created(), order_created(), order_created())
+    found = claim("inventory", 3)
+    assert found is not None
+    unsent, started, sent = found.deliveries
+    assert deliveries.start(started.id, started.token, worker="test", lease=30) is not None
+    give_back([unsent, started])
+    states = [only(pk=one.id).state for one in (unsent, started, sent)]
+    assert states == ["pending", "running", "leased"]
+
+
 def test_the_due_queues_are_told_with_what_is_out() -> None:
     published(order_created())
     published(order_created())
@@ -132,3 +146,18 @@ def test_the_due_queues_are_told_with_what_is_out() -> None:
     assert "analytics" not in {due.name for due in claims.due_queues()}
     make_due(consumer="analytics")
     assert "analytics" in {due.name for due in claims.due_queues()}
+
+
+@pytest.mark.parametrize("error", [ValueError("its own fault"), DependencyAway("the fault of another")])
+def test_after_its_first_run_a_delivery_is_sent_alone(error: Exception) -> None:
+    published(order_created(), order_created(), order_created())
+
+    def fail(event: Any) -> None:
+        raise error
+
+    with pytest.raises(Retry):
+        run(handler(fail))
+    make_due(consumer="inventory")
+    found = claim("inventory", 3)
+    assert found is not None
+    assert sorted((one.tries, one.batch) for one in found.deliveries) == [(0, 25), (0, 25), (1, 1)]

@@ -23,6 +23,7 @@ from events.tests.helpers import (
     run,
     waiting_for_locks,
 )
+from events.tests.transactions import a_transaction, lock, meanwhile
 from events.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,6 +150,18 @@ def test_of_two_who_replay_many_at_once_each_letter_is_replayed_by_one() -> None
         thread.join(10)
     assert sorted(counts) == [0, 4]
     assert Decision.objects.count() == 4
+
+
+def test_letters_are_locked_in_one_order_so_that_two_who_replay_many_never_deadlock() -> None:
+    letters = sorted(a_dead_letter() for _ in range(4))
+    Delivery.objects.filter(pk=letters[0]).update(worker="moved to the end of the table")
+    with a_transaction() as other:
+        lock(other, "events_delivery", letters[0])
+        with meanwhile(lambda: replay_all(reversed(letters), by="ann")) as replayed:
+            until("it waits for the first letter", waiting_for_locks)
+            lock(other, "events_delivery", *letters[1:])
+            other.rollback()
+    assert replayed.result() == 4
 
 
 def test_what_was_replayed_and_done_is_not_replayed_once_more() -> None:

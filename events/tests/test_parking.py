@@ -3,11 +3,26 @@ from uuid import UUID, uuid4
 
 import pytest
 from celery.exceptions import Retry
+from django.db import connection, transaction
 
-from events import claims, sweeps
+from events import claims, dead_letters, deliveries, sweeps
+from events.deliveries import Started
+from events.error_text import describe
 from events.errors import PermanentError
 from events.models import Delivery
-from events.tests.helpers import handler, make_due, nothing, only, order_cancelled, order_created, published, run
+from events.tests.helpers import (
+    a_dead_letter,
+    claimed,
+    handler,
+    make_due,
+    nothing,
+    only,
+    order_cancelled,
+    order_created,
+    published,
+    run,
+)
+from events.tests.transactions import a_transaction, lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,6 +77,96 @@ def test_a_dead_letter_of_notifications_is_passed_by(order_id: UUID) -> None:
     with pytest.raises(PermanentError):
         run(handler(fail_for_good, name="notifications.send_order_received"), "notifications")
     assert run(handler(nothing, name="notifications.send_order_cancelled"), "notifications").startswith("done")
+
+
+def test_one_that_backs_off_keeps_its_own_due_time_whatever_happens_before_it() -> None:
+    order_id = uuid4()
+    received, cancelled = "notifications.send_order_received", "notifications.send_order_cancelled"
+    letter = a_dead_letter(received, order_id)
+    published(order_cancelled(order_id))
+    with pytest.raises(Retry):
+        run(handler(fail, name=cancelled), "notifications")
+    again_at = only(handler=cancelled).due_at
+    dead_letters.replay(letter, by="ann")
+    with pytest.raises(Retry):
+        run(handler(fail, name=received), "notifications")
+    assert only(handler=cancelled).due_at == again_at
+    make_due(handler=received)
+    run(handler(nothing, name=received), "notifications")
+    assert only(handler=cancelled).due_at == again_at
+
+
+def started(queue: str = "inventory") -> Started:
+    found = deliveries.start(*claimed(queue), worker="test", lease=30)
+    assert found is not None
+    return found
+
+
+def retry(one: Started) -> bool:
+    return deliveries.retry(one, delay=0, counted=True, error=describe(ValueError()))
+
+
+def test_parking_and_waking_wait_for_nobody_and_leave_the_rest_to_the_sweep(order_id: UUID) -> None:
+    with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
+        lock(other, "events_delivery", release().id)
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        assert retry(started())
+        assert release().due_at is not None
+    Delivery.objects.filter(pk=release().id).update(due_at=None)
+    with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
+        lock(other, "events_delivery", release().id)
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        assert deliveries.finish(started())
+        assert release().due_at is None
+    sweeps.wake_missed(after=sweeps.FIRST)
+    assert release().due_at is not None
+
+
+def test_what_fails_parks_what_comes_after_it_and_nothing_else(order_id: UUID) -> None:
+    one = started()
+    published(order_created(other := uuid4()), order_cancelled(other))
+    assert retry(one)
+    parked = Delivery.objects.filter(due_at=None)
+    assert [(delivery.subject, delivery.handler) for delivery in parked] == [(order_id, "inventory.release_items")]
+
+
+def test_what_fails_parks_neither_an_earlier_one_nor_one_that_is_at_work() -> None:
+    order_id = uuid4()
+    earlier = a_dead_letter("notifications.send_order_received", order_id)
+    published(order_cancelled(order_id))
+    later = started("notifications")
+    dead_letters.replay(earlier, by="ann")
+    assert retry(started("notifications"))
+    assert only(pk=later.id).due_at is not None
+    assert retry(later)
+    assert not Delivery.objects.filter(consumer="notifications", due_at=None).exists()
+
+
+def test_the_next_in_order_is_woken_and_no_other(order_id: UUID) -> None:
+    published(order_cancelled(order_id), order_cancelled(other := uuid4()))
+    one, *waiting = Delivery.objects.filter(consumer="inventory", subject=order_id).order_by("sequence")
+    ids = [each.id for each in waiting] + [Delivery.objects.get(consumer="inventory", subject=other).id]
+    holder = started()
+    assert holder.id == one.id
+    for each in reversed(ids):  # they lie in the table the other way round
+        Delivery.objects.filter(pk=each).update(due_at=None)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        assert deliveries.finish(holder)
+    assert [only(pk=each).due_at is None for each in ids] == [False, True, True]
+
+
+def test_another_consumer_and_another_subject_are_not_woken(order_id: UUID) -> None:
+    mine = Delivery.objects.filter(subject=order_id, event_type="order.cancelled.v1")
+    mine.update(due_at=None)
+    published(order_created(other := uuid4()))
+    Delivery.objects.filter(subject=other).update(due_at="2999-01-01T00:00:00Z")
+    run(handler(nothing, name="notifications.send_order_received"), "notifications")
+    assert [one.consumer for one in mine.exclude(due_at=None)] == ["notifications"]
+    with pytest.raises(PermanentError):  # a death that the next one passes by
+        run(handler(fail_for_good, name="analytics.track_order"), "analytics")
+    assert {one.consumer for one in mine.exclude(due_at=None)} == {"notifications", "analytics"}
+    assert Delivery.objects.filter(subject=other, due_at__year=2999).count() == 3
 
 
 def test_a_parked_delivery_that_nobody_woke_is_found_by_the_sweep(order_id: UUID) -> None:

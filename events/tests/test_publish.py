@@ -11,6 +11,7 @@ from events.models import Delivery, Event, SubjectCounter
 from events.publishing import NoTransaction, publish
 from events.tests import helpers
 from events.tests.helpers import handler, nothing, order_cancelled, order_created, published, run
+from events.tests.transactions import a_transaction, lock, meanwhile
 from events.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,6 +81,18 @@ def test_of_two_transactions_for_one_subject_the_later_number_commits_later() ->
     thread.join(10)
     told = Event.objects.filter(subject=order_id).order_by("sequence").values_list("type", flat=True)
     assert list(told) == ["order.created.v1", "order.cancelled.v1"]
+
+
+def test_counters_are_taken_in_one_order_so_that_two_who_publish_for_many_subjects_never_deadlock() -> None:
+    orders = sorted(uuid4() for _ in range(20))
+    published(*map(order_created, orders))
+    with a_transaction() as other:
+        lock(other, "events_subjectcounter", orders[0], key="subject")
+        with meanwhile(lambda: published(*map(order_cancelled, reversed(orders)))):
+            until("it waits for the first counter", helpers.waiting_for_locks)
+            lock(other, "events_subjectcounter", *orders[1:], key="subject")
+            other.rollback()
+    assert Event.objects.filter(type="order.cancelled.v1").count() == 20
 
 
 def test_what_is_published_behind_a_dead_letter_is_parked_at_once() -> None:

@@ -1,11 +1,23 @@
+from uuid import uuid4
+
 import pytest
 from django.db import transaction
 from django.db.models import Func
 
-from events import deliveries, runner, sweeps
+from events import dead_letters, deliveries, runner, sweeps
 from events.error_text import describe
 from events.models import Delivery, Reason
-from events.tests.helpers import claimed, handler, nothing, only, order_created, published
+from events.tests.helpers import (
+    a_dead_letter,
+    claimed,
+    handler,
+    nothing,
+    only,
+    order_cancelled,
+    order_created,
+    published,
+    run,
+)
 
 
 class ClockTimestamp(Func):
@@ -63,6 +75,19 @@ def test_of_a_late_message_and_the_one_sent_after_it_the_first_to_come_starts_th
     assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("done", 1)
 
 
+def test_a_late_message_waits_for_its_turn_behind_an_earlier_one_that_was_replayed_meanwhile() -> None:
+    order_id = uuid4()
+    letter = a_dead_letter("notifications.send_order_received", order_id)
+    published(order_cancelled(order_id))
+    late = claimed("notifications")
+    Delivery.objects.filter(pk=late[0]).update(lease_until=ClockTimestamp(), lease_seconds=0)
+    sweeps.expire_leases()
+    dead_letters.replay(letter, by="ann")
+    assert deliveries.start(*late, worker="late", lease=30) is None
+    run(handler(nothing, name="notifications.send_order_received"), "notifications")
+    assert deliveries.start(*late, worker="late", lease=30) is not None
+
+
 def test_a_late_copy_of_a_message_whose_attempt_failed_starts_no_other() -> None:
     published(order_created())
     late = claimed()
@@ -78,6 +103,20 @@ def test_a_late_copy_does_not_cut_a_wait_for_code_short() -> None:
     unknown = {"reason": Reason.NO_SUCH_HANDLER, "error": describe(ValueError()), "grace": 60, "delay": 60}
     assert deliveries.set_aside(*late, **unknown) == "pending"  # type: ignore[arg-type]
     assert deliveries.start(*late, worker="late", lease=30) is None
+
+
+def test_a_lease_holds_for_its_seconds_from_the_start_on() -> None:
+    published(order_created())
+    delivery_id, token = claimed()
+    assert sweeps.expire_leases() == 0
+    started = deliveries.start(delivery_id, token, worker="at work", lease=7)
+    assert started is not None
+    delivery = only(pk=delivery_id)
+    assert delivery.started_at is not None
+    assert delivery.lease_until is not None
+    assert (delivery.lease_until - delivery.started_at).total_seconds() == pytest.approx(7, abs=0.5)
+    assert (delivery.lease_seconds, delivery.worker) == (7, "at work")
+    assert sweeps.expire_leases() == 0
 
 
 def test_a_lost_worker_costs_the_attempt_that_it_had_begun() -> None:

@@ -102,6 +102,19 @@ def test_what_is_committed_late_is_waited_for() -> None:
     assert counted("published") == {"order.created.v1": 2}
 
 
+def test_what_a_transaction_may_write_that_postgresql_does_not_tell_of_yet_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(moments, "MARGIN", 60.0)
+    published(order_created())
+    assert counted("published") == {}
+    with other_connection() as other:
+        other.execute("SELECT now()")
+        assert counted("published") == {}
+    monkeypatch.setattr(moments, "MARGIN", 0.0)
+    assert counted("published") == {"order.created.v1": 1}
+
+
 def test_a_transaction_that_is_frozen_does_not_stop_the_counting_for_longer_than_any_may_live(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -125,3 +125,11 @@ def test_no_adjustment_is_lost_when_many_come_at_once() -> None:
 
     assert sum(at_once(40, take_one)) == 20
     assert counts() == (0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_adjustment_that_cannot_stand_in_the_ledger_changes_nothing() -> None:
+    product = make_product(pieces=20)
+    with pytest.raises(DatabaseError):
+        stock.adjust(product, quantity=-1, reason="x" * 300)
+    assert counts() == (20, 0)

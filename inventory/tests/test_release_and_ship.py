@@ -7,7 +7,10 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from events.catalogue import Line, OrderCancelledV1, OrderFulfilledV1
+from events.tests.helpers import waiting_for_locks
 from events.tests.received import received
+from events.tests.transactions import a_transaction, lock, meanwhile
+from events.tests.waiting import until
 from inventory import stock
 from inventory.models import Movement, Reservation
 from inventory.tasks import release_items, ship_items
@@ -114,3 +117,30 @@ def test_releasing_and_shipping_at_once_end_an_order_once() -> None:
     assert sum(lines for _, lines in outcomes) == 10
     shipped = sum(lines for ship, lines in outcomes if ship)
     assert counts("CUP") == (100 - 2 * shipped, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_orders_reservations_are_locked_in_the_order_of_products_so_that_two_never_deadlock() -> None:
+    first, second = sorted((make_product(sku) for sku in ("B", "A")), key=lambda product: product.id)
+    stock.reserve(order_id := uuid4(), {"A": 1, "B": 1})
+    Reservation.objects.filter(product=first).update(quantity=1)  # it moves to the end of the table
+    with a_transaction() as other:
+        lock(other, "inventory_reservation", first.id, key="product_id")
+        with meanwhile(lambda: stock.release(order_id)) as released:
+            until("it waits for the first reservation", waiting_for_locks)
+            lock(other, "inventory_reservation", second.id, key="product_id")
+            other.rollback()
+    assert released.result() == 2
+
+
+@pytest.mark.parametrize("end", [stock.release, stock.ship])
+@pytest.mark.django_db(transaction=True)
+def test_what_is_released_at_the_same_moment_is_ended_once(reserved: UUID, end: Callable[[UUID], int]) -> None:
+    with a_transaction() as other:
+        other.execute("UPDATE inventory_reservation SET state = 'released'")
+        other.execute("UPDATE inventory_stockitem SET reserved = 0")
+        with meanwhile(lambda: end(reserved)) as ended:
+            until("it waits for the reservations", waiting_for_locks)
+            other.commit()
+    assert ended.result() == 0
+    assert (counts("CUP"), counts("POT")) == ((10, 0), (2, 0))

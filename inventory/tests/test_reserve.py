@@ -1,14 +1,17 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from events.catalogue import Line, OrderCreatedV1
 from events.errors import PermanentError
 from events.models import Delivery, Event
+from events.tests.helpers import waiting_for_locks
 from events.tests.received import received
+from events.tests.transactions import a_transaction, lock, meanwhile
+from events.tests.waiting import until
 from inventory import stock
 from inventory.models import Product, Reservation
 from inventory.stock import OutOfStock
@@ -35,7 +38,10 @@ def order(order_id: UUID, **quantities: int) -> OrderCreatedV1:
 def refused(order_id: UUID, wanted: Mapping[str, int]) -> list[tuple[str, int, int]]:
     with pytest.raises(OutOfStock) as caught:
         stock.reserve(order_id, wanted)
-    return [(short.sku, short.requested, short.available) for short in caught.value.shortages]
+    shortages = caught.value.shortages
+    told = (f"{short.sku}: {short.requested} wanted, {short.available} available" for short in shortages)
+    assert str(caught.value) == ", ".join(told)
+    return [(short.sku, short.requested, short.available) for short in shortages]
 
 
 def test_pieces_are_set_aside() -> None:
@@ -213,3 +219,57 @@ def test_batches_at_once_sell_each_piece_once() -> None:
 
     assert sum(at_once(6, batch)) == 20
     assert (counts("CUP"), counts("POT")) == ((20, 20), (20, 20))
+
+
+def reserve_alone(order_id: UUID, wanted: Mapping[str, int]) -> None:
+    stock.reserve(order_id, wanted)
+
+
+def reserve_in_a_batch(order_id: UUID, wanted: Mapping[str, int]) -> None:
+    assert stock.reserve_many({order_id: wanted}) == {order_id: []}
+
+
+Way = Callable[[UUID, Mapping[str, int]], None]
+WAYS = pytest.mark.parametrize("reserve", [reserve_alone, reserve_in_a_batch])
+STOCK = "inventory_stockitem"
+
+
+@WAYS
+@pytest.mark.django_db(transaction=True)
+def test_stock_is_locked_in_one_order_so_that_two_orders_never_deadlock(reserve: Way) -> None:
+    products = sorted((make_product(sku, pieces=9) for sku in ("D", "C", "B", "A")), key=lambda product: product.id)
+    stock.adjust(products[0], quantity=1, reason="it moves to the end of the table")
+    with a_transaction() as other:
+        lock(other, STOCK, products[0].id, key="product_id")
+        with meanwhile(lambda: reserve(uuid4(), {product.sku: 1 for product in reversed(products)})) as reserved:
+            until("it waits for the first product", waiting_for_locks)
+            lock(other, STOCK, *(product.id for product in products[1:]), key="product_id")
+            other.rollback()
+    reserved.result()
+    assert counts(products[0].sku) == (10, 1)
+
+
+@WAYS
+@pytest.mark.django_db(transaction=True)
+def test_orders_for_other_products_are_not_waited_for(reserve: Way) -> None:
+    make_product("CUP")
+    pot = make_product("POT")
+    with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
+        lock(other, STOCK, pot.id, key="product_id")
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        reserve(uuid4(), {"CUP": 1})
+    assert (counts("CUP"), counts("POT")) == ((10, 1), (10, 0))
+
+
+@WAYS
+@pytest.mark.django_db(transaction=True)
+def test_what_somebody_else_takes_at_the_same_moment_is_not_sold_again(reserve: Way) -> None:
+    product = make_product(pieces=1)
+    with a_transaction() as other:
+        other.execute("UPDATE inventory_stockitem SET reserved = 1 WHERE product_id = %s", [product.id])
+        with meanwhile(lambda: reserve(uuid4(), {"CUP": 1})) as reserved:
+            until("it waits for the piece", waiting_for_locks)
+            other.commit()
+    with pytest.raises((OutOfStock, AssertionError)):
+        reserved.result()
+    assert not Reservation.objects.exists()

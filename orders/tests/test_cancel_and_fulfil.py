@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -6,10 +7,21 @@ import pytest
 
 from events.catalogue import Shortage, StockRejectedV1, StockReservedV1
 from events.models import Delivery, Event
+from events.tests.helpers import waiting_for_locks
 from events.tests.received import received
+from events.tests.transactions import a_transaction, lock, meanwhile
+from events.tests.waiting import until
 from inventory.tests.shop import make_product
 from orders.models import Order, StatusChange
-from orders.services import WrongStatus, cancel_order, confirm_order, fulfil_order, reject_order
+from orders.services import (
+    WrongStatus,
+    cancel_order,
+    confirm_order,
+    confirm_orders,
+    fulfil_order,
+    is_pending,
+    reject_order,
+)
 from orders.tasks import confirm, confirm_many, reject
 from orders.tests.placing import place, place_confirmed
 from users.models import User
@@ -150,6 +162,14 @@ def test_a_final_order_can_neither_be_cancelled_nor_fulfilled(ada: User, staff: 
     assert Event.objects.count() == events
 
 
+def test_a_refusal_tells_of_the_status_that_the_order_has_by_now(ada: User) -> None:
+    order = place(ada, CUP=1)
+    reject_order(order.id, reason="short")
+    assert order.status == "pending"  # as it was read before
+    with pytest.raises(WrongStatus, match="is rejected, so it cannot be cancelled now"):
+        cancel_order(order, by="customer")
+
+
 def test_a_pending_order_is_not_fulfilled(ada: User, staff: User) -> None:
     order = place(ada, CUP=1)
     check_problem(fulfil(staff, order), 409, "wrong_status")
@@ -208,13 +228,81 @@ def test_of_many_who_end_an_order_at_once_one_succeeds_and_one_event_is_publishe
     assert Delivery.objects.filter(sequence=3).count() == 3
 
 
+def confirm_one(order: Order) -> None:
+    assert confirm_order(order.id)
+
+
+def confirm_as_a_batch(order: Order) -> None:
+    assert confirm_orders({order.id: received(StockReservedV1(order_id=order.id))}) == 1
+
+
+def reject_one(order: Order) -> None:
+    assert reject_order(order.id, reason="short")
+
+
+def cancel_one(order: Order) -> None:
+    assert cancel_order(order, by="customer").id == order.id
+
+
+def fulfil_one(order: Order) -> None:
+    confirm_one(order)
+    assert fulfil_order(order).id == order.id
+
+
+@pytest.mark.parametrize("step", [confirm_one, confirm_as_a_batch, reject_one, cancel_one, fulfil_one])
+def test_a_step_moves_its_order_and_no_other(ada: User, step: Callable[[Order], None]) -> None:
+    older, order, younger = (place(ada, CUP=1) for _ in range(3))
+    Order.objects.update(updated_at="2020-01-01T00:00:00Z")
+    step(order)
+    changed = Order.objects.filter(updated_at__year__gt=2020)
+    assert [one.pk for one in changed] == [order.pk]
+    assert status(order) != "pending"
+    assert [status(other) for other in (older, younger)] == ["pending", "pending"]
+    assert {change.order_id for change in StatusChange.objects.exclude(from_status="")} == {order.pk}
+    assert not is_pending(order.id)
+    assert is_pending(older.id)
+
+
 def test_a_batch_confirms_those_that_are_pending_and_leaves_the_others(ada: User) -> None:
     orders = [place(ada, CUP=1) for _ in range(3)]
     cancel_order(orders[1], by="customer")
     confirm_many([received(StockReservedV1(order_id=order.id), correlation_id=order.number) for order in orders])
-    confirm_many([received(StockReservedV1(order_id=order.id)) for order in orders])
+    assert confirm_orders({order.id: received(StockReservedV1(order_id=order.id)) for order in orders}) == 0
     statuses = Order.objects.order_by("id").values_list("status", flat=True)
     assert list(statuses) == ["confirmed", "cancelled", "confirmed"]
     confirmed = Event.objects.filter(type="order.confirmed.v1").values_list("subject", "correlation_id")
     assert set(confirmed) == {(order.id, order.number) for order in (orders[0], orders[2])}
     assert StatusChange.objects.filter(to_status="confirmed").count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_waits_for_a_cancellation_at_the_same_moment_and_then_leaves_that_order_alone() -> None:
+    make_product("CUP")
+    ada = make_user("ada")
+    orders = [place(ada, CUP=1) for _ in range(3)]
+    causes = {order.id: received(StockReservedV1(order_id=order.id)) for order in orders}
+    with a_transaction() as other:
+        other.execute("UPDATE orders_order SET status = 'cancelled' WHERE id = %s", [orders[1].id])
+        with meanwhile(lambda: confirm_orders(causes)) as confirmed:
+            until("it waits for the order that is cancelled", waiting_for_locks)
+            other.commit()
+    assert confirmed.result() == 2
+    assert [status(order) for order in orders] == ["confirmed", "cancelled", "confirmed"]
+    told = Event.objects.filter(type="order.confirmed.v1").values_list("subject", flat=True)
+    assert set(told) == {orders[0].id, orders[2].id}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_locks_its_orders_in_one_order_so_that_two_never_deadlock() -> None:
+    make_product("CUP")
+    ada = make_user("ada")
+    orders = [place(ada, CUP=1) for _ in range(4)]
+    Order.objects.filter(pk=orders[0].pk).update(rejection_reason="moved to the end of the table")
+    causes = {order.id: received(StockReservedV1(order_id=order.id)) for order in orders}
+    with a_transaction() as other:
+        lock(other, "orders_order", orders[0].id)
+        with meanwhile(lambda: confirm_orders(causes)) as confirmed:
+            until("it waits for the first order", waiting_for_locks)
+            lock(other, "orders_order", *[order.id for order in orders[1:]])
+            other.rollback()
+    assert confirmed.result() == 4

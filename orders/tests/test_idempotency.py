@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -7,6 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from events import idempotency
+from events.idempotency import Answer
 from events.models import Event, StoredAnswer
 from inventory.tests.shop import make_product
 from orders.models import Order
@@ -197,3 +199,27 @@ def test_an_answer_that_is_stored_between_the_look_and_the_lock_is_given(
     again = post(ada, items(CUP=1))
     assert (again.content, again["Idempotent-Replayed"]) == (first.content, "true")
     assert Order.objects.count() == Event.objects.count() == 1
+
+
+def answered(
+    user: User, answer: Answer, *, route: str = "POST /orders", key: str = "key-1", body: Any = None
+) -> Answer:
+    asked = idempotency._Asked(user.id, route, key, idempotency._fingerprint(body, {}))
+    return idempotency._answer_once(asked, lambda: answer)
+
+
+def test_another_key_or_another_route_asks_for_something_else(ada: User) -> None:
+    first, second, third = (Answer(201, text, "/there") for text in (b"first", b"second", b"third"))
+    assert answered(ada, first) == first
+    assert answered(ada, second, key="key-2") == second
+    assert answered(ada, third, route="/api/v1/reports") == third
+    assert answered(ada, third).body == b"first"
+
+
+def test_an_answer_takes_the_whole_place_of_one_whose_time_is_over(ada: User) -> None:
+    answered(ada, Answer(201, b"first", "/first"), body={"number": 1})
+    age(24.1)
+    second = Answer(202, b"second", "/second")
+    answered(ada, second, body={"number": 2})
+    again = answered(ada, Answer(201, b"third", "/third"), body={"number": 2})
+    assert again == replace(second, replayed=True)

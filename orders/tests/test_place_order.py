@@ -234,3 +234,11 @@ def test_orders_that_come_at_once_are_all_taken_with_numbers_of_their_own() -> N
     assert {answer.status_code for answer in answers} == {201}
     assert len({body(answer)["number"] for answer in answers}) == 40
     assert Event.objects.count() == Order.objects.count() == 40
+
+
+def test_what_place_order_returns_has_its_lines_without_another_query(
+    ada: User, django_assert_num_queries: Any
+) -> None:
+    order = place(ada, POT=1, CUP=3)
+    with django_assert_num_queries(0):
+        assert [(line.sku, line.quantity) for line in order.lines.all()] == [("POT", 1), ("CUP", 3)]

@@ -5,6 +5,9 @@ import pytest
 from django.db import transaction
 
 from events.subscriptions import Compensation
+from events.tests.helpers import waiting_for_locks
+from events.tests.transactions import a_transaction, meanwhile
+from events.tests.waiting import until
 from inventory import stock
 from inventory.catalogue import add_product
 from inventory.models import Reservation
@@ -43,6 +46,16 @@ def test_in_place_of_a_confirmation_the_order_is_rejected_and_its_stock_freed(or
 def test_an_order_that_was_confirmed_all_the_same_keeps_its_stock(order: Order) -> None:
     confirm_order(order.id)
     in_transaction(compensations.reject_and_release, order.id)
+    assert fate(order.id) == ("confirmed", "active")
+
+
+def test_an_order_that_is_confirmed_at_the_same_moment_keeps_its_stock(order: Order) -> None:
+    with a_transaction() as other:
+        other.execute("UPDATE orders_order SET status = 'confirmed' WHERE id = %s", [order.id])
+        with meanwhile(lambda: in_transaction(compensations.reject_and_release, order.id)) as compensated:
+            until("it waits for the confirmation", waiting_for_locks)
+            other.commit()
+    compensated.result()
     assert fate(order.id) == ("confirmed", "active")
 
 

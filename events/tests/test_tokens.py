@@ -1,0 +1,78 @@
+"""Whoever writes about a delivery must have it: its id, and the token of this start."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from events import claims, deliveries
+from events.deliveries import Started
+from events.error_text import describe
+from events.models import Delivery, Reason
+from events.tests.helpers import claimed, only, order_created, published
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def hold(started: Started) -> bool:
+    with transaction.atomic():
+        return deliveries.hold(started)
+
+
+def retry(started: Started) -> bool:
+    return deliveries.retry(started, delay=0, counted=True, error=describe(ValueError()))
+
+
+def bury(started: Started) -> bool:
+    return deliveries.bury(started, Reason.PERMANENT_ERROR, describe(ValueError()))
+
+
+def set_aside(started: Started) -> bool:
+    told = deliveries.set_aside(
+        started.id, started.token, reason=Reason.NO_SUCH_HANDLER, error=describe(ValueError()), grace=60, delay=60
+    )
+    return told is not None
+
+
+def started() -> Started:
+    published(order_created())
+    found = deliveries.start(*claimed(), worker="test", lease=30)
+    assert found is not None
+    return found
+
+
+def rows() -> list[tuple[Any, ...]]:
+    return list(Delivery.objects.order_by("id").values_list())
+
+
+@pytest.mark.parametrize("write", [hold, deliveries.finish, retry, bury, set_aside])
+def test_with_the_token_of_another_delivery_nothing_is_written(write: Callable[[Started], bool]) -> None:
+    one, another = started(), started()
+    before = rows()
+    assert not write(replace(one, token=another.token))
+    assert not write(replace(one, id=another.id))
+    assert rows() == before
+    assert write(one)
+
+
+@pytest.mark.parametrize("write", [hold, deliveries.finish, retry, bury])
+def test_with_the_token_of_a_message_nothing_is_written_before_its_start(write: Callable[[Started], bool]) -> None:
+    one = started()
+    published(order_created())
+    delivery_id, token = claimed()
+    before = rows()
+    assert not write(replace(one, id=delivery_id, token=token))
+    assert rows() == before
+
+
+def test_a_token_starts_its_own_delivery_and_no_other() -> None:
+    published(order_created(), order_created())
+    claim = claims.claim("inventory", 2)
+    assert claim is not None
+    one, another = claim.deliveries
+    assert deliveries.start(one.id, another.token, worker="test", lease=30) is None
+    assert {delivery.state for delivery in Delivery.objects.filter(queue="inventory")} == {"leased"}
+    assert deliveries.start(one.id, one.token, worker="test", lease=30) is not None
+    assert only(pk=another.id).state == "leased"

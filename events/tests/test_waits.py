@@ -1,0 +1,129 @@
+"""How long a delivery has been waiting for something that is away: a spell, which ends with what it waited for."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from celery.exceptions import Retry
+from django.db import connection
+
+from events import claims, deliveries
+from events.batch_runner import run_batch
+from events.error_text import describe
+from events.errors import DependencyAway
+from events.handlers import Handler, Shape
+from events.models import Reason
+from events.policy import make_policy
+from events.tests.helpers import (
+    claimed,
+    handler,
+    make_due,
+    nothing,
+    only,
+    order_created,
+    published,
+    run,
+    waiting_for_locks,
+)
+from events.tests.transactions import a_transaction, meanwhile
+from events.tests.waiting import until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NAME = "inventory.reserve_items"
+
+
+def try_once(error: Exception | None = None) -> tuple[str, datetime | None]:
+    """Run the delivery now; return what it waits for, and since when."""
+
+    def act(event: Any) -> None:
+        if error:
+            raise error
+
+    make_due(handler=NAME)
+    if error:
+        with pytest.raises(Retry):
+            run(handler(act))
+    else:
+        run(handler(act))
+    delivery = only(handler=NAME)
+    return delivery.waiting_for, delivery.waiting_since
+
+
+def set_aside(*message: Any, delay: float = 60) -> str | None:
+    error = describe(ValueError())
+    return deliveries.set_aside(*message, reason=Reason.NO_SUCH_HANDLER, error=error, grace=60, delay=delay)
+
+
+def now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
+def test_a_spell_goes_on_over_its_tries_and_ends_with_an_error_of_another_kind() -> None:
+    published(order_created())
+    waiting_for, began = try_once(DependencyAway("down"))
+    assert (waiting_for, began is not None) == ("dependency", True)
+    assert try_once(DependencyAway("still down")) == ("dependency", began)
+    assert try_once(ValueError("another matter")) == ("", None)
+    waiting_for, again = try_once(DependencyAway("down again"))
+    assert waiting_for == "dependency"
+    assert began is not None
+    assert again is not None
+    assert again > began
+
+
+def test_a_spell_ends_with_success() -> None:
+    published(order_created())
+    try_once(DependencyAway("down"))
+    assert try_once() == ("", None)
+
+
+def test_a_spell_of_waiting_for_code_goes_on_when_it_is_set_aside_again() -> None:
+    published(order_created())
+    set_aside(*claimed())
+    began = only(handler=NAME).waiting_since
+    make_due(handler=NAME)
+    set_aside(*claimed())
+    assert began is not None
+    assert only(handler=NAME).waiting_since == began
+
+
+def test_a_spell_of_waiting_for_code_ends_with_success_in_a_batch() -> None:
+    published(order_created())
+    set_aside(*claimed())
+    assert only(handler=NAME).waiting_for == "code"
+    make_due(handler=NAME)
+    claim = claims.claim("inventory", 1)
+    assert claim is not None
+    batching = Handler(NAME, nothing, Shape.EFFECT, make_policy(), nothing)
+    sent = {delivery.id: delivery.token for delivery in claim.deliveries}
+    assert run_batch(batching, sent, worker="test") == "1 of 1 done"
+    delivery = only(handler=NAME)
+    assert (delivery.waiting_for, delivery.waiting_since) == ("", None)
+
+
+def test_what_is_given_back_is_due_after_its_delay() -> None:
+    published(order_created())
+    started = deliveries.start(*claimed(), worker="test", lease=30)
+    assert started is not None
+    before = now()
+    assert deliveries.retry(started, delay=60, counted=True, error=describe(ValueError()))
+    due_at = only(handler=NAME).due_at
+    assert due_at is not None
+    assert 60 <= (due_at - before).total_seconds() < 65
+
+
+def test_a_copy_of_a_message_sets_nothing_aside_that_is_being_started() -> None:
+    published(order_created())
+    message = claimed()
+    with a_transaction() as other:
+        other.execute(
+            "UPDATE events_delivery SET state = 'running', token = gen_random_uuid() WHERE id = %s", message[:1]
+        )
+        with meanwhile(lambda: set_aside(*message)) as copy:
+            until("it waits for the start", waiting_for_locks)
+            other.commit()
+    assert copy.result() is None
+    assert only(handler=NAME).state == "running"

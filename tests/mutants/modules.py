@@ -1,0 +1,31 @@
+"""The modules into which faults are put, each with the tests that are to see them: the fast ones first."""
+
+BUS = "events/tests/test_{}.py".format
+
+MODULES = {
+    "orders/services.py": (
+        "orders/tests/test_cancel_and_fulfil.py",
+        "orders/tests/test_place_order.py",
+        "ordersite/tests/test_compensations.py",
+        "ordersite/tests/test_query_counts.py",
+    ),
+    "inventory/stock.py": (
+        "inventory/tests/test_release_and_ship.py",
+        "inventory/tests/test_reserve.py",
+        "inventory/tests/test_adjust_stock.py",
+    ),
+    "events/idempotency.py": ("orders/tests/test_idempotency.py", "ordersite/tests/test_repeated_requests.py"),
+    "events/deliveries.py": tuple(
+        map(BUS, ("tokens", "waits", "unknown_handler", "parking", "failed_attempts", "sweep", "batches", "run_effect"))
+    ),
+    "events/batches.py": tuple(map(BUS, ("batches", "run_outside"))),
+    "events/sql.py": tuple(map(BUS, ("claim", "sweep", "parking", "publish", "run_effect", "failed_attempts"))),
+    "events/parking.py": tuple(map(BUS, ("parking", "batches", "dead_letters"))),
+    "events/publishing.py": tuple(map(BUS, ("publish", "batches"))),
+    "events/claims.py": tuple(map(BUS, ("claim", "relay"))),
+    "events/sweeps.py": tuple(map(BUS, ("sweep", "parking", "batches", "failed_attempts", "tally"))),
+    "events/dead_letters.py": tuple(map(BUS, ("dead_letters", "decisions", "deadletters_command"))),
+    "events/outcomes.py": tuple(map(BUS, ("run_effect", "run_outside", "telling"))),
+    "events/runner.py": tuple(map(BUS, ("run_effect", "run_outside", "telling", "tracing"))),
+    "events/batch_runner.py": tuple(map(BUS, ("batches", "telling", "tracing"))),
+}
