@@ -64,6 +64,8 @@ def serve(host: str, port: int) -> None:
         respawn_interval=1.0,
         workers_kill_timeout=DRAIN_SECONDS,
     )
+    # Not by fork: the thread below may hold a lock at that moment (of an import, of the log), and so would the worker.
+    multiprocessing.set_start_method("spawn")
     loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
     threading.Thread(target=watch, args=(loopback.get(host, host), port), name="watch", daemon=True).start()
     server.serve()

@@ -16,6 +16,7 @@ import pytest
 
 from events.tests.waiting import until
 from ordersite.web.front import LARGE_BODIES, SMALL_BODY
+from ordersite.web.server import WORKERS
 from tests.faults import guarantees
 from tests.faults.system import FaultySystem
 from tests.journeys.client import Api, call
@@ -106,11 +107,21 @@ def test_probes_are_answered_while_every_request_waits_for_a_commit(system: Faul
     guarantees.hold(system, orders)
 
 
+def workers(system: FaultySystem) -> list[psutil.Process]:
+    """The web's workers. Forked ones would have its own command line, and whatever lock its thread held."""
+    web = system.supervisor.pid("web")
+    assert web
+    return [child for child in psutil.Process(web).children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_workers_inherit_no_lock_of_the_thread_that_watches_them(system: FaultySystem) -> None:
+    assert len(workers(system)) == WORKERS
+
+
 @pytest.mark.chaos
 def test_a_web_worker_that_no_longer_answers_is_replaced(system: FaultySystem) -> None:
     web = system.supervisor.pid("web")
-    assert web
-    frozen = psutil.Process(web).children(recursive=True)[-1]
+    frozen = workers(system)[0]
     os.kill(frozen.pid, signal.SIGSTOP)
     until("the frozen worker is gone", lambda: not frozen.is_running(), seconds=120)
     until("the web is ready", system.is_ready, seconds=60)
