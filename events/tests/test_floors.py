@@ -21,6 +21,7 @@ from events.error_text import describe
 from events.floors import BEGINNING, KeptFloors
 from events.models import Delivery, Reason
 from events.relay import Relay
+from events.sql import fetch
 from events.tests.helpers import (
     a_dead_letter,
     claimed,
@@ -110,7 +111,7 @@ def work() -> None:
     dead = a_dead_letter("inventory.reserve_items")
     dead_letters.replay(dead, by="ann")
     dead_letters.replay_all([dead], by="ann")
-    dead_letters.fetch(dead_letters._DISCARD, {"id": dead})
+    fetch(dead_letters._DISCARD, {"id": dead})
     found = claim("analytics", 10)
     assert found
     claims.give_back(found.deliveries)
