@@ -8,21 +8,29 @@ A floor decides nothing. What comes to lie below it (a slow commit, a lease that
 waits for the next search. docs/decisions/0027-floors.md
 """
 
+import logging
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import Error as DatabaseError
+from django.db import connection
+
 from events.moments import longest_transaction
 from events.policy import default_limits
 from events.sql import bounded_transaction, fetch
 from events.subscriptions import the_map
 
+logger = logging.getLogger(__name__)
+
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 EVERY = 30.0  # seconds for which a process that only reports keeps its floors
 LEASES_EVERY = 10.0  # seconds from one search through all leases to the next
-REST = 5  # a search that is slow is followed by so many times its time without one
+SLOW = 0.02  # seconds: a search that took longer is next made beside, by a thread with a connection of its own
+REST = 10  # a search that is slow is followed by so many times its time without one
 LEASE_MARGIN = 1.0  # seconds; a lease is written and committed at once
 
 
@@ -63,25 +71,49 @@ class KeptFloors:
 
     def forget(self) -> None:
         """Search again at the next look: tests make rows of long ago."""
-        self._due.until = self._leases.until = 0.0
+        for search in (self._due, self._leases):
+            search.until = search.took = 0.0
 
 
 class _KeptSearch:
-    """What a search has found, kept until a time of the monotonic clock."""
+    """What a search has found, kept until a time of the monotonic clock.
+
+    One that is slow is made beside: the relay serves on meanwhile, by the floors that it has.
+    """
 
     def __init__(self, sql: str, every: float) -> None:
         self._sql, self._every = sql, every
+        self.took = 0.0  # seconds, the last time
+        self._beside: threading.Thread | None = None
         self.found: dict[str, datetime] = {}
         self.until = 0.0
 
     def get(self, wanted: dict[str, Any]) -> dict[str, datetime]:
-        began = time.monotonic()
-        if began >= self.until:
-            with bounded_transaction(default_limits()):
-                self.found = dict(fetch(self._sql, wanted))
-            ended = time.monotonic()
-            self.until = ended + max(self._every, (ended - began) * REST)
+        if time.monotonic() < self.until or (self._beside and self._beside.is_alive()):
+            return self.found
+        if self.took > SLOW:
+            self._beside = threading.Thread(target=self._search_beside, args=[wanted], name="floors", daemon=True)
+            self._beside.start()
+        else:
+            self._search(wanted)
         return self.found
+
+    def _search(self, wanted: dict[str, Any]) -> None:
+        began = time.monotonic()
+        with bounded_transaction(default_limits()):
+            self.found = dict(fetch(self._sql, wanted))
+        ended = time.monotonic()
+        self.took = ended - began
+        self.until = ended + max(self._every, self.took * REST)
+
+    def _search_beside(self, wanted: dict[str, Any]) -> None:
+        try:
+            self._search(wanted)
+        except DatabaseError as error:
+            self.took = 0.0  # the next one is made in place, and tells whether the database is away
+            logger.warning("the floors could not be searched: %s", str(error).strip())
+        finally:
+            connection.close()
 
 
 def shortest_lease() -> float:

@@ -32,8 +32,10 @@ from events.tests.helpers import (
     order_created,
     published,
     run,
+    waiting_for_locks,
 )
 from events.tests.transactions import a_transaction
+from events.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OVER = 4_000  # deliveries that were handled while the snapshot was held
@@ -282,3 +284,22 @@ def test_a_process_that_reports_looks_through_everything_twice_a_minute() -> Non
     assert progress.oldest_due() == {}
     floors.kept._due.until -= floors.EVERY
     assert progress.oldest_due()["inventory"] > 290
+
+
+def test_a_slow_search_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floors, "SLOW", 0.0)
+    monkeypatch.setattr(floors, "REST", 0)
+    kept = KeptFloors(every=0, margin=1)
+    first = kept.get()
+    published(order_created())
+    due_since(60)
+    with a_transaction() as other:
+        other.execute("LOCK TABLE events_delivery")
+        assert kept._due.get({"queues": ["inventory"], "margin": 1}) is not None
+        until("the search waits", waiting_for_locks)
+        assert due_floor(kept) == first["inventory"].due
+    until("the search is over", lambda: due_floor(kept) < first["inventory"].due)
+
+
+def due_floor(kept: KeptFloors) -> datetime:
+    return kept._due.found["inventory"]
