@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 
 from inventory.tests.shop import make_product
 from orders.models import Order
@@ -178,14 +179,19 @@ def test_a_page_costs_as_many_queries_whatever_its_size(ada: User, django_assert
             client.get(f"{URL}?page_size={size}")
 
 
-def test_a_far_page_is_found_by_an_index_and_not_by_counting(ada: User) -> None:
-    at_hours(ada, *range(3))
-    orders = Order.objects.filter(user=ada, created_at__lt=NOON).order_by("-created_at", "-id")[:21]
+def expect_the_customers_index(orders: QuerySet[Order]) -> None:
+    """Leave PostgreSQL no other index in order: of an empty table it takes any, and a test's table may look empty."""
     with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX order_newest")
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
     plan = orders.explain()
     assert "order_of_user" in plan
     assert "Sort" not in plan
+
+
+def test_a_far_page_is_found_by_an_index_and_not_by_counting(ada: User) -> None:
+    orders = Order.objects.filter(user=ada, created_at__lt=NOON)
+    expect_the_customers_index(orders.order_by("-created_at", "-id")[:21])
 
 
 def test_the_number_finds_one_order_and_only_among_those_one_may_see(ada: User) -> None:
@@ -213,9 +219,5 @@ def test_a_customer_may_not_choose_a_customer(ada: User) -> None:
 
 
 def test_the_orders_of_one_customer_are_found_by_an_index(ada: User) -> None:
-    at_hours(ada, *range(3))
-    orders = matching(Order.objects.all(), customer="ada@example.com").order_by("-created_at", "-id")[:21]
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
-    assert "order_of_user" in orders.explain()
-    assert "Sort" not in orders.explain()
+    orders = matching(Order.objects.all(), customer="ada@example.com")
+    expect_the_customers_index(orders.order_by("-created_at", "-id")[:21])

@@ -6,9 +6,11 @@ every other thread waits for PostgreSQL (docs/decisions/0028-the-front.md).
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from functools import partial
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import FileWrapper
 
@@ -50,6 +52,8 @@ class Front:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the threads; the server calls this once, in the worker."""
+        # Last of all, end without finalizing the interpreter: a thread of the server may still call it and would abort.
+        Finalize(None, os._exit, args=(0,), exitpriority=-100)
         self._requests = Pool("request", THREADS, loop)
         self._probes = {path: Pool(path, 1, loop) for path in PROBES}
 
