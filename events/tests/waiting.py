@@ -7,11 +7,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Seconds from one look to the next: short at first, for what is about to happen; then a fiftieth of the time that has
-# passed. A look costs the processor that the awaited work needs too.
+# passed. A look costs the processor that the awaited work needs too: for one that costs much, give its own `pause`.
 SHORTEST, LONGEST, SHARE = 0.01, 0.25, 1 / 50
 
 
-def until(what: str, probe: Callable[[], T], *, seconds: float = 20) -> T:
+def until(what: str, probe: Callable[[], T], *, seconds: float = 20, pause: float | None = None) -> T:
     """Return the first truthy answer of the probe; fail with what was awaited and what was last seen."""
     start = time.monotonic()
     while True:
@@ -21,4 +21,4 @@ def until(what: str, probe: Callable[[], T], *, seconds: float = 20) -> T:
         waited = time.monotonic() - start
         if waited > seconds:
             raise AssertionError(f"not within {seconds} s: {what}; last seen: {seen!r}")
-        time.sleep(min(max(SHORTEST, waited * SHARE), LONGEST))
+        time.sleep(pause or min(max(SHORTEST, waited * SHARE), LONGEST))
