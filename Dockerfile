@@ -27,4 +27,4 @@ WORKDIR /app
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER ordersite
 EXPOSE 8000
-CMD ["python", "-m", "ordersite.web", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["python", "-m", "web", "--host", "0.0.0.0", "--port", "8000"]

@@ -13,10 +13,10 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: local ## start everything on this machine; Ctrl-C stops it (WEB_PORT, FLOWER_PORT, GRPC_PORT, DATA_DIR move it)
-	@exec $(VENV)/python -m ordersite.local.run
+	@exec $(VENV)/python -m local.run
 
 demo-failure: ## on a running `make run`: break the mail, watch the retries and the dead letter, mend and replay
-	@$(VENV)/python -m ordersite.local.demo_failure
+	@$(VENV)/python -m local.demo_failure
 
 compare: local ## an app as most teams write it, and this one, under the same faults: 10 minutes (APP, SCENARIO choose a part)
 	@$(VENV)/python -m benchmarks.compare

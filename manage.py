@@ -8,7 +8,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from ordersite import tracing
+from telemetry import tracing
 
 
 def main() -> None:

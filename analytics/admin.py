@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
+from adminkit.pages import Page
+from adminkit.read_only import ReadOnly
 from analytics.models import DailyProductSales, DailySales
-from events.admin_base import Page
-from events.read_only import ReadOnly
 
 
 @admin.register(DailySales)

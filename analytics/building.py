@@ -19,10 +19,10 @@ from analytics import files, reports
 from analytics.days import DAY, midnight
 from analytics.reports import Turn
 from analytics.sources import Source, sources
-from events.csv_text import mark, write_row
 from events.errors import DependencyAway, PermanentError
 from events.jobs import give_way, tell
 from events.moments import until_settled
+from values.csv_text import mark, write_row
 
 logger = logging.getLogger(__name__)
 

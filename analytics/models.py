@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from events.money import MoneyField
+from values.money import MoneyField
 
 
 class DailySales(models.Model):

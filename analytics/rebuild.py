@@ -20,13 +20,13 @@ from psycopg.errors import LockNotAvailable
 from analytics.days import DAY, midnight
 from analytics.selectors import days_with_figures
 from analytics.services import STATUS, Figures, rows_of
-from events.catalogue import OrderData
 from events.chunks import CHUNK
 from events.errors import EventsError
 from events.models import PurgeMark
 from events.policy import default_limits
 from events.purge import DELIVERIES_PURGED_UNTIL, purged_until
 from events.sql import Row, bounded_transaction, columns, fetch
+from eventtypes.orders import OrderData
 
 TRACK = "analytics.track_order"
 NEAR = timedelta(minutes=5)  # the same, of events that have just come

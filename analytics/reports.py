@@ -14,10 +14,10 @@ from rest_framework.exceptions import APIException
 from analytics import files
 from analytics.models import Report
 from analytics.selectors import unfinished
-from events.catalogue import ReportRequestedV1
 from events.models import Delivery, State
 from events.publishing import publish
 from events.purge import purge_rows
+from eventtypes.reports import ReportRequestedV1
 from users.models import User
 
 Status = Report.Status

@@ -8,10 +8,10 @@ from rest_framework import serializers
 from analytics.models import Report
 from analytics.selectors import GROUPS, INTERVALS, STATUSES
 from analytics.sources import sources
-from events.csv_text import FORMATS
-from events.money import MoneyText
-from events.rfc3339 import DayField
-from events.strict import Query, Strict
+from rest.rfc3339 import DayField
+from rest.strict import Query, Strict
+from values.csv_text import FORMATS
+from values.money import MoneyText
 
 LONGEST = timedelta(days=366)  # both ends included
 

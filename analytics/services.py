@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import connection
 
-from events.catalogue import OrderData
 from events.sql import columns
+from eventtypes.orders import OrderData
 
 # Additions in the database: two at once cannot lose one. Rows in sorted order, as everywhere.
 _ADD_ORDERS = """

@@ -12,11 +12,11 @@ from django.db import transaction
 from analytics.days import DAY, midnight
 from analytics.models import DaySummary
 from analytics.selectors import SalesQuery, sales
-from events.catalogue import DayFigure, SalesDayEndedV1, TopProduct
 from events.moments import longest_transaction, now
-from events.money import in_currency
 from events.publishing import publish
 from events.sql import fetch
+from eventtypes.sales import DayFigure, SalesDayEndedV1, TopProduct
+from values.money import in_currency
 
 MOST_DAYS = 7  # after a long outage: older days are no news
 TOP = 10  # products

@@ -9,10 +9,11 @@ from django.conf import settings
 from analytics import reports, summaries
 from analytics.building import build
 from analytics.services import STATUS, count_orders
-from events.catalogue import OrderData, ReportRequestedV1
 from events.declare import effect, outside
 from events.handlers import ReceivedEvent
 from events.policy import Limits
+from eventtypes.orders import OrderData
+from eventtypes.reports import ReportRequestedV1
 
 
 def track_many(events: Sequence[ReceivedEvent[OrderData]]) -> None:

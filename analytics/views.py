@@ -22,8 +22,8 @@ from analytics.serializers import (
     ReportSerializer,
     SalesQuerySerializer,
 )
-from events.access import only_own
-from events.idempotency import answered_once
+from rest.access import only_own
+from rest.idempotency import answered_once
 from users.models import User
 
 MOST_FIGURES = 10_000

@@ -12,8 +12,8 @@ import psycopg
 from redis import Redis
 
 from benchmarks.books import Queries, Waiting
-from ordersite.local.processes import commands
-from ordersite.local.settings import Settings
+from local.processes import commands
+from local.settings import Settings
 
 THREADS = 16
 """Of each of the usual app's two web processes: while the broker is away each order holds one for seconds."""

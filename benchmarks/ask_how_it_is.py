@@ -14,8 +14,8 @@ import django
 def main(times: int) -> dict[str, list[float]]:
     """Return the milliseconds by question."""
     django.setup()
-    from ordersite.metrics import look
-    from ordersite.operations.figures import SPANS, figures
+    from events.operations.figures import SPANS, figures
+    from events.operations.metrics import look
 
     questions: dict[str, Callable[[], object]] = {f"page, the last {span}": _page(figures, span) for span in SPANS}
     questions["/metrics"] = look

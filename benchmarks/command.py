@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ordersite.local.errors import LocalError
+from local.errors import LocalError
 
 
 def run(prefix: str, work: Callable[[Path], None]) -> int:

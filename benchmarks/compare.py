@@ -15,7 +15,7 @@ from benchmarks.command import chosen
 from benchmarks.command import run as run_in
 from benchmarks.report import Results
 from benchmarks.scenarios import SCENARIOS, run
-from ordersite.local.servers import Servers, start_servers
+from local.servers import Servers, start_servers
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from statistics import median
 from benchmarks.apps import ORDERSITE
 from benchmarks.load import TIMEOUT, Shop
 from benchmarks.system import running
-from ordersite.local.servers import start_servers
+from local.servers import start_servers
 
 SKUS = [f"SKU-{n}" for n in range(5)]
 ROUNDS, REQUESTS = 10, 200

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.apps import APPS
 from benchmarks.books import Figures
 from benchmarks.scenarios import SCENARIOS
-from ordersite.local.settings import CHECKOUT
+from local.settings import CHECKOUT
 
 Results = dict[tuple[str, str], Figures]
 """Figures by the names of app and scenario."""

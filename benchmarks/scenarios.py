@@ -10,8 +10,8 @@ from benchmarks.apps import App
 from benchmarks.books import Books, Figures, Waiting, clients, lost_parked_doubled
 from benchmarks.load import HEAD_START, Answer, percentile, send
 from benchmarks.system import System, running
-from ordersite.local.log import Log
-from ordersite.local.servers import Servers
+from local.log import Log
+from local.servers import Servers
 
 CALM = 3.0
 """Seconds without a change after which all is done, where nothing is missing: a second mail would have come."""

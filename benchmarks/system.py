@@ -19,11 +19,11 @@ from benchmarks import books
 from benchmarks.apps import App
 from benchmarks.books import Books
 from benchmarks.load import Shop
-from ordersite.local.errors import LocalError
-from ordersite.local.log import Log
-from ordersite.local.servers import Servers
-from ordersite.local.settings import CHECKOUT, free_port
-from ordersite.local.supervisor import Supervisor
+from local.errors import LocalError
+from local.log import Log
+from local.servers import Servers
+from local.settings import CHECKOUT, free_port
+from local.supervisor import Supervisor
 
 START_SECONDS = 90.0
 """Time for web and workers to be ready on a busy machine."""

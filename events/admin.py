@@ -7,10 +7,10 @@ from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
-from events.admin_base import Page, TabularInline, as_uuid, link
+from adminkit.pages import Page, TabularInline, as_uuid, link
+from adminkit.read_only import ReadOnly
 from events.dead_letter_admin import DeadLetterAdmin, DecisionInline, FailedAttemptInline, NoteInline
 from events.models import DeadLetter, Delivery, Event, State, UnusableMessage
-from events.read_only import ReadOnly
 from events.tally import lowest_id
 
 WEEK = timedelta(days=7)

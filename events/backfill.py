@@ -13,7 +13,7 @@ CHUNK = 1_000  # events a transaction: short ones, so that traffic goes on
 
 
 class NotSubscribed(EventsError):
-    """The handler is subscribed to nothing (ordersite/subscriptions.py)."""
+    """The handler is subscribed to nothing (settings.EVENTS["SUBSCRIPTIONS"])."""
 
 
 class Step(NamedTuple):

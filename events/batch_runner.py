@@ -16,7 +16,6 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from events import batches, outcomes, tracing
-from events.catalogue import UnknownType
 from events.correlation import correlated
 from events.deliveries import Started
 from events.errors import PermanentError, is_database_away, is_deadlock
@@ -26,6 +25,7 @@ from events.lease import LeaseKeeper
 from events.runner import DEADLOCK_RETRIES, apply_effect, receive
 from events.sql import bounded_transaction
 from events.telling import tell
+from events.types import UnknownType
 
 logger = logging.getLogger(__name__)
 

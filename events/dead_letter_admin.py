@@ -20,14 +20,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events.admin_base import Button, Section, TabularInline, as_written, link
-from events.admin_forms import Textarea
+from adminkit.forms import Textarea
+from adminkit.pages import Button, Section, TabularInline, as_written, link
+from adminkit.read_only import ReadOnly
 from events.dead_letter_edit import EditingPage
 from events.dead_letters import add_note, letters
 from events.differences import difference_table, pretty
 from events.groups import groups
 from events.models import LETTER, DeadLetter, Decision, Delivery, FailedAttempt, Note, State
-from events.read_only import ReadOnly
 from events.subscriptions import the_map
 
 GROUP_HEADERS = ["Queue", "Handler", "Error", "Letters", "First died", "Last died", "Replay"]

@@ -13,10 +13,9 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from rest_framework.exceptions import APIException
 
-from events.access import DECIDE_DEAD_LETTERS
-from events.admin_base import Page, ask
-from events.admin_forms import TextInput
-from events.dead_letters import dead_letters, discard_all, in_place_of, letters, replay_all
+from adminkit.forms import TextInput
+from adminkit.pages import Page, ask
+from events.dead_letters import DECIDE, dead_letters, discard_all, in_place_of, letters, replay_all
 from events.models import DeadLetter
 
 SHOWN = 20  # letters that a form names one by one
@@ -35,7 +34,7 @@ class DecidingPage(Page[DeadLetter]):
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Tell whether this person may replay and discard."""
-        return DECIDE_DEAD_LETTERS.allows(request.user)
+        return request.user.has_perm(DECIDE)
 
     def check_may_decide(self, request: HttpRequest) -> None:
         """Raise PermissionDenied for who may not."""

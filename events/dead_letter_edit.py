@@ -14,8 +14,8 @@ from django.urls import URLPattern, path, reverse
 from rest_framework.exceptions import APIException
 from rest_framework.exceptions import ValidationError as InvalidInput
 
-from events.admin_base import ask
-from events.admin_forms import Textarea, TextInput
+from adminkit.forms import Textarea, TextInput
+from adminkit.pages import ask
 from events.dead_letter_decisions import DecidingPage
 from events.dead_letters import NotDead, data_of, fitting, letters, replay
 from events.differences import difference_table, pretty

@@ -13,15 +13,16 @@ from rest_framework.exceptions import APIException
 from rest_framework.exceptions import ValidationError as InvalidInput
 
 from events import parking
-from events.catalogue import UnknownType, event_type, registered
 from events.correlation import correlated
 from events.errors import is_database_away
 from events.models import LETTER, DeadLetter, Decision, Delivery, Note, State
 from events.sql import fetch, state_of
 from events.subscriptions import the_map
+from events.types import UnknownType, event_type, registered
 
 _DECIDED = Exists(Decision.objects.filter(delivery=OuterRef("pk")))
 
+DECIDE = "events.decide_deadletter"  # the permission
 CHUNK = 500  # letters replayed in one transaction
 BY_LIMIT = 200  # characters of a person's name, as the column has it
 Progress = Callable[[int], object]  # is told how many more were looked at

@@ -19,10 +19,10 @@ from celery import Task, shared_task
 from celery.exceptions import Ignore
 
 from events.batch_runner import run_batch
-from events.catalogue import EventData
 from events.handlers import Handler, ReceivedEvent, Shape
 from events.policy import Policy, make_policy
 from events.runner import NOT_OURS, run
+from events.types import EventData
 
 T = TypeVar("T", bound=EventData)
 HandlerFunction = Callable[[ReceivedEvent[T]], None]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.utils.safestring import SafeString
 
-from events.admin_base import as_written, table
+from adminkit.pages import as_written, table
 
 IN_WORDS = {"equal": "", "replace": "changed", "delete": "removed", "insert": "added"}
 

@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from events.catalogue import EventData
 from events.policy import Policy
+from events.types import EventData
 
 T = TypeVar("T", bound=EventData)
 

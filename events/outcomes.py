@@ -11,13 +11,13 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from events import deliveries
-from events.catalogue import UnknownType
 from events.deliveries import Started
 from events.error_text import describe
 from events.errors import EventsError, Failure, classify, is_database_away
 from events.handlers import Handler
 from events.models import Reason, WaitingFor
 from events.telling import tell
+from events.types import UnknownType
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -10,12 +10,12 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from events import correlation, tracing
-from events.catalogue import EventData, event_type
 from events.errors import EventsError
 from events.failpoints import failpoint
 from events.handlers import Handler, ReceivedEvent
 from events.sql import held_back
 from events.subscriptions import the_map
+from events.types import EventData, event_type
 
 
 class NoTransaction(EventsError):

@@ -11,7 +11,6 @@ from django.db import connection
 from pydantic import ValidationError
 
 from events import deliveries, outcomes, tracing
-from events.catalogue import UnknownType, event_type
 from events.correlation import correlated
 from events.deliveries import Started
 from events.errors import PermanentError, is_database_away, is_deadlock
@@ -21,6 +20,7 @@ from events.lease import LeaseKeeper
 from events.outcomes import Superseded
 from events.sql import bounded_transaction
 from events.telling import tell
+from events.types import UnknownType, event_type
 
 logger = logging.getLogger(__name__)
 

@@ -1,15 +1,15 @@
 """Reads the map from events to handlers, which the deployment declares (settings.EVENTS["SUBSCRIPTIONS"])."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from uuid import UUID
 
 from django.conf import settings
 
-from events.catalogue import EventData
 from events.handlers import Handler
+from events.types import EventData
 
 Compensation = Callable[[UUID], None]  # takes the subject of the event, such as the order's id
 
@@ -28,13 +28,25 @@ class Consumer:
 
 
 @dataclass(frozen=True)
+class Milestones:
+    """The events that the operations page counts, by what it calls them, in a chart of this title and unit."""
+
+    title: str = "Milestones"
+    unit: str = "events"
+    types: Mapping[str, type[EventData]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Map:
-    """The whole map: who handles what, what is done in place of a step that is given up, and what events are about."""
+    """The whole map: who handles what, what is done in place of a step that is given up, what events are about, and the
+    events that the operations page counts, by what it calls them.
+    """
 
     subscriptions: Mapping[type[EventData], Sequence[Handler]]
     consumers: Mapping[str, Consumer]
     compensations: Mapping[Handler, Compensation]
     subject_pages: Mapping[str, str]
+    milestones: "Milestones"
 
     def handlers(self, kind: type[EventData]) -> Sequence[Handler]:
         """Return the handlers of an event type, in no particular order."""
@@ -57,4 +69,10 @@ class Map:
 def the_map() -> Map:
     """Return the deployment's map. It is read at the first use, since the handlers' modules publish events too."""
     module = import_module(settings.EVENTS["SUBSCRIPTIONS"])
-    return Map(module.SUBSCRIPTIONS, module.CONSUMERS, module.COMPENSATIONS, getattr(module, "SUBJECT_PAGES", {}))
+    return Map(
+        module.SUBSCRIPTIONS,
+        module.CONSUMERS,
+        module.COMPENSATIONS,
+        getattr(module, "SUBJECT_PAGES", {}),
+        getattr(module, "MILESTONES", Milestones()),
+    )

@@ -1,6 +1,6 @@
 """The bus's part in traces: the context that goes with each event, and the spans of its deliveries and mails.
 
-It needs OpenTelemetry's API alone, which does nothing until ordersite/tracing.py has set up the SDK. A trace begins
+It needs OpenTelemetry's API alone, which does nothing until telemetry/tracing.py has set up the SDK. A trace begins
 with a request that is traced; what follows from no such request has no context, and gets no spans.
 
 A context is text, as W3C's header `traceparent` and CloudEvents' extension of that name write it; "" is none.
@@ -20,7 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 SEND, PROCESS = "send", "process"  # operations, in the words of OpenTelemetry's conventions for messaging
 _KINDS = {SEND: SpanKind.PRODUCER, PROCESS: SpanKind.CONSUMER}
 
-_tracer = trace.get_tracer("ordersite")
+_tracer = trace.get_tracer(__name__)
 _w3c = TraceContextTextMapPropagator()
 
 

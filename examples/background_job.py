@@ -8,11 +8,11 @@ from django.conf import settings
 from django.db import transaction
 from uuid_utils.compat import uuid7
 
-from events.catalogue import EventData, register
 from events.declare import outside
 from events.handlers import ReceivedEvent
 from events.policy import Backoff, Limits
 from events.publishing import publish
+from events.types import EventData, register
 from inventory.models import Product
 
 

@@ -5,11 +5,11 @@ from uuid import UUID
 from django.db import transaction
 from uuid_utils.compat import uuid7
 
-from events.catalogue import EventData, register
 from events.declare import effect
 from events.errors import PermanentError
 from events.handlers import ReceivedEvent
 from events.publishing import publish
+from events.types import EventData, register
 from inventory import stock
 from inventory.models import Product
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import grpc
 
-from ordersite.grpc.stubs.orders_v1_pb2 import Order, OrderStatus, WatchOrderRequest
-from ordersite.grpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
-from ordersite.grpc.stubs.users_v1_pb2 import GetUserRequest
-from ordersite.grpc.stubs.users_v1_pb2_grpc import UserServiceStub
+from rpc.stubs.orders_v1_pb2 import Order, OrderStatus, WatchOrderRequest
+from rpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
+from rpc.stubs.users_v1_pb2 import GetUserRequest
+from rpc.stubs.users_v1_pb2_grpc import UserServiceStub
 
 LOOK_UP, WATCH = 5, 300  # seconds: deadlines
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds

@@ -10,15 +10,15 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from rest_framework.exceptions import APIException
 
-from events.admin_base import Page, Section, as_uuid, link, table
-from events.admin_filters import DaysFilter
-from events.admin_forms import NumberInput, TextInput
-from events.csv_export import Exported
-from events.folding import folded
-from events.read_only import ReadOnly
+from adminkit.csv_export import Exported
+from adminkit.filters import DaysFilter
+from adminkit.forms import NumberInput, TextInput
+from adminkit.pages import Page, Section, as_uuid, link, table
+from adminkit.read_only import ReadOnly
 from inventory import stock
 from inventory.models import Movement, Product, Reservation, StockItem
 from inventory.stock import MAX_ADJUSTMENT
+from values.folding import folded
 
 SHOWN = 20  # movements on the page of a product
 

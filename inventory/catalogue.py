@@ -6,8 +6,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
-from events.names import validate_name
 from inventory.models import Product, StockItem
+from values.names import validate_name
 
 
 def add_product(*, sku: str, name: str, price: Decimal, **fields: Any) -> Product:

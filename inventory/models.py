@@ -9,8 +9,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from events.money import MoneyField, validate_currency, validate_decimals
-from events.names import validate_name
+from values.money import MoneyField, validate_currency, validate_decimals
+from values.names import validate_name
 
 
 class Product(models.Model):

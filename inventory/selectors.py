@@ -11,8 +11,8 @@ from django.db import connection
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from events.folding import folded
 from inventory.models import Movement, Product, Reservation, StockItem
+from values.folding import folded
 
 SHOWN = ("sku", "name", "description", "price", "currency", "stock__on_hand", "stock__reserved")
 

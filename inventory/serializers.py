@@ -6,10 +6,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
-from events.money import AmountField, MoneyText, validate_decimals
-from events.strict import Query, Strict
 from inventory.models import Product
 from inventory.stock import MAX_ADJUSTMENT
+from rest.strict import Query, Strict
+from values.money import AmountField, MoneyText, validate_decimals
 
 # Each with the columns that it goes by: the last one is unique, and behind all of them is one index.
 ORDERINGS = {

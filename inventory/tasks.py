@@ -5,11 +5,12 @@ from uuid import UUID
 
 from celery import shared_task
 
-from events.catalogue import OrderCancelledV1, OrderCreatedV1, OrderFulfilledV1, StockRejectedV1, StockReservedV1
-from events.catalogue import Shortage as ShortageData
 from events.declare import effect
 from events.handlers import ReceivedEvent
 from events.publishing import publish
+from eventtypes.orders import OrderCancelledV1, OrderCreatedV1, OrderFulfilledV1
+from eventtypes.stock import Shortage as ShortageData
+from eventtypes.stock import StockRejectedV1, StockReservedV1
 from inventory import stock
 from inventory.selectors import stock_violations
 

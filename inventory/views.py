@@ -11,10 +11,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events.access import ANYONE
-from events.idempotency import answered_once
-from events.shown import checked, shown, shown_all
-from events.versions import etag
 from inventory import catalogue, stock
 from inventory.access import ADD_PRODUCTS, CHANGE_PRODUCTS
 from inventory.models import Product
@@ -29,6 +25,10 @@ from inventory.serializers import (
     StockAdjustmentSerializer,
     StockSerializer,
 )
+from rest.access import ANYONE
+from rest.etags import etag
+from rest.idempotency import answered_once
+from rest.serialization import checked, shown, shown_all
 
 
 class ProductListView(GenericAPIView[Product]):

@@ -5,8 +5,8 @@ from django.db.models import Q, QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events.admin_base import Page, as_uuid
-from events.read_only import ReadOnly
+from adminkit.pages import Page, as_uuid
+from adminkit.read_only import ReadOnly
 from notifications.models import Notification
 from users.models import User
 

@@ -23,11 +23,11 @@ from events import tracing
 from events.correlation import correlated
 from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
-from events.names import in_one_line
 from events.sql import ASYNCHRONOUSLY, execute, fetch
 from notifications.models import Notification
 from notifications.people import people
-from users.addresses import in_ascii
+from values.emails import in_ascii
+from values.names import in_one_line
 
 logger = logging.getLogger(__name__)
 

@@ -5,18 +5,12 @@ from typing import Any
 
 from django.conf import settings
 
-from events.catalogue import (
-    OrderCancelledV1,
-    OrderConfirmedV1,
-    OrderCreatedV1,
-    OrderFulfilledV1,
-    OrderRejectedV1,
-    SalesDayEndedV1,
-    UserCreatedV1,
-)
 from events.declare import outside
 from events.handlers import ReceivedEvent
 from events.policy import Backoff, Limits
+from eventtypes.orders import OrderCancelledV1, OrderConfirmedV1, OrderCreatedV1, OrderFulfilledV1, OrderRejectedV1
+from eventtypes.sales import SalesDayEndedV1
+from eventtypes.users import UserCreatedV1
 from notifications.services import notify, notify_many
 
 # A mail server may take its time, and greylisting asks for a quarter of an hour: longer limits than the default.

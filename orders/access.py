@@ -1,6 +1,6 @@
 """What staff need for orders, in the admin and over REST."""
 
-from events.access import needs, viewing
+from rest.access import needs, viewing
 
 VIEW_ORDERS = viewing("orders", "order")
 MOVE_ORDERS = needs("orders.change_order")

@@ -1,4 +1,4 @@
-"""Admin pages of orders, but for what other apps know of them: ordersite/admin/orders.py adds that."""
+"""Admin pages of orders, but for what other apps know of them: backoffice/orders.py adds that."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from rest_framework.exceptions import APIException
 
-from events.admin_base import Button, TabularInline, ask
-from events.admin_filters import AmountsFilter, DaysFilter
-from events.csv_export import Exported
-from events.read_only import ReadOnly
+from adminkit.csv_export import Exported
+from adminkit.filters import AmountsFilter, DaysFilter
+from adminkit.pages import Button, TabularInline, ask
+from adminkit.read_only import ReadOnly
 from orders.access import MOVE_ORDERS
 from orders.models import Order, OrderLine, StatusChange
 from orders.selectors import search

@@ -8,8 +8,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from events.money import MoneyField
 from orders.states import Status
+from values.money import MoneyField
 
 
 class Order(models.Model):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from events import chunks
-from events.money import in_currency
+from values.money import in_currency
 
 ORDERS = chunks.Table("orders_order", "created_at")
 

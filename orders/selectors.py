@@ -12,8 +12,8 @@ from events.sql import columns, fetch
 from inventory.selectors import reserved_for
 from orders.access import VIEW_ORDERS
 from orders.models import Order, StatusChange
-from users.addresses import spellings
 from users.models import User
+from values.emails import spellings
 
 
 def sees_all_orders(user: User) -> bool:

@@ -6,12 +6,12 @@ from uuid import UUID
 from rest_framework import serializers
 
 from events.models import Delivery, Event
-from events.money import MoneyText
-from events.rfc3339 import TimeField
-from events.serializers import StatusField
-from events.strict import Query, Strict
+from events.rest.serializers import StatusField
 from orders.models import Order, OrderLine
 from orders.states import Status
+from rest.rfc3339 import TimeField
+from rest.strict import Query, Strict
+from values.money import MoneyText
 
 MAX_LINES = 100
 MAX_QUANTITY = 1_000

@@ -12,8 +12,11 @@ from psycopg.types.json import Jsonb
 from rest_framework.exceptions import APIException, ValidationError
 from uuid_utils.compat import uuid7
 
-from events.catalogue import (
-    EventData,
+from events.handlers import ReceivedEvent
+from events.publishing import publish
+from events.sql import joined_transaction
+from events.types import EventData
+from eventtypes.orders import (
     Line,
     OrderCancelledV1,
     OrderConfirmedV1,
@@ -21,13 +24,10 @@ from events.catalogue import (
     OrderFulfilledV1,
     OrderRejectedV1,
 )
-from events.handlers import ReceivedEvent
-from events.money import in_currency
-from events.publishing import publish
-from events.sql import joined_transaction
 from inventory.selectors import Offer, for_sale
 from orders.models import Order, OrderLine, StatusChange
 from orders.states import Status, sources
+from values.money import in_currency
 
 
 @dataclass(frozen=True)

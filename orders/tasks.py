@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from celery import shared_task
 
-from events.catalogue import Shortage, StockRejectedV1, StockReservedV1
 from events.declare import effect
 from events.handlers import ReceivedEvent
-from events.idempotency import purge_answers
+from eventtypes.stock import Shortage, StockRejectedV1, StockReservedV1
 from orders.services import confirm_order, confirm_orders, reject_order
+from rest.idempotency import purge_answers
 
 
 def confirm_many(events: Sequence[ReceivedEvent[StockReservedV1]]) -> None:

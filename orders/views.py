@@ -14,12 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events.access import SIGNED_IN, own_or
-from events.idempotency import answered_once
 from events.selectors import history_of
-from events.shown import checked, shown, shown_all
-from events.strict import expect_no_fields
-from events.versions import etag
 from orders import services
 from orders.access import MOVE_ORDERS, VIEW_ORDERS
 from orders.models import Order
@@ -31,6 +26,11 @@ from orders.serializers import (
     StaffTimelineEventSerializer,
     TimelineEventSerializer,
 )
+from rest.access import SIGNED_IN, own_or
+from rest.etags import etag
+from rest.idempotency import answered_once
+from rest.serialization import checked, shown, shown_all
+from rest.strict import expect_no_fields
 from users.models import User
 
 

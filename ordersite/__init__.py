@@ -1,4 +1,7 @@
-"""The deployment: settings, URLs, the Celery app, and the map from events to handlers."""
+"""The deployment, and nothing else: settings, URLs, the Celery app, the map from events to handlers, groups, health.
+
+What could serve another site, or belongs to one app, has a room of its own.
+"""
 
 from ordersite.celery import app as celery_app
 

@@ -3,7 +3,6 @@
 import gc
 import logging.config
 import os
-from datetime import timedelta
 from typing import Any
 
 from celery import Celery
@@ -23,7 +22,8 @@ from django.db import close_old_connections
 
 from events import correlation
 from events.jobs import worker_is_ending
-from ordersite import tracing
+from events.operations.beat import most_frequent_job
+from telemetry import tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
 
@@ -47,14 +47,6 @@ def send_a_job_at_the_start(sender: Any, **_: Any) -> None:
     name, period = most_frequent_job()
     job = sender.scheduler.schedule[name]
     job.last_run_at = job.default_now() - period
-
-
-def most_frequent_job() -> tuple[str, timedelta]:
-    """Return the name and the period of the job that beat sends most often."""
-    periods = {name: job["schedule"] for name, job in settings.CELERY_BEAT_SCHEDULE.items()}
-    return min(
-        ((name, period) for name, period in periods.items() if isinstance(period, timedelta)), key=lambda job: job[1]
-    )
 
 
 @setup_logging.connect

@@ -1,10 +1,12 @@
 """Reads variables of the environment. What is missing or cannot be meant ends the process, and says what to do."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import environ
+
+from rpc.loopback import is_loopback
 
 env = environ.FileAwareEnv()
 
@@ -67,14 +69,6 @@ def percent(name: str, *, default: int) -> int:
     if not 1 <= value <= 100:
         raise SystemExit(f"ordersite: {name}={value} is not within 1 and 100.")
     return value
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address, or a name, is this machine's own."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def service(name: str, *, authorities: Path | None) -> str:

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from ordersite.api.middleware import GetResponse
+from telemetry.request_id import GetResponse
 
 # Pages load from here alone. Scripts and style sheets are files. The attribute `style` is let in, since the admin shows
 # mails as they are sent, and mail programs know no style sheets; it can run nothing.

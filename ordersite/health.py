@@ -25,24 +25,18 @@ from rest_framework.views import APIView
 
 from events import progress
 from events.errors import in_one_line, sqlstate
+from events.operations.availability import begin_broker_look, broker_refusal, why_no_writes
+from events.operations.shared_look import SharedLook, left
 from events.sql import fetch
-from ordersite import broker
-from ordersite.activity import activity
-from ordersite.api.problems import RETRY_AFTER, as_response, may_pass, problem_body, why_away
-from ordersite.shared_look import SharedLook, left
+from rest.problems import RETRY_AFTER, as_response, may_pass, problem_body, why_away
 
 logger = logging.getLogger(__name__)
 
 WAIT = 2.3  # seconds for which an answer is waited for: callers are promised one within 2.5 s
 STATEMENT_TIMEOUT = 2_000  # milliseconds
-BROKER_TIMEOUT = 1.0  # seconds to connect, and to answer
 MISSING = ("42P01", "42703")  # SQLSTATE of a table, and of a column, that a migration is to bring yet
 NOT_MIGRATED = "The database lacks tables of this release. Run manage.py migrate."
 NO_ANSWER = "The database does not answer within 2 s."
-STANDBY = "The database is a standby in recovery, so it takes no writes."
-READ_ONLY = "The database is read-only, so it takes no writes."
-COMMITS_WAIT = "The database's commits wait for a synchronous standby."
-COMMIT_LATE = 5  # seconds; a synchronous standby that is at work confirms a commit within milliseconds
 
 Answer = tuple[int, dict[str, object]]
 """An HTTP status, and the body: a problem (RFC 9457) unless the status is 200."""
@@ -102,7 +96,6 @@ class DatabaseLook:
 
 _look_at_database = DatabaseLook()
 _database = SharedLook(_look_at_database)
-_broker = SharedLook(lambda: broker.refusal(BROKER_TIMEOUT))
 
 
 def liveness() -> Answer:
@@ -116,7 +109,7 @@ def readiness() -> Answer:
     A broker that is away does not matter for that, nor do deliveries that do not move: orders are taken.
     """
     until = time.monotonic() + WAIT
-    database, _ = _database.begin(), _broker.begin()
+    database, _ = _database.begin(), begin_broker_look()
     try:
         found = database.result(left(until))
     except TimeoutError:
@@ -133,25 +126,6 @@ def readiness() -> Answer:
         "deliveries": "stuck" if progress.is_stuck(found.oldest) else "ok",
         "oldest_due_seconds": int(found.oldest),
     }
-
-
-def broker_refusal(seconds: float = WAIT) -> str:
-    """Return why the broker takes no messages, "" where it does, after so many seconds at most."""
-    try:
-        return _broker.begin().result(seconds)
-    except TimeoutError:
-        return "TimeoutError: it does not answer"
-
-
-def why_no_writes() -> str:
-    """Return why the database takes no writes, "" where it does. Raises DatabaseError."""
-    standby, read_only = fetch("SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'", {})[0]
-    if standby:
-        return STANDBY
-    if read_only:
-        return READ_ONLY
-    waited = activity().commit_wait
-    return f"{COMMITS_WAIT} One has waited for {waited:,.0f} s." if waited > COMMIT_LATE else ""
 
 
 def _failed(error: DatabaseError) -> Answer:

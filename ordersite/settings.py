@@ -23,7 +23,7 @@ from ordersite.environment import (
     secrets,
     service,
 )
-from ordersite.logs import FORMATS
+from telemetry.logs import FORMATS
 
 django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
 
@@ -77,29 +77,33 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "knox",
     "django_celery_results",
+    "postgres",
+    "adminkit",
     "events",
+    "rest",
     "users",
     "inventory",
     "orders",
     "notifications",
     "analytics",
+    "backoffice",
+    "rpc",
     "ordersite",
 ]
 
 MIDDLEWARE = [
-    "ordersite.tracing.TracingMiddleware",
-    "ordersite.api.middleware.RequestIdMiddleware",
-    "ordersite.http_metrics.MetricsMiddleware",
+    "telemetry.tracing.TracingMiddleware",
+    "telemetry.request_id.RequestIdMiddleware",
+    "telemetry.http_metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "ordersite.headers.HeadersMiddleware",
-    "ordersite.api.deprecation.DeprecationMiddleware",
-    "ordersite.api.refused.RefusedMiddleware",
-    "ordersite.limits.middleware.RateLimitMiddleware",
-    "ordersite.api.middleware.ProblemMiddleware",
+    "rest.refused.RefusedMiddleware",
+    "rest.limits.middleware.RateLimitMiddleware",
+    "rest.middleware.ProblemMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "ordersite.api.middleware.ApiPathMiddleware",
+    "rest.middleware.ApiPathMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "ordersite.api.middleware.HostMiddleware",
+    "rest.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -125,7 +129,7 @@ TEMPLATES = [
     },
 ]
 
-CSRF_FAILURE_VIEW = "ordersite.api.problems.csrf_failed"
+CSRF_FAILURE_VIEW = "rest.problems.csrf_failed"
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------
 
@@ -143,10 +147,11 @@ if PROCESS_KIND == "relay":
 # Off: behind a PgBouncer before 1.22 that pools transactions.
 _prepared = env.bool("PREPARED_STATEMENTS", default=True)
 
-_database: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL, engine="ordersite.postgres"))
+_database: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL))
 DATABASES = {
     "default": _database
     | {
+        "ENGINE": "postgres",  # the room beside this one
         "CONN_MAX_AGE": None,  # a connection per request halves the rate (docs/decisions/0008-servers.md)
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": _database.get("OPTIONS", {})
@@ -193,19 +198,19 @@ REST_KNOX = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["events.access.DeclaredAccess"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest.access.DeclaredAccess"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ordersite.api.negotiation.PlainNegotiation",
-    "DEFAULT_PARSER_CLASSES": ["ordersite.api.parsers.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "ordersite.api.pagination.KeysetPagination",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "rest.negotiation.PlainNegotiation",
+    "DEFAULT_PARSER_CLASSES": ["rest.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "rest.pagination.KeysetPagination",
     "DEFAULT_THROTTLE_CLASSES": [
-        "ordersite.limits.throttles.RequestThrottle",
-        "ordersite.limits.throttles.BrakeThrottle",
-        "ordersite.api.query.UnknownParameters",  # a check of every view, after its permissions
+        "rest.limits.throttles.RequestThrottle",
+        "rest.limits.throttles.BrakeThrottle",
+        "rest.query.UnknownParameters",  # a check of every view, after its permissions
     ],
-    "DEFAULT_SCHEMA_CLASS": "ordersite.openapi.schema.OperationSchema",
-    "DEFAULT_METADATA_CLASS": "ordersite.api.metadata.PlainMetadata",
-    "EXCEPTION_HANDLER": "ordersite.api.problems.problem_from_exception",
+    "DEFAULT_SCHEMA_CLASS": "rest.openapi.schema.OperationSchema",
+    "DEFAULT_METADATA_CLASS": "rest.metadata.PlainMetadata",
+    "EXCEPTION_HANDLER": "rest.problems.problem_from_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,
 }
@@ -232,18 +237,19 @@ RATE_LIMITS = {
     "registration-all": (env.int("REGISTRATION_LIMIT_ALL", default=1_000), 3_600),
 }
 
+API_DESCRIBED = "ordersite.openapi.DESCRIBED"  # what the API's document says beyond its views and serializers
 SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "COMPONENT_SPLIT_REQUEST": True,  # what a body takes and what an answer holds are described apart
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "GET_MOCK_REQUEST": "ordersite.openapi.schema.bare_request",
+    "GET_MOCK_REQUEST": "rest.openapi.schema.bare_request",
     "POSTPROCESSING_HOOKS": [],
 }
 
 # Hours that the answer under an idempotency key is kept and given again.
 IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
 
-# --- gRPC (ordersite/grpc/) -------------------------------------------------------------------------------------
+# --- gRPC (rpc/) -------------------------------------------------------------------------------------
 
 GRPC_PORT = env.int("GRPC_PORT", default=50051)
 GRPC_METRICS_PORT = env.int("GRPC_METRICS_PORT", default=0)  # 0: none
@@ -265,13 +271,17 @@ USERS_GRPC = {
     # Seconds that an answer may take, with all its tries: well under the soft limit of a mail (notifications/tasks.py).
     "timeout": env.float("USERS_GRPC_TIMEOUT", default=3.0),
 }
-PEOPLE = "ordersite.grpc.people.RemotePeople" if USERS_GRPC["target"] else "notifications.people.LocalPeople"
+PEOPLE = "rpc.people.RemotePeople" if USERS_GRPC["target"] else "notifications.people.LocalPeople"
 
 # --- The bus (events/) ------------------------------------------------------------------------------------------
 
 EVENTS = {
     "SUBSCRIPTIONS": "ordersite.subscriptions",
     "SOURCE": "/ordersite",
+    "CELERY": "ordersite.celery.app",
+    "METRICS_PREFIX": "ordersite",
+    # Other servers that the operations page and /metrics watch: the name for people, and their PROCESS_KIND.
+    "SERVICES": {"gRPC": "grpc"} if GRPC["tokens"] else {},
     # Seconds. A message that nobody started, or whose worker fell silent, is sent again after this. The time limits
     # of a handler follow from it (events/policy.py).
     "LEASE": env.int("EVENTS_LEASE", default=30),
@@ -417,14 +427,14 @@ UNFOLD = {
     "SITE_TITLE": "Ordersite",
     "SITE_HEADER": "Ordersite",
     "SITE_SYMBOL": "receipt_long",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "ordersite.admin.navigation.icon"}],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.navigation.icon"}],
     "SITE_URL": "/api/docs",
     "COLORS": {"primary": {"500": "oklch(71.4% .203 305.504)"}},  # unfold's own cannot be read well on its dark pages
     "SHOW_BACK_BUTTON": True,
-    "DASHBOARD_CALLBACK": "ordersite.operations.views.dashboard",
-    "STYLES": ["ordersite.admin.navigation.style_sheet"],
-    "SCRIPTS": ["ordersite.admin.navigation.script"],
-    "SIDEBAR": {"navigation": "ordersite.admin.navigation.navigation"},
+    "DASHBOARD_CALLBACK": "events.operations.views.dashboard",
+    "STYLES": ["backoffice.navigation.style_sheet"],
+    "SCRIPTS": ["backoffice.navigation.script"],
+    "SIDEBAR": {"navigation": "backoffice.navigation.navigation"},
 }
 
 # --- Logs -------------------------------------------------------------------------------------------------------
@@ -436,10 +446,10 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "filters": {
         "request_id": {"()": "events.correlation.RequestIdFilter"},
-        "only_failures": {"()": "ordersite.logs.OnlyFailures"},
-        "only_plain_tasks": {"()": "ordersite.logs.OnlyPlainTasks"},
+        "only_failures": {"()": "telemetry.logs.OnlyFailures"},
+        "only_plain_tasks": {"()": "telemetry.logs.OnlyPlainTasks"},
     },
-    "formatters": {"line": {"()": "ordersite.logs.make_formatter", "kind": LOG_FORMAT}},
+    "formatters": {"line": {"()": "telemetry.logs.make_formatter", "kind": LOG_FORMAT}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
     },

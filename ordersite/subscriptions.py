@@ -1,19 +1,12 @@
 """The whole map: every event, and who handles it. A handler is deployed before it is subscribed here."""
 
 from analytics import tasks as analytics
-from events.catalogue import (
-    OrderCancelledV1,
-    OrderConfirmedV1,
-    OrderCreatedV1,
-    OrderFulfilledV1,
-    OrderRejectedV1,
-    ReportRequestedV1,
-    SalesDayEndedV1,
-    StockRejectedV1,
-    StockReservedV1,
-    UserCreatedV1,
-)
-from events.subscriptions import Consumer
+from events.subscriptions import Consumer, Milestones
+from eventtypes.orders import OrderCancelledV1, OrderConfirmedV1, OrderCreatedV1, OrderFulfilledV1, OrderRejectedV1
+from eventtypes.reports import ReportRequestedV1
+from eventtypes.sales import SalesDayEndedV1
+from eventtypes.stock import StockRejectedV1, StockReservedV1
+from eventtypes.users import UserCreatedV1
 from inventory import tasks as inventory
 from notifications import tasks as notifications
 from orders import tasks as orders
@@ -56,3 +49,15 @@ SUBJECT_PAGES = {
     "stock": "orders_order_change",
     "user": "ordersite_customer_change",
 }
+
+MILESTONES = Milestones(
+    "Orders by what they reached",
+    "orders",
+    {
+        "placed": OrderCreatedV1,
+        "confirmed": OrderConfirmedV1,
+        "rejected": OrderRejectedV1,
+        "cancelled": OrderCancelledV1,
+        "fulfilled": OrderFulfilledV1,
+    },
+)

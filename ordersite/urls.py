@@ -4,17 +4,17 @@ from django.contrib import admin
 from django.urls import include, path, re_path, register_converter
 from django.views.generic import RedirectView
 
-from ordersite.admin.search import search
-from ordersite.api import problems
-from ordersite.api.converters import IdConverter
-from ordersite.asyncapi import views as asyncapi
+from analytics import report_pages as reports
+from analytics import sales_pages as sales
+from backoffice.search import search
+from events.asyncapi import views as asyncapi
+from events.operations import views as operations
 from ordersite.health import LiveView, ReadyView
-from ordersite.limits.admin import sign_in_page
 from ordersite.metrics import MetricsView
-from ordersite.openapi import views as openapi
-from ordersite.operations import views as operations
-from ordersite.sales import report_views as reports
-from ordersite.sales import views as sales
+from rest import problems
+from rest.converters import IdConverter
+from rest.limits.admin import sign_in_page
+from rest.openapi import views as openapi
 from users.admin import change_own_password
 
 register_converter(IdConverter, "id")
@@ -24,7 +24,7 @@ v1 = [
     path("", include("inventory.urls")),
     path("", include("orders.urls")),
     path("", include("analytics.urls")),
-    path("", include("events.urls")),
+    path("", include("events.rest.urls")),
 ]
 
 urlpatterns = [
@@ -50,7 +50,7 @@ urlpatterns = [
     re_path("", problems.not_found),
 ]
 
-admin.site.index_template = "ordersite/operations.html"  # a site's own hook
+admin.site.index_template = "events/operations.html"  # a site's own hook
 
 handler400 = problems.bad_request
 handler403 = problems.forbidden

@@ -33,8 +33,8 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:  # prometheus_client reads it o
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402 - what it loads reads the variables above
 
-from ordersite import tracing  # noqa: E402
-from ordersite.api.wsgi import Readable  # noqa: E402
+from rest.wsgi import Readable  # noqa: E402
+from telemetry import tracing  # noqa: E402
 
 tracing.set_up()  # before the middleware is made; the server has forked by now
 application = Readable(get_wsgi_application())

@@ -19,8 +19,8 @@ from playwright.sync_api import Page, expect
 
 from events.tally import BOUNDS, BUCKETS
 from events.tests.waiting import until
-from ordersite.local.mail import ANSWER_FILE
-from ordersite.local.processes import WORKERS
+from local.mail import ANSWER_FILE
+from local.processes import WORKERS
 from tests.journeys import browser
 from tests.journeys.system import PASSWORD, System
 from tests.pages import ROOT

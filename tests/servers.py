@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ordersite.local.servers import VARIABLES, Servers, start_servers
+from local.servers import VARIABLES, Servers, start_servers
 from tests import limits
 
 OURS = "TEST_SERVERS"  # the variables that point to servers of the process that leads

@@ -17,7 +17,6 @@ from django.db.models.functions import Now
 from knox.models import AuthToken
 
 from events import deliveries, runner, sweeps
-from events.catalogue import event_type
 from events.claims import claim
 from events.errors import PermanentError
 from events.handlers import Handler
@@ -25,6 +24,7 @@ from events.models import Delivery, Event
 from events.publishing import NoTransaction, publish
 from events.subscriptions import the_map
 from events.tests.helpers import claimed, make_due, only
+from events.types import event_type
 from inventory.stock import reserve
 from inventory.tests.shop import counts, make_product
 from orders.models import Order

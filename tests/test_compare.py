@@ -7,8 +7,8 @@ from benchmarks import scenarios
 from benchmarks.apps import ORDERSITE, USUAL, App
 from benchmarks.books import Books, Figures, Waiting, lost_parked_doubled
 from benchmarks.scenarios import run, rush
-from ordersite.local.errors import LocalError
-from ordersite.local.servers import VARIABLES
+from local.errors import LocalError
+from local.servers import VARIABLES
 from tests.servers import SERVERS
 
 BUYERS, PIECES = 20, 5

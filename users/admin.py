@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from events.admin_base import ModelAdmin
-from events.folding import folded
+from adminkit.pages import ModelAdmin
 from users.models import User
 from users.services import sign_out_everywhere
+from values.folding import folded
 
 # In place of Django's two lists beside each other, which need much room, and which no screen reader can tell apart.
 CHECKBOXES: Any = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultipleWidget}}

@@ -10,12 +10,12 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from uuid_utils.compat import uuid7
 
-from events.names import validate_name
-from users.addresses import normal, spellings
+from values.emails import normal, spellings
+from values.names import validate_name
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users, and finds them by their address, of which there is one spelling (users/addresses.py)."""
+    """Makes users, and finds them by their address, of which there is one spelling (values/emails.py)."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Make a customer; without a password, one who cannot sign in.

@@ -6,10 +6,10 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
-from events.names import validate_name
-from events.strict import Strict
-from users.addresses import LONGEST, normal
+from rest.strict import Strict
 from users.models import User
+from values.emails import LONGEST, normal
+from values.names import validate_name
 
 
 class UserSerializer(Strict, serializers.ModelSerializer[User]):

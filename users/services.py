@@ -9,9 +9,9 @@ from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.exceptions import AuthenticationFailed, ValidationError
 
-from events.catalogue import UserCreatedV1
 from events.publishing import publish
 from events.purge import purge_rows
+from eventtypes.users import UserCreatedV1
 from users.models import User
 
 

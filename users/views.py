@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events.access import ANYONE, SIGNED_IN, own_or
+from rest.access import ANYONE, SIGNED_IN, own_or
 from users import services
 from users.access import VIEW_ACCOUNTS
 from users.models import User

@@ -2,12 +2,12 @@
 
 from django.db import migrations
 
-import events.money
+import values.money
 
 
 class Migration(migrations.Migration):
     dependencies = [("analytics", "0002_reports")]
     operations = [
-        migrations.AlterField(name, "amount", events.money.MoneyField(currency="currency", default=0, max_digits=22))
+        migrations.AlterField(name, "amount", values.money.MoneyField(currency="currency", default=0, max_digits=22))
         for name in ("dailyproductsales", "dailysales")
     ]

@@ -12,8 +12,8 @@ from analytics import files, reports
 from analytics.models import Report
 from analytics.tasks import build_report
 from events import moments
-from events.catalogue import ReportRequestedV1
 from events.tests.received import received
+from eventtypes.reports import ReportRequestedV1
 from users.models import User
 
 EVER = date(2000, 1, 1), date(9999, 12, 31)  # all days that there are

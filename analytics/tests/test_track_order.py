@@ -8,7 +8,8 @@ import pytest
 from analytics.models import DailyProductSales, DailySales
 from analytics.services import STATUS
 from analytics.tasks import track_many, track_order
-from events.catalogue import (
+from events.tests.received import received
+from eventtypes.orders import (
     Line,
     OrderCancelledV1,
     OrderConfirmedV1,
@@ -17,7 +18,6 @@ from events.catalogue import (
     OrderFulfilledV1,
     OrderRejectedV1,
 )
-from events.tests.received import received
 from users.tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db

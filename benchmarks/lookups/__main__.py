@@ -40,8 +40,8 @@ def over_grpc(user_id: str) -> LookUp:
     """Call the server at GRPC_TARGET over one channel."""
     import grpc
 
-    from ordersite.grpc.stubs.users_v1_pb2 import GetUserRequest
-    from ordersite.grpc.stubs.users_v1_pb2_grpc import UserServiceStub
+    from rpc.stubs.users_v1_pb2 import GetUserRequest
+    from rpc.stubs.users_v1_pb2_grpc import UserServiceStub
 
     stub = UserServiceStub(grpc.insecure_channel(os.environ["GRPC_TARGET"]))
     bearer = (("authorization", f"Bearer {os.environ['GRPC_SERVICE_TOKENS']}"),)

@@ -21,9 +21,9 @@ from django.views.decorators.csrf import csrf_exempt
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
-from events.catalogue import OrderCreatedV1
 from events.subscriptions import the_map
-from ordersite.api.pagination import KeysetPagination
+from eventtypes.orders import OrderCreatedV1
+from rest.pagination import KeysetPagination
 
 PAGE = KeysetPagination.page_size
 COMPACT = {"ensure_ascii": False, "separators": (",", ":")}  # as DRF renders

@@ -27,8 +27,8 @@ from benchmarks.speed.side import Place
 from benchmarks.speed.steps import steps
 from benchmarks.speed.watchers import watchers
 from benchmarks.speed.watching import watching
-from ordersite.local.log import Log
-from ordersite.local.servers import VARIABLES, start_servers
+from local.log import Log
+from local.servers import VARIABLES, start_servers
 
 LEGS: dict[str, Callable[[Bench], Leg]] = {
     "intake": intake,

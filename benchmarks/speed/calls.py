@@ -11,7 +11,7 @@ from benchmarks.speed import requests, wire
 from benchmarks.speed.figures import Figure, Leg, middle
 from benchmarks.speed.rounds import SECONDS, Bench, bearers, good, in_turns
 from benchmarks.speed.side import ORDERSITE, Kind, Side, side
-from ordersite.local.settings import free_port
+from local.settings import free_port
 
 CLIENTS = 8
 """Who ask at once, for the rate; alone, for the time of an answer."""

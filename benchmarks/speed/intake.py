@@ -13,7 +13,7 @@ from benchmarks.speed.figures import Bar, Leg, middle, ratio
 from benchmarks.speed.loads import OURS
 from benchmarks.speed.rounds import CONNECTIONS, SECONDS, Bench, bearers, good, in_turns, people
 from benchmarks.speed.side import ORDERSITE, PLAIN, SHELF, Side, side
-from ordersite.local.postgres import binary
+from local.postgres import binary
 
 SCRIPT = Path(__file__).parents[1] / "plain" / "order.sql"
 

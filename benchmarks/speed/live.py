@@ -11,7 +11,7 @@ from benchmarks.speed.rounds import Bench, NotHere, bearers, in_turns
 from benchmarks.speed.side import ORDERSITE, PLAIN, Side, side
 from benchmarks.speed.wire import Run
 from benchmarks.speed.work import PIECES, Work
-from ordersite.local.errors import LocalError
+from local.errors import LocalError
 
 SUSTAINED_SECONDS = 20.0
 FIRST_RATE = 20.0

@@ -12,9 +12,9 @@ import psycopg
 
 from benchmarks.speed.rounds import NotHere
 from benchmarks.speed.side import Place
-from ordersite.local.process import become
-from ordersite.local.settings import free_port
-from ordersite.local.system_user import own, postgres_user
+from local.process import become
+from local.settings import free_port
+from local.system_user import own, postgres_user
 
 CONNECTIONS = 20
 """To PostgreSQL, for all processes together; without it there are about 15 that are used and 5 that are idle."""

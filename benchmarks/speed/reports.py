@@ -10,7 +10,7 @@ from benchmarks.speed.loads import place
 from benchmarks.speed.proc import peak_megabytes, with_children
 from benchmarks.speed.rounds import Bench, in_turns
 from benchmarks.speed.side import ORDERSITE, Side, side
-from ordersite.local.errors import LocalError
+from local.errors import LocalError
 
 WORKER = "worker-reports"
 RATE, SECONDS = 20.0, 20.0

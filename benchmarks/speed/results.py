@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.report import PACKAGES, STYLE, replace_marked
 from benchmarks.speed.figures import Bar, Figure, Leg
-from ordersite.local.settings import CHECKOUT
+from local.settings import CHECKOUT
 
 KEPT = CHECKOUT / "benchmarks" / "results.json"
 RESULTS = CHECKOUT / "benchmarks" / "RESULTS.md"

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from benchmarks.speed.side import Place, Side
 from benchmarks.speed.wire import Run
-from ordersite.local.errors import LocalError
-from ordersite.local.servers import Servers
+from local.errors import LocalError
+from local.servers import Servers
 
 CONNECTIONS = 16
 SECONDS = 6.0

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import psycopg
 
 from benchmarks.system import make_empty, wait
-from ordersite.local.errors import LocalError
-from ordersite.local.log import Log
-from ordersite.local.processes import commands
-from ordersite.local.settings import CHECKOUT, Settings, free_port
-from ordersite.local.supervisor import Supervisor
+from local.errors import LocalError
+from local.log import Log
+from local.processes import commands
+from local.settings import CHECKOUT, Settings, free_port
+from local.supervisor import Supervisor
 
 BUYERS = 20
 SHELF = {f"TEA-{number}": 1_000_000 for number in range(20)}

@@ -15,10 +15,10 @@ from benchmarks.speed.proc import megabytes, milliseconds
 from benchmarks.speed.rounds import CONNECTIONS, Bench, bearers, good
 from benchmarks.speed.side import SHELF, Side, side
 from benchmarks.speed.wire import Run
-from ordersite.grpc.stubs.orders_v1_pb2 import Order, WatchOrderRequest
-from ordersite.grpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
-from ordersite.local.errors import LocalError
-from ordersite.local.settings import free_port
+from local.errors import LocalError
+from local.settings import free_port
+from rpc.stubs.orders_v1_pb2 import Order, WatchOrderRequest
+from rpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
 
 NUMBERS = (0, 100, 1_000)
 AT_REST = 10.0

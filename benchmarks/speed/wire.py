@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ordersite.local.errors import LocalError
+from local.errors import LocalError
 
 TIMEOUT = 30.0
 """Seconds without any answer after which a run fails."""

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from benchmarks.speed.requests import LINES
 from benchmarks.speed.side import Side
-from ordersite.local.errors import LocalError
+from local.errors import LocalError
 
 PIECES = 6
 """Deliveries, or tasks, of an order that is confirmed: reserved, confirmed, two mails, counted twice."""

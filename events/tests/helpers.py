@@ -8,12 +8,13 @@ import pytest
 from django.db import connection, transaction
 
 from events import claims, floors, runner
-from events.catalogue import EventData, Line, OrderCancelledV1, OrderCreatedV1
 from events.errors import PermanentError
 from events.handlers import Handler, Shape
 from events.models import Delivery
 from events.policy import make_policy
 from events.publishing import publish
+from events.types import EventData
+from eventtypes.orders import Line, OrderCancelledV1, OrderCreatedV1
 
 LINE = Line(sku="A", name="An A", quantity=1, unit_price="2.00", line_total="2.00")  # type: ignore[arg-type]
 

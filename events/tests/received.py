@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import uuid4
 
-from events.catalogue import EventData
 from events.handlers import ReceivedEvent
+from events.types import EventData
 
 T = TypeVar("T", bound=EventData)
 

@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 
 from events import batches, claims, deliveries, floors, sweeps
 from events.batch_runner import run_batch
-from events.catalogue import StockReservedV1
 from events.claims import Claim, Claimed
 from events.correlation import correlated
 from events.errors import PermanentError
@@ -22,6 +21,7 @@ from events.publishing import publish
 from events.relay import messages
 from events.tests.helpers import handler, nothing, only, order_created, published, run
 from events.tests.transactions import a_transaction, lock
+from eventtypes.stock import StockReservedV1
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "inventory.reserve_items"

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -34,6 +33,7 @@ from events.tests.helpers import (
     run,
     waiting_for_locks,
 )
+from events.tests.reads import pages_read, statements
 from events.tests.transactions import a_transaction
 from events.tests.waiting import until
 
@@ -78,19 +78,6 @@ def handle_many(event_id: UUID) -> None:
             cursor.execute(f"UPDATE events_delivery SET {change} WHERE event_id = %s", [event_id])
 
 
-@contextmanager
-def statements() -> Iterator[list[tuple[str, Any]]]:
-    """Keep each statement that is made inside the block, with its parameters."""
-    made: list[tuple[str, Any]] = []
-
-    def keep(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        made.append((sql, params))
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(keep):
-        yield made
-
-
 def look_at_all(relay: Relay) -> None:
     """Make every look that is made once a second, or whenever somebody asks how it goes."""
     relay._sweep()
@@ -128,13 +115,6 @@ def work() -> None:
 
 def raise_error(event: object) -> None:
     raise ValueError
-
-
-def pages_read(sql: str, parameters: dict[str, Any]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", parameters)
-        plan = cursor.fetchone()[0][0]["Plan"]
-    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
 def test_no_statement_reads_what_is_over_again_while_a_snapshot_is_held() -> None:

@@ -8,9 +8,9 @@ from celery import current_app
 from celery.exceptions import Ignore
 
 from events import jobs
-from events.catalogue import EventData
 from events.declare import outside
 from events.handlers import ReceivedEvent
+from events.types import EventData
 
 
 class JobAskedFor(EventData):

@@ -4,7 +4,6 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 
-from events.catalogue import StockReservedV1, UserCreatedV1
 from events.correlation import correlated
 from events.errors import PermanentError
 from events.models import Delivery, Event, SubjectCounter
@@ -13,6 +12,8 @@ from events.tests import helpers
 from events.tests.helpers import handler, nothing, order_cancelled, order_created, published, run
 from events.tests.transactions import a_transaction, lock, meanwhile
 from events.tests.waiting import until
+from eventtypes.stock import StockReservedV1
+from eventtypes.users import UserCreatedV1
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -2,6 +2,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from events import relay as module
 from events.claims import Claim, Claimed, claim
 from events.models import Delivery
 from events.relay import Relay
-from events.subscriptions import Consumer, Map, the_map
+from events.subscriptions import Consumer, the_map
 from events.tests.broker_faults import full, replica, unable_to_save
 from events.tests.helpers import only, order_created, published
 
@@ -195,7 +196,7 @@ def test_while_workers_are_busy_a_few_wait_for_longer_and_a_whole_claim_does_not
 def bounded(monkeypatch: pytest.MonkeyPatch, *, in_flight: int) -> None:
     the = the_map()
     consumers = {name: Consumer(dead_holds=True, in_flight=in_flight) for name in the.consumers}
-    changed = Map(the.subscriptions, consumers, the.compensations, the.subject_pages)
+    changed = replace(the, consumers=consumers)
     monkeypatch.setattr(module, "the_map", lambda: changed)
 
 

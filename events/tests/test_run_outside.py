@@ -8,13 +8,13 @@ from celery.exceptions import Retry
 from django.db import connection
 
 from events import sweeps
-from events.catalogue import UnknownType
 from events.errors import PermanentError
 from events.handlers import Shape
 from events.models import Delivery
 from events.policy import Limits
 from events.tests.helpers import handler, only, order_created, published, run
 from events.tests.waiting import until
+from events.types import UnknownType
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "notifications.send_order_received"

@@ -9,13 +9,13 @@ import pytest
 
 from events import claims, tracing
 from events.batch_runner import run_batch
-from events.catalogue import StockReservedV1
 from events.correlation import correlated
 from events.handlers import ReceivedEvent
 from events.models import Event
 from events.publishing import publish
 from events.tests.helpers import handler, order_created, published, run
 from events.tests.test_batches import batching, tokens
+from eventtypes.stock import StockReservedV1
 
 HERE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 THERE = "00-1af7651916cd43dd8448eb211c80319c-a7ad6b7169203331-01"

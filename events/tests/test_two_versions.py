@@ -9,13 +9,13 @@ from rest_framework.exceptions import ValidationError
 
 from events import dead_letters
 from events.backfill import backfill
-from events.catalogue import OrderCreatedV1
 from events.errors import PermanentError
 from events.models import Delivery
 from events.subscriptions import the_map
 from events.tests import two_versions
 from events.tests.helpers import break_down, handler, make_due, only, order_created, published, run
 from events.tests.two_versions import ADDED, RESERVE, OrderCreatedV2
+from eventtypes.orders import OrderCreatedV1
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -3,10 +3,11 @@
 from decimal import Decimal
 from uuid import UUID
 
-from events.catalogue import EventData, OrderCreatedV1, register
 from events.handlers import ReceivedEvent
 from events.subscriptions import Consumer
 from events.tests.helpers import handler
+from events.types import EventData, register
+from eventtypes.orders import OrderCreatedV1
 
 
 @register

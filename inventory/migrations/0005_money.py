@@ -3,7 +3,7 @@
 import django.core.validators
 from django.db import migrations, models
 
-import events.money
+import values.money
 
 
 class Migration(migrations.Migration):
@@ -12,12 +12,12 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="product",
             name="currency",
-            field=models.CharField(default="EUR", max_length=3, validators=[events.money.validate_currency]),
+            field=models.CharField(default="EUR", max_length=3, validators=[values.money.validate_currency]),
         ),
         migrations.AlterField(
             model_name="product",
             name="price",
-            field=events.money.MoneyField(
+            field=values.money.MoneyField(
                 currency="currency", max_digits=12, validators=[django.core.validators.MinValueValidator(0)]
             ),
         ),

@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import DatabaseError, transaction
 
-from events.catalogue import Line, OrderCancelledV1, OrderFulfilledV1
 from events.tests.helpers import waiting_for_locks
 from events.tests.received import received
 from events.tests.transactions import a_transaction, lock, meanwhile
 from events.tests.waiting import until
+from eventtypes.orders import Line, OrderCancelledV1, OrderFulfilledV1
 from inventory import stock
 from inventory.models import Movement, Reservation
 from inventory.tasks import release_items, ship_items

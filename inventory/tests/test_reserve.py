@@ -5,13 +5,13 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from events.catalogue import Line, OrderCreatedV1
 from events.errors import PermanentError
 from events.models import Delivery, Event
 from events.tests.helpers import waiting_for_locks
 from events.tests.received import received
 from events.tests.transactions import a_transaction, lock, meanwhile
 from events.tests.waiting import until
+from eventtypes.orders import Line, OrderCreatedV1
 from inventory import stock
 from inventory.models import Product, Reservation
 from inventory.stock import OutOfStock

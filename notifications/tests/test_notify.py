@@ -18,22 +18,14 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.conf import settings
 from django.db import connection
 
-from events.catalogue import (
-    DayFigure,
-    EventData,
-    OrderCancelledV1,
-    OrderConfirmedV1,
-    OrderCreatedV1,
-    OrderFulfilledV1,
-    OrderRejectedV1,
-    SalesDayEndedV1,
-    TopProduct,
-    UserCreatedV1,
-)
 from events.errors import DependencyAway, Failure, PermanentError, classify
 from events.handlers import Handler, ReceivedEvent
 from events.tests.helpers import order_data
 from events.tests.received import received
+from events.types import EventData
+from eventtypes.orders import OrderCancelledV1, OrderConfirmedV1, OrderCreatedV1, OrderFulfilledV1, OrderRejectedV1
+from eventtypes.sales import DayFigure, SalesDayEndedV1, TopProduct
+from eventtypes.users import UserCreatedV1
 from notifications import tasks
 from notifications.models import Notification
 from notifications.services import SUBJECTS, notify_many

@@ -5,12 +5,12 @@ from uuid import uuid4
 
 import pytest
 
-from events.catalogue import Shortage, StockRejectedV1, StockReservedV1
 from events.models import Delivery, Event
 from events.tests.helpers import waiting_for_locks
 from events.tests.received import received
 from events.tests.transactions import a_transaction, lock, meanwhile
 from events.tests.waiting import until
+from eventtypes.stock import Shortage, StockRejectedV1, StockReservedV1
 from inventory.tests.shop import make_product
 from orders.models import Order, StatusChange
 from orders.services import (

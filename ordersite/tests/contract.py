@@ -4,7 +4,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from ordersite.openapi.document import document
+from rest.openapi.document import document
 
 DOCUMENT = document()
 OPERATIONS = {

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from ordersite.broker import connect
-from ordersite.limits import counting
-from ordersite.limits.counters import SharedCounters
+from events.broker import connect
+from rest.limits import counting
+from rest.limits.counters import SharedCounters
 from users.models import User
 from users.tests.api import client_of
 

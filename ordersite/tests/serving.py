@@ -15,9 +15,9 @@ from google.rpc import error_details_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
-from ordersite.grpc.server import Options, serve
-from ordersite.grpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
-from ordersite.grpc.stubs.users_v1_pb2_grpc import UserServiceStub
+from rpc.server import Options, serve
+from rpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
+from rpc.stubs.users_v1_pb2_grpc import UserServiceStub
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 
-from ordersite.openapi.document import VERSION
+from rest.openapi.document import VERSION
 
 CONTRACT = "contracts/openapi.yaml"
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from ordersite.local.postgres import binary
-from ordersite.local.servers import start_servers
+from local.postgres import binary
+from local.servers import start_servers
 from ordersite.tests.subprocesses import COMPLETE, ROOT, run_python
 from ordersite.tests.test_docker_files import SERVICES
 

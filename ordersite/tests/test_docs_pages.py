@@ -6,8 +6,8 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 
-from ordersite.api.codes import CODES
 from ordersite.tests.contract import OPERATIONS
+from rest.openapi.described import all_codes
 from users.tests.api import check_problem, client_of
 
 DOCS = "/api/docs"
@@ -50,7 +50,7 @@ def test_the_steps_lead_to_operations_that_are_there() -> None:
 
 def test_the_list_of_errors_has_all_of_them() -> None:
     text = page("/api/docs/problems")
-    assert all(f'href="/api/docs/problems/{code}"' in text for code in CODES)
+    assert all(f'href="/api/docs/problems/{code}"' in text for code in all_codes())
 
 
 def test_a_code_that_no_error_has_is_404() -> None:

@@ -7,7 +7,7 @@ import yaml
 
 from events.subscriptions import the_map
 from ordersite.tests.subprocesses import ROOT
-from ordersite.web.server import DRAIN_SECONDS
+from web.server import DRAIN_SECONDS
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 DOCKERS_OWN = "10s"  # https://docs.docker.com/reference/compose-file/services/#stop_grace_period

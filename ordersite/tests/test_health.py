@@ -15,13 +15,14 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from redis import Redis
 
+from events.operations import availability
 from events.tests.broker_faults import full, replica, unable_to_save
 from events.tests.helpers import due_since, order_created, published
 from events.tests.server_settings import read_only_database
 from events.tests.waiting import until
 from ordersite import health
-from ordersite.limits.counters import SharedCounters, Slot
 from ordersite.tests.subprocesses import COMPLETE, run_python
+from rest.limits.counters import SharedCounters, Slot
 from users.models import User
 from users.tests.api import admin_client, body, check_problem, client_of, make_user
 
@@ -121,7 +122,7 @@ def test_a_broker_that_takes_no_messages_is_down(
     with Redis.from_url(site.BROKER_URL, decode_responses=True) as broker:
         with fault(broker):
             answer = client_of().get(READY)
-            assert told in health.broker_refusal()
+            assert told in availability.broker_refusal()
             counters = SharedCounters()
             assert [counters.add([Slot(f"ratelimit:{uuid4()}", 60)]) for _ in range(2)] == [[1], [1]]
             assert counters.away
@@ -175,7 +176,7 @@ def test_a_database_that_takes_no_writes_is_not_ready_and_the_answer_says_why(
     browser.raise_request_exception = False
     with read_only_database():
         answer = client.get(READY)
-        assert check_problem(answer, 503, "database_unavailable")["detail"] == health.READ_ONLY
+        assert check_problem(answer, 503, "database_unavailable")["detail"] == availability.READ_ONLY
         assert int(answer["Retry-After"]) > 0
         for refused in (client.delete("/api/v1/auth/tokens"), browser.post("/admin/logout/")):
             assert "read-only" in check_problem(refused, 503, "database_unavailable")["detail"]

@@ -167,7 +167,7 @@ def test_without_an_ipv4_loopback_make_run_says_so_in_a_line(tmp_path: Path) -> 
     if not shutil.which("ip") or subprocess.run([*alone, prepare], capture_output=True, check=False).returncode:
         pytest.skip("this system gives no network of its own")
     done = subprocess.run(
-        [*alone, f'{prepare} && exec "{sys.executable}" -m ordersite.local.run'],
+        [*alone, f'{prepare} && exec "{sys.executable}" -m local.run'],
         env={**os.environ, "DATA_DIR": str(tmp_path), "EMAIL_URL": ""},
         cwd=ROOT,
         capture_output=True,

@@ -9,11 +9,12 @@ from django.db.models.functions import Now
 from prometheus_client.parser import text_string_to_metric_families
 
 from events.models import Delivery, UnusableMessage
+from events.operations import availability, metrics
+from events.operations.processes import processes
 from events.tests.helpers import due_since, order_created, published
 from events.tests.server_settings import read_only_database, server_setting
 from events.tests.waiting import until
-from ordersite import health, metrics
-from ordersite.operations.processes import processes
+from ordersite import health
 from ordersite.tests.subprocesses import COMPLETE
 from users.tests.api import check_problem, client_of
 
@@ -39,11 +40,11 @@ def a_commit_that_waits() -> Iterator[None]:
 
 
 def test_a_commit_that_waits_for_the_standby_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "COMMIT_LATE", 0)
+    monkeypatch.setattr(availability, "COMMIT_LATE", 0)
     with a_commit_that_waits():
         until("it waits", lambda: scrape()["ordersite_commit_wait_seconds"] > 0)
-        assert health.COMMITS_WAIT in str(health.readiness()[1]["detail"])
-        assert health.COMMITS_WAIT in processes()[0].detail
+        assert availability.COMMITS_WAIT in str(health.readiness()[1]["detail"])
+        assert availability.COMMITS_WAIT in processes()[0].detail
         assert scrape()["ordersite_database_takes_writes"] == 0
     assert scrape()["ordersite_commit_wait_seconds"] == 0
     assert Delivery.objects.exists()

@@ -11,8 +11,8 @@ from prometheus_client.exposition import generate_latest
 
 from events import tally
 from events.tests.helpers import order_created, published
-from ordersite.grpc import telling
 from ordersite.settings import BASE_DIR
+from rpc import telling
 from users.tests.api import client_of
 
 RULES = BASE_DIR / "deploy/prometheus/alerts.yml"
@@ -35,7 +35,7 @@ def expressions() -> Iterator[str]:
 @pytest.fixture
 def scraped(transactional_db: None, settings: Any) -> str:
     """What /metrics says of a site on which something of everything has happened, and that of a gRPC server."""
-    settings.GRPC = settings.GRPC | {"tokens": ("a-token",)}
+    settings.EVENTS = settings.EVENTS | {"SERVICES": {"gRPC": "grpc"}}
     published(order_created())
     tally.note("expired", {"inventory.reserve_items": 1})
     while tally.advance():

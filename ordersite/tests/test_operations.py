@@ -20,14 +20,15 @@ from django_celery_results.models import TaskResult
 from redis import Redis
 
 from events import floors, moments, snapshots, tally
+from events.operations.availability import READ_ONLY
+from events.operations.beat import most_frequent_job
+from events.operations.processes import BEAT, processes
 from events.tests.helpers import a_dead_letter, handler, nothing, order_created, published, run
 from events.tests.server_settings import read_only_database
 from events.tests.transactions import a_transaction
 from events.tests.waiting import until
 from events.watchdog import Watchdog
-from ordersite.celery import app, most_frequent_job
-from ordersite.health import READ_ONLY
-from ordersite.operations.processes import BEAT, processes
+from ordersite.celery import app
 from ordersite.subscriptions import CONSUMERS
 from ordersite.tests.subprocesses import COMPLETE, run_python
 from users.models import User
@@ -73,7 +74,7 @@ def test_every_chart_has_a_value_for_each_step(happened: None, browser: Client, 
     assert len(found["starts"]) == steps
     lines = [line for chart in found["charts"].values() for line in chart.values()]
     assert {len(line) for line in lines} == {steps}
-    assert sum(found["charts"]["orders"]["placed"]) == 2
+    assert sum(found["charts"]["milestones"]["placed"]) == 2
     assert sum(found["charts"]["handled"]["inventory"]) == 1
     assert sum(found["charts"]["trouble"]["dead letters"]) == 1
     assert max(found["charts"]["backlog"]["analytics"]) >= 1
@@ -106,7 +107,7 @@ def test_processes_that_are_not_there_are_told(browser: Client) -> None:
 @pytest.fixture
 def beat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A beat at work; what it sends nobody takes, and no worker answers late."""
-    monkeypatch.setattr("ordersite.operations.processes.INSPECT_TIMEOUT", 0.3)
+    monkeypatch.setattr("events.operations.processes.INSPECT_TIMEOUT", 0.3)
     often: Any = 0.1  # its types know whole seconds only
     service = Service(app, schedule_filename=str(tmp_path / "schedule"), max_interval=often)
     thread = Thread(target=service.start)
@@ -172,7 +173,7 @@ def test_who_holds_an_old_snapshot_is_named(
 
 
 def test_grpc_is_told_of_where_it_is_to_be(browser: Client, settings: Any) -> None:
-    settings.GRPC = settings.GRPC | {"tokens": ("a-token",)}
+    settings.EVENTS = settings.EVENTS | {"SERVICES": {"gRPC": "grpc"}}
     (found,) = (each for each in browser.get(HEALTH).json()["processes"] if each["name"] == "gRPC")
     assert found == {"name": "gRPC", "up": False, "detail": "none at work: other services get no answer"}
 

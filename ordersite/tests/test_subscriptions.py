@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from events import catalogue
-from events.catalogue import EventData, event_type
 from events.handlers import Handler, Shape
 from events.subscriptions import the_map
+from events.types import EventData, event_type
 from ordersite.celery import app
 from ordersite.subscriptions import COMPENSATIONS, CONSUMERS, SUBSCRIPTIONS
 
@@ -51,12 +50,12 @@ HANDLERS = sorted({handler for handlers in SUBSCRIPTIONS.values() for handler in
 
 
 def all_types() -> list[type[EventData]]:
-    """Every event type of the catalogue that has a name; tests declare some of their own."""
+    """Every event type of the shop that has a name; tests declare some of their own."""
 
     def below(kind: type[Any]) -> list[type[Any]]:
         return [kind, *(deeper for child in kind.__subclasses__() for deeper in below(child))]
 
-    return [kind for kind in below(EventData) if "type" in vars(kind) and kind.__module__ == catalogue.__name__]
+    return [kind for kind in below(EventData) if "type" in vars(kind) and kind.__module__.startswith("eventtypes.")]
 
 
 def test_each_event_goes_to_the_handlers_that_are_promised() -> None:

@@ -6,10 +6,10 @@ import signal
 import time
 from uuid import UUID
 
-from events.catalogue import EventData, register
 from events.declare import effect
 from events.errors import PermanentError
 from events.handlers import ReceivedEvent
+from events.types import EventData, register
 
 
 @register

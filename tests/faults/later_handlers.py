@@ -1,8 +1,8 @@
 """What the later release has: a version of the order, and a handler that obeys it."""
 
-from events.catalogue import register
 from events.declare import effect
 from events.handlers import ReceivedEvent
+from events.types import register
 from tests.faults.handlers import ACTIONS, OrderGivenV1
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from events.tests.waiting import until
-from ordersite.local.processes import commands, worker
-from ordersite.local.settings import CHECKOUT, Settings
+from local.processes import commands, worker
+from local.settings import CHECKOUT, Settings
 from tests.journeys.client import Api
 from tests.journeys.system import System
 

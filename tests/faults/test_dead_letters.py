@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from events.tests.waiting import until
-from ordersite.local.settings import CHECKOUT
+from local.settings import CHECKOUT
 from tests.faults import guarantees
 from tests.faults.system import FaultySystem
 from tests.faults.workers import frozen

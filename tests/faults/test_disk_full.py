@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from events.tests.waiting import until
-from ordersite.local.system_user import own, postgres_user
+from local.system_user import own, postgres_user
 from tests.faults import guarantees
 from tests.faults.load import Load
 from tests.faults.system import FaultySystem

@@ -15,7 +15,7 @@ from uuid import uuid4
 import redis
 
 from events.tests.waiting import until
-from ordersite.local.processes import WORKERS
+from local.processes import WORKERS
 from tests.faults.system import FaultySystem
 from tests.journeys.client import Api
 

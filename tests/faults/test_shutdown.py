@@ -14,14 +14,14 @@ import psycopg
 import pytest
 
 from events.tests.waiting import until
-from ordersite.local.process import Process
-from ordersite.web.server import DRAIN_SECONDS
+from local.process import Process
 from tests.faults import guarantees
 from tests.faults.shoppers import Shoppers
 from tests.faults.system import FaultySystem
 from tests.journeys import books
 from tests.journeys.client import Api, call
 from tests.journeys.system import LEASE
+from web.server import DRAIN_SECONDS
 
 MAIL_WORKER = "worker-notifications"
 RECEIVED = "notifications.send_order_received"

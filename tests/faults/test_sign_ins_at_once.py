@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from events.tests.waiting import until
-from ordersite.local.settings import CHECKOUT
+from local.settings import CHECKOUT
 from tests.faults.system import FaultySystem
 from tests.faults.watching import children
 from tests.journeys.client import call

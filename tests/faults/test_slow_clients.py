@@ -15,12 +15,12 @@ import psycopg
 import pytest
 
 from events.tests.waiting import until
-from ordersite.web.front import LARGE_BODIES, SMALL_BODY
-from ordersite.web.server import WORKERS
 from tests.faults import guarantees
 from tests.faults.system import FaultySystem
 from tests.journeys.client import Api, call
 from tests.slow_clients import BODY, slow_clients
+from web.front import LARGE_BODIES, SMALL_BODY
+from web.server import WORKERS
 
 REQUESTS = 200
 FACTOR = 2.0

@@ -9,10 +9,10 @@ from urllib.parse import quote, urlsplit
 
 import redis
 
-from ordersite.local.log import Log
-from ordersite.local.servers import Server
-from ordersite.local.settings import free_port
-from ordersite.local.supervisor import Supervisor
+from local.log import Log
+from local.servers import Server
+from local.settings import free_port
+from local.supervisor import Supervisor
 
 BINARY = shutil.which("redis-server")
 OPENSSL = shutil.which("openssl")

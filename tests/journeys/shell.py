@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ordersite.local.settings import CHECKOUT
+from local.settings import CHECKOUT
 from tests.journeys.system import System
 
 SECONDS = 60  # for a command that ends by itself

@@ -17,11 +17,11 @@ from aiosmtpd.controller import Controller
 from celery import Celery
 
 from events.tests.waiting import until
-from ordersite.local.mail import ANSWER_FILE, MailServer
-from ordersite.local.processes import commands
-from ordersite.local.servers import VARIABLES, Server, Servers, start_servers
-from ordersite.local.settings import CHECKOUT, Settings
-from ordersite.local.supervisor import Supervisor
+from local.mail import ANSWER_FILE, MailServer
+from local.processes import commands
+from local.servers import VARIABLES, Server, Servers, start_servers
+from local.settings import CHECKOUT, Settings
+from local.supervisor import Supervisor
 from tests import limits
 from tests.journeys.client import Answer, Api, basic, call
 from tests.journeys.redis_server import RedisServer
@@ -93,7 +93,7 @@ class System:
 
     def start(self) -> None:
         self._smtp.start()
-        self.run("-m", "ordersite.local.prepare")
+        self.run("-m", "local.prepare")
         self.supervisor.start()
         until("the web is ready", self.is_ready, seconds=START)
         until("Flower has seen all workers", self._workers_seen, seconds=START)

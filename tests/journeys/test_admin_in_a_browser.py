@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from events.tests.waiting import until
-from ordersite.local.mail import ANSWER_FILE
+from local.mail import ANSWER_FILE
 from tests.journeys import browser
 from tests.journeys.client import Api
 from tests.journeys.system import PASSWORD, System

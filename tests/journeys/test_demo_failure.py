@@ -1,6 +1,6 @@
 """`make demo-failure` beside the running system."""
 
-from ordersite.local.settings import write_environment
+from local.settings import write_environment
 from tests.journeys.system import System
 
 NEEDED = ("DATABASE_URL", "BROKER_URL", "SECRET_KEY", "FLOWER_BASIC_AUTH")
@@ -8,9 +8,7 @@ NEEDED = ("DATABASE_URL", "BROKER_URL", "SECRET_KEY", "FLOWER_BASIC_AUTH")
 
 def test_it_shows_the_retries_the_dead_letter_and_the_replay(system: System) -> None:
     write_environment(system.folder, {name: system.environment[name] for name in NEEDED})
-    told = system.run(
-        "-m", "ordersite.local.demo_failure", WEB_PORT=port(system.web), FLOWER_PORT=port(system.flower_url)
-    )
+    told = system.run("-m", "local.demo_failure", WEB_PORT=port(system.web), FLOWER_PORT=port(system.flower_url))
     for line in (
         "attempt 2 failed",
         "is confirmed",

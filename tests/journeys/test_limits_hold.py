@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from events.tests.waiting import until
-from ordersite.local.settings import Settings
+from local.settings import Settings
 from tests.journeys.client import Answer, Api, call
 from tests.journeys.system import PASSWORD, System
 

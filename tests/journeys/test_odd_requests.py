@@ -83,7 +83,7 @@ def test_what_accepts_nothing_that_we_have_is_406(system: System, accept: str) -
 
 
 def test_a_file_of_the_pages_takes_no_other_method_and_says_so(system: System) -> None:
-    status, problem = ask(system, "POST", "/static/ordersite/docs.css", "{}")
+    status, problem = ask(system, "POST", "/static/rest/docs.css", "{}")
     assert (status, problem["code"], problem["status"]) == (405, "method_not_allowed", 405)
 
 

@@ -11,8 +11,8 @@ import pytest
 import redis
 
 from events.tests.waiting import until
-from ordersite.local.processes import WORKERS
-from ordersite.local.settings import CHECKOUT
+from local.processes import WORKERS
+from local.settings import CHECKOUT
 from tests.journeys.client import Api
 from tests.journeys.conftest import run_system
 from tests.journeys.redis_server import BINARY, OPENSSL, RedisServer
@@ -47,7 +47,7 @@ os.environ["BROKER_URL"] = sys.argv[1]
 import django
 django.setup()
 from ordersite.celery import app
-from ordersite.health import broker_refusal
+from events.operations.availability import broker_refusal
 try:
     with app.connection_for_write() as connection:
         connection.connect()

@@ -8,9 +8,9 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 
 from events.tests.waiting import until
-from ordersite.grpc.stubs.orders_v1_pb2 import GetOrderRequest
-from ordersite.grpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
 from ordersite.tests.serving import Health
+from rpc.stubs.orders_v1_pb2 import GetOrderRequest
+from rpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
 from tests.journeys.client import Answer, Api, call
 from tests.journeys.collector import Collector, Span
 from tests.journeys.system import GRPC_TOKEN, System

@@ -24,7 +24,7 @@ from cosmic_ray.ast import ast_nodes, get_ast_from_path
 from cosmic_ray.mutating import use_mutation
 from cosmic_ray.work_item import MutationSpec
 
-from ordersite.local.servers import start_servers
+from local.servers import start_servers
 from tests import limits
 from tests.mutants.forked import Runner, runner
 from tests.mutants.modules import MODULES

@@ -14,7 +14,7 @@ MODULES = {
         "inventory/tests/test_reserve.py",
         "inventory/tests/test_adjust_stock.py",
     ),
-    "events/idempotency.py": ("orders/tests/test_idempotency.py", "ordersite/tests/test_repeated_requests.py"),
+    "rest/idempotency.py": ("orders/tests/test_idempotency.py", "rest/tests/test_repeated_requests.py"),
     "events/deliveries.py": tuple(
         map(BUS, ("tokens", "waits", "unknown_handler", "parking", "failed_attempts", "sweep", "batches", "run_effect"))
     ),

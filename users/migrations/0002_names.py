@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from events.names import validate_name
+from values.names import validate_name
 
 
 class Migration(migrations.Migration):

@@ -7,12 +7,12 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.backfill import NotSubscribed, backfill, count_past
-from events.catalogue import registered
 from events.event_text import line, page
 from events.feed import follow, newest
 from events.management.bar import bar
 from events.models import Event, PurgeMark
 from events.purge import purged_until
+from events.types import registered
 
 EVERY = 0.5  # seconds from one look to the next
 

@@ -7,11 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ordersite.asyncapi.contract import CONTRACT as EVENTS
-from ordersite.contract import Contract
-from ordersite.grpc.contract import CONTRACT as GRPC
-from ordersite.openapi.contract import CONTRACT as API
-from ordersite.openapi.document import VERSION
+from events.asyncapi.contract import CONTRACT as EVENTS
+from rest.contract import Contract
+from rest.openapi.contract import CONTRACT as API
+from rest.openapi.document import VERSION
+from rpc.contract import CONTRACT as GRPC
 
 CONTRACTS = (API, EVENTS, GRPC)
 RELEASED = Path("contracts/released")

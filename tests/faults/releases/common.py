@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.db import connection
 
-from events.catalogue import EventData, register
 from events.handlers import ReceivedEvent
 from events.subscriptions import Consumer
+from events.types import EventData, register
 from ordersite import subscriptions as site
 
 LEDGER = """CREATE TABLE releases_ledger (

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from events.catalogue import EventData
 from events.declare import effect
 from events.handlers import ReceivedEvent
+from events.types import EventData
 from ordersite import subscriptions as site
 from tests.faults.releases import common
 from tests.faults.releases.common import ThingDoneV1

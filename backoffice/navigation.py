@@ -1,0 +1,88 @@
+"""The admin's sidebar: every table in its group, for those who may see it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+from analytics.access import REQUEST_REPORTS, VIEW_SALES
+from rest.access import Access
+
+# Pages that are no table's, before those of their group: who may open each, its name in the URLs, what it
+# is called, and its icon.
+PAGES: Mapping[str, Sequence[tuple[Access, str, str, str]]] = {
+    "Sales": [
+        (VIEW_SALES, "sales", "Sales", "monitoring"),
+        (REQUEST_REPORTS, "reports", "Reports", "download"),
+    ],
+}
+# Group: label of the model, what its page is called, and unfold's icon (fonts.google.com/icons).
+GROUPS: Mapping[str, Sequence[tuple[str, str, str]]] = {
+    "Orders": [("orders.order", "Orders", "receipt_long")],
+    "Catalogue": [
+        ("inventory.product", "Products", "inventory_2"),
+        ("inventory.movement", "Stock movements", "swap_vert"),
+        ("inventory.reservation", "Reservations", "bookmark"),
+    ],
+    "Customers": [("ordersite.customer", "Customers", "person")],
+    "Mail": [("notifications.notification", "Mails", "mail")],
+    "Sales": [
+        ("analytics.dailysales", "By day", "bar_chart"),
+        ("analytics.dailyproductsales", "By day and product", "bar_chart"),
+    ],
+    "Bus": [
+        ("events.deadletter", "Dead letters", "report"),
+        ("events.delivery", "Deliveries", "local_shipping"),
+        ("events.event", "Events", "bolt"),
+        ("events.unusablemessage", "Unusable messages", "block"),
+    ],
+    "System": [
+        ("users.user", "Accounts", "manage_accounts"),
+        ("auth.group", "Groups", "group"),
+        ("knox.authtoken", "API tokens", "key"),
+        ("django_celery_results.taskresult", "Task results", "task"),
+        ("django_celery_results.groupresult", "Group results", "task"),
+    ],
+}
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return what unfold shows in the sidebar for this person."""
+    operations = {"title": "Operations", "icon": "monitoring", "link": reverse("admin:index")}
+    groups: list[dict[str, Any]] = [{"title": "Operations", "items": [operations]}]
+    for title, entries in GROUPS.items():
+        if items := [*_pages(request, PAGES.get(title, ())), *_items(request, entries)]:
+            groups.append({"title": title, "separator": True, "items": items})
+    return groups
+
+
+def _pages(request: HttpRequest, entries: Sequence[tuple[Access, str, str, str]]) -> Iterator[dict[str, Any]]:
+    for needed, name, title, icon in entries:
+        if needed.allows(request.user):
+            yield {"title": title, "icon": icon, "link": reverse(name)}
+
+
+def _items(request: HttpRequest, entries: Sequence[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
+    pages = {model._meta.label_lower: page for model, page in admin.site._registry.items()}
+    for label, title, icon in entries:
+        if pages[label].has_view_permission(request):
+            link = reverse(f"admin:{label.replace('.', '_')}_changelist")
+            yield {"title": title, "icon": icon, "link": link}
+
+
+def style_sheet(request: HttpRequest) -> str:
+    """Return where the style sheet is that stands beside unfold's."""
+    return static("adminkit/admin.css")
+
+
+def script(request: HttpRequest) -> str:
+    """Return where the script is that mends unfold's controls for the keyboard."""
+    return static("adminkit/admin.js")
+
+
+def icon(request: HttpRequest) -> str:
+    """Return where the icon is that a browser shows on its tabs."""
+    return static("adminkit/icon.svg")

@@ -1,0 +1,221 @@
+"""What the bus has done and how it is, for Prometheus, asked of PostgreSQL.
+
+What the bus has done is counted in PostgreSQL (events/tally.py): the same from every web process, whichever is asked,
+and across restarts. It is some seconds old.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+
+from django.conf import settings
+from django.db import connection, transaction
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from events.models import Tally, UnusableMessage
+from events.operations.activity import Activity, activity
+from events.operations.availability import broker_refusal, why_no_writes
+from events.progress import QueueState, queue_states
+from events.snapshots import Holder, oldest_holder
+from events.subscriptions import the_map
+from events.tallies import counted_until, totals
+from events.tally import BOUNDS, BUCKETS
+from events.types import registered
+
+STATEMENT_TIMEOUT = 2_000  # milliseconds: a scraper gives up after ten seconds
+
+# The part of the name after the prefix, what it tells, and where that stands.
+OF_QUEUES = [
+    (
+        "oldest_due_seconds",
+        "Seconds for which the first delivery that could run has waited to be started",
+        "oldest_due",
+    ),
+    (
+        "relay_lag_seconds",
+        "Seconds for which the first delivery that could run has waited for a relay to send it",
+        "unsent",
+    ),
+    ("backlog_deliveries", "Deliveries that are due", "backlog"),
+    ("dead_letters", "Deliveries that wait for a person", "dead"),
+]
+
+# The same of what was counted (Tally.what): name, text, label.
+COUNTED = {
+    "published": ("events_published", "Events that were committed", "type"),
+    "failed": ("failed_attempts", "Attempts that counted and failed", "handler"),
+    "expired": ("lease_expiries", "Leases that ran out: a message was lost, or a worker", "handler"),
+    "ahead": (
+        "times_ahead",
+        "Leases and due times that lay further ahead than they can: PostgreSQL's clock stepped back",
+        "handler",
+    ),
+    "replayed": ("dead_letters_replayed", "Dead letters that a person had sent again", "handler"),
+}
+OUTCOMES = ("done", "dead", "discarded")
+HISTOGRAMS = [
+    ("delivery_seconds", "Seconds from an event's commit until a handler was done with it", "waited"),
+    ("handler_seconds", "Seconds from a delivery's start until it was done", "ran"),
+]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is known of the site at one moment."""
+
+    queues: dict[str, QueueState]
+    totals: Sequence[Tally]
+    counted_until: datetime | None
+    unusable: int
+    activity: Activity
+    takes_writes: bool
+    holder: Holder | None
+    broker: bool
+
+
+class SiteCollector(Collector):
+    """Says it as Prometheus wants it."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each metric."""
+        for name, kind in settings.EVENTS["SERVICES"].items():
+            yield GaugeMetricFamily(
+                _name(f"{kind}_up"), f"1 while a {name} server is at work.", kind in self._site.activity.kinds
+            )
+        yield from self._of_queues()
+        yield from self._counted()
+        yield self._outcomes()
+        yield from (self._histogram(*each) for each in HISTOGRAMS)
+        yield from self._of_the_site()
+
+    def _of_queues(self) -> Iterator[Metric]:
+        for name, text, attribute in OF_QUEUES:
+            metric = GaugeMetricFamily(_name(name), f"{text}.", labels=["queue"])
+            for queue, state in self._site.queues.items():
+                metric.add_metric([queue], getattr(state, attribute))
+            yield metric
+
+    def _counted(self) -> Iterator[Metric]:
+        for what, (name, text, label) in COUNTED.items():
+            metric = CounterMetricFamily(_name(name), f"{text}.", labels=[label])
+            for tally in self._tallies(what):
+                metric.add_metric([tally.name], tally.count)
+            yield metric
+
+    def _outcomes(self) -> Metric:
+        metric = CounterMetricFamily(
+            _name("deliveries"), "Deliveries that came to this end.", labels=["handler", "outcome"]
+        )
+        for tally in self._tallies(*OUTCOMES):
+            metric.add_metric([tally.name, tally.what], tally.count)
+        return metric
+
+    def _histogram(self, name: str, text: str, attribute: str) -> Metric:
+        metric = HistogramMetricFamily(_name(name), f"{text}.", labels=["handler"])
+        for tally in self._tallies("done"):
+            buckets = getattr(tally, attribute)
+            metric.add_metric([tally.name], _cumulated(buckets), getattr(tally, f"{attribute}_seconds"))
+        return metric
+
+    def _of_the_site(self) -> Iterator[Metric]:
+        site = self._site
+        for name, text, value in (
+            (
+                "counted_until_timestamp_seconds",
+                "Until when what happened is counted here",
+                _timestamp(site.counted_until),
+            ),
+            ("unusable_messages", "Messages kept that no worker could use", site.unusable),
+            ("relays", "Relays at work", site.activity.relays),
+            ("oldest_transaction_seconds", "Age of the oldest open transaction", site.activity.oldest_transaction),
+            (
+                "oldest_snapshot_transactions",
+                "Transactions begun since the oldest snapshot that is held",
+                site.activity.oldest_snapshot,
+            ),
+            (
+                "commit_wait_seconds",
+                "Seconds for which a commit has waited for a synchronous standby",
+                site.activity.commit_wait,
+            ),
+            ("database_takes_writes", "1 while the database takes writes, else 0", site.takes_writes),
+            ("broker_up", "1 while the broker takes messages, else 0", site.broker),
+        ):
+            yield GaugeMetricFamily(_name(name), f"{text}.", value)
+        yield self._held_snapshot()
+
+    def _held_snapshot(self) -> Metric:
+        """Return the one series of who holds an old snapshot, or none: so names and pids add up to no more."""
+        metric = GaugeMetricFamily(
+            _name("held_snapshot_transactions"),
+            "Transactions begun since the oldest snapshot, where it is held for more than a minute; by who holds it.",
+            labels=["kind", "pid", "name", "user", "client", "state"],
+        )
+        if holder := self._site.holder:
+            pid = str(holder.pid or "")
+            labels = [holder.kind, pid, holder.name, holder.user, holder.client, holder.state]
+            metric.add_metric(labels, holder.transactions)
+        return metric
+
+    def _tallies(self, *what: str) -> Iterable[Tally]:
+        return (tally for tally in self._site.totals if tally.what in what)
+
+
+def look() -> Site:
+    """Ask PostgreSQL, bounded in time, then the broker. Raises DatabaseError."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_TIMEOUT)])
+        tallies = _complete(totals())
+        found = (
+            dict(queue_states()),
+            tallies,
+            counted_until(),
+            UnusableMessage.objects.count(),
+            activity(),
+            not why_no_writes(),
+            oldest_holder(),
+        )
+    return Site(*found, broker=not broker_refusal())
+
+
+def _complete(tallies: Iterable[Tally]) -> Sequence[Tally]:
+    """Add those of what has not happened yet, with zero.
+
+    Prometheus sees no increase in what begins with 1: without a zero before it, the first dead letter of a handler
+    would raise no alarm (https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics).
+    """
+    found = {(tally.what, tally.name): tally for tally in tallies}
+    zeros = {(what, name): _never(what, name) for what, name in _can_happen()}
+    return [tally for _, tally in sorted({**zeros, **found}.items())]
+
+
+def _can_happen() -> Iterator[tuple[str, str]]:
+    yield from product(["published"], registered())
+    yield from product(["failed", "expired", "ahead", "replayed", *OUTCOMES], the_map().handler_names())
+
+
+def _never(what: str, name: str) -> Tally:
+    buckets = [0] * BUCKETS
+    return Tally(what=what, name=name, count=0, waited_seconds=0.0, ran_seconds=0.0, waited=buckets, ran=buckets)
+
+
+def _cumulated(buckets: Sequence[int]) -> list[tuple[str, float]]:
+    seen, cumulated = 0, []
+    for bound, count in zip([*BOUNDS, "+Inf"], buckets, strict=True):
+        seen += count
+        cumulated.append((str(bound), float(seen)))
+    return cumulated
+
+
+def _timestamp(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0
+
+
+def _name(name: str) -> str:
+    return f"{settings.EVENTS['METRICS_PREFIX']}_{name}"

@@ -1,0 +1,134 @@
+"""Which processes are at work, told by what only a process at work leaves behind."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+from django.conf import settings
+from django.core.cache import cache
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_celery_results.models import TaskResult
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+
+from events.operations.activity import activity
+from events.operations.availability import broker_refusal, why_no_writes
+from events.operations.beat import most_frequent_job
+from events.snapshots import oldest_holder
+from events.subscriptions import the_map
+
+logger = logging.getLogger(__name__)
+
+INSPECT_TIMEOUT = 1.0  # seconds: so long are the workers' answers waited for
+KEPT = 5  # seconds for which an answer of the workers does for everybody who asks
+JOB_LATE = 480  # seconds; a job of beat's starts within its period and this, since it may wait behind a long purge
+# Who is asked: beat answers only a ping, and only while it ticks (CELERY_BEAT_ENABLE_REMOTE_CONTROL).
+BEAT: Mapping[str, Any] = {"pattern": "celerybeat@*", "matcher": "glob", "limit": 1}
+TRANSPORT = {"socket_timeout": 1, "socket_connect_timeout": 1}
+
+
+@dataclass(frozen=True)
+class Process:
+    """A kind of process: whether one of it is at work, and what is known of it."""
+
+    name: str
+    up: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Who answers by the broker: the workers of each queue, by its name; and beats."""
+
+    workers: Mapping[str, Sequence[str]]
+    beats: Sequence[str]
+
+
+NOBODY = Answers({}, [])
+
+
+def processes() -> Sequence[Process]:
+    """Return the state of database, broker, relays, a worker for each queue, beat, other services, and vacuum."""
+    refusal = broker_refusal()
+    answers = NOBODY if refusal else who_answers()
+    seen = activity()
+    return [
+        _database(),
+        Process("broker", not refusal, f"orders are taken, and wait: {refusal}" if refusal else "takes messages"),
+        _relays(seen.relays),
+        *(_worker(queue, answers.workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
+        _beat(answers.beats),
+        *(_service(name, up=kind in seen.kinds) for name, kind in settings.EVENTS["SERVICES"].items()),
+        _vacuum(),
+    ]
+
+
+def who_answers() -> Answers:
+    """Ask workers and beat by the broker; an answer is kept for a few seconds."""
+    known: Answers | None = cache.get("operations.answers")
+    if known is None:
+        known = _ask()
+        cache.set("operations.answers", known, KEPT)
+    return known
+
+
+def _ask() -> Answers:
+    workers: dict[str, list[str]] = {}
+    try:
+        beats, queues = _inspect("ping", **BEAT), _inspect("active_queues")
+    except (BrokerError, RedisError, OSError) as error:  # kombu leaves redis-py's own as they are; a full broker is one
+        logger.warning("the workers could not be asked: %s: %s", type(error).__name__, error)
+        return NOBODY
+    for worker, consumed in sorted(queues.items()):
+        for queue in consumed:
+            workers.setdefault(queue["name"], []).append(worker)
+    return Answers(workers, sorted(beats))
+
+
+def _inspect(question: str, **whom: Any) -> Mapping[str, Any]:
+    """Ask on a connection of its own: on one that waited in vain kombu still reads for the answers to the last one."""
+    app: Celery = import_string(settings.EVENTS["CELERY"])
+    with app.connection_for_write(transport_options=TRANSPORT) as connection:
+        inspect = app.control.inspect(timeout=INSPECT_TIMEOUT, connection=connection, **whom)
+        return getattr(inspect, question)() or {}
+
+
+def _database() -> Process:
+    why = why_no_writes()
+    return Process("database", not why, why or "takes writes")
+
+
+def _worker(queue: str, names: Sequence[str]) -> Process:
+    return Process(
+        f"worker of {queue}", bool(names), ", ".join(names) or "none answers: without one its deliveries wait"
+    )
+
+
+def _relays(number: int) -> Process:
+    return Process("relay", number > 0, f"{number} at work" if number else "none at work: events wait")
+
+
+def _service(name: str, *, up: bool) -> Process:
+    return Process(name, up, "at work" if up else "none at work: other services get no answer")
+
+
+def _beat(names: Sequence[str]) -> Process:
+    """Beat is up where it answers and its jobs run. It sends one at its start, so that this shows within seconds."""
+    period = most_frequent_job()[1].total_seconds()
+    last = TaskResult.objects.exclude(periodic_task_name=None).order_by("-id").values_list("date_created").first()
+    age = (timezone.now() - last[0]).total_seconds() if last else None
+    ran = "none of its jobs has run yet" if age is None else f"its last job began {age:,.0f} s ago"
+    if not names:
+        return Process("beat", False, f"none answers: no purge, no periodic check; {ran}")
+    if age is None or age > period + JOB_LATE:
+        return Process("beat", False, f"{', '.join(names)} answers, but {ran}; one is due every {period:,.0f} s")
+    return Process("beat", True, f"{', '.join(names)}; {ran}")
+
+
+def _vacuum() -> Process:
+    """Say who holds vacuum up; it is not down for that: a backup does it every night."""
+    holder = oldest_holder()
+    return Process("vacuum", True, f"held up: {holder}" if holder else "no old snapshot is held")

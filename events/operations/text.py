@@ -1,0 +1,43 @@
+"""The figures as text, for a terminal."""
+
+from collections.abc import Sequence
+
+from events.operations.figures import Figures, HandlerFigures
+from events.operations.processes import Process
+
+
+def told(found: Figures, seen: Sequence[Process], last: str) -> str:
+    """Return everything, in tables."""
+    return "\n\n".join(
+        [
+            _table(["process", "", ""], [[each.name, "up" if each.up else "DOWN", each.detail] for each in seen]),
+            _table(["queue", "due", "oldest due for", "dead letters"], _queues(found)),
+            _table(
+                ["handler", "done", "p50", "p99", "failed attempts", "died"],
+                [_handler(each) for each in found.handlers],
+            ),
+            f"In the last {last}: {_sums(found, 'milestones')}. {_sums(found, 'trouble').capitalize()}.",
+        ]
+    )
+
+
+def _queues(found: Figures) -> list[list[str]]:
+    return [
+        [name, f"{state.backlog:,}", f"{state.oldest_due:,.1f} s", f"{state.dead:,}"]
+        for name, state in found.queues.items()
+    ]
+
+
+def _handler(each: HandlerFigures) -> list[str]:
+    times = ["-" if value is None else f"{value:,.1f} ms" for value in (each.p50, each.p99)]
+    return [each.name, f"{each.done:,}", *times, f"{each.failed:,}", f"{each.dead:,}"]
+
+
+def _sums(found: Figures, chart: str) -> str:
+    return ", ".join(f"{sum(value or 0 for value in line):,.0f} {name}" for name, line in found.charts[chart].items())
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
+    return "\n".join(line.rstrip() for line in lines)

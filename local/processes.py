@@ -1,0 +1,45 @@
+"""What `make run` runs beside the two servers, one line a process. The web is first: people wait for it."""
+
+import sys
+
+from .settings import Settings
+
+WORKERS = {"inventory": 2, "orders": 2, "notifications": 2, "analytics": 1, "reports": 1, "maintenance": 1}
+"""A worker for each queue, with this many processes: one consumer's trouble delays no other."""
+
+
+def commands(settings: Settings) -> dict[str, list[str]]:
+    """Return the table: the name of each process, and its command line."""
+    python = [sys.executable]
+    celery = [*python, "-m", "celery", "-q", "-A", "ordersite"]
+    schedule = str(settings.data_dir / "celerybeat-schedule")
+    return {
+        "web": [*named("web"), *python, "-m", "web", "--port", str(settings.web_port)],
+        **({"mail": [*python, "-m", "local.mail", *mail(settings)]} if settings.mail_port else {}),
+        "grpc": [*python, "manage.py", "grpc", "--port", str(settings.grpc_port)],
+        "relay": [*python, "manage.py", "relay"],
+        **{f"worker-{queue}": [*celery, *worker(queue, children)] for queue, children in WORKERS.items()},
+        "beat": [*named("beat"), *celery, "beat", "--schedule", schedule, "--pidfile="],
+        "flower": [*named("flower"), *celery, "flower", *flower(settings)],
+    }
+
+
+def named(kind: str) -> list[str]:
+    """Return the beginning of a command line that has the process's log name it so. `env` gives way to the program."""
+    return ["env", f"PROCESS_KIND={kind}"]
+
+
+def flower(settings: Settings) -> list[str]:
+    """Return where Flower listens, and the file in which it keeps its tasks, every 30 s and at its end."""
+    kept = ["--persistent=True", f"--db={settings.data_dir / 'flower'}", "--state_save_interval=30000"]
+    return ["--address=127.0.0.1", f"--port={settings.flower_port}", *kept]
+
+
+def mail(settings: Settings) -> list[str]:
+    """Return the local mail server's port, and the folder of the file that breaks it."""
+    return [str(settings.mail_port), str(settings.data_dir)]
+
+
+def worker(queue: str, children: int) -> list[str]:
+    options = ["-Q", queue, "-n", f"{queue}@%h", "-c", str(children)]
+    return ["worker", *options, "--without-gossip", "--without-mingle"]

@@ -1,1 +1,0 @@
-"""What all REST endpoints share: errors, pages, request ids, paths."""

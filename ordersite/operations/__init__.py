@@ -1,1 +1,0 @@
-"""The operations page: what the site does, for the people who run it."""

@@ -1,1 +1,0 @@
-"""The admin's pages of sales: charts of the figures that handlers keep, and reports for who asks for them."""

@@ -1,0 +1,52 @@
+"""manage.py grpc: answers gRPC calls until it is told to stop. Any number may run, each on a port of its own."""
+
+import asyncio
+import logging
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from prometheus_client import start_http_server
+
+from rpc.server import CannotServe, options, serve
+from rpc.telling import registry
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    """Runs one gRPC server."""
+
+    help = "Answer gRPC calls. SIGTERM or Ctrl-C ends it, once the calls under way are answered."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the port, which `make run` chooses."""
+        parser.add_argument("--port", type=int, default=settings.GRPC_PORT)
+
+    def handle(self, *args: Any, **given: Any) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        if settings.GRPC_METRICS_PORT:
+            _serve_metrics(settings.GRPC["address"], settings.GRPC_METRICS_PORT)
+        try:
+            asyncio.run(self._serve(given["port"]))
+        except CannotServe as error:
+            raise CommandError(str(error)) from error
+
+    async def _serve(self, port: int) -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await serve(options(port), started=self._tell, stopped=stopped)
+
+    def _tell(self, port: int) -> None:
+        logger.info("grpc: ready on port %d", port)
+
+
+def _serve_metrics(address: str, port: int) -> None:
+    try:
+        start_http_server(port, address, registry)
+    except OSError as error:
+        told = f"{address}:{port} cannot be had for metrics ({error.strerror}): choose another GRPC_METRICS_PORT."
+        raise CommandError(told) from error

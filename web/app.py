@@ -1,0 +1,6 @@
+"""What a worker of the web server loads."""
+
+from ordersite.wsgi import application
+from web.front import Front
+
+front = Front(application)

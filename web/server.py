@@ -1,0 +1,104 @@
+"""Starts granian with our limits, and restarts its workers when they no longer answer."""
+
+import contextlib
+import http.client
+import logging
+import multiprocessing
+import resource
+import threading
+import time
+from collections import deque
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 2
+DRAIN_SECONDS = 15
+"""For requests in flight after SIGTERM: PostgreSQL ends a statement of the web after 10 s."""
+
+HEAD_SECONDS = 15
+"""For the head of a request, from the moment the connection was opened or last answered.
+
+So it is also how long a connection may idle. A connection costs no thread; this bounds how many there are.
+"""
+HEAD_BYTES = 65_536
+CONNECTIONS = 8_192
+"""Per worker. Each takes about 10 kB while its client sends nothing."""
+BACKLOG = 4_096
+"""Connections that the kernel holds until a worker takes them; Linux caps it at net.core.somaxconn."""
+SPARE_FILES = 256
+"""File descriptors for everything that is not a client's connection."""
+
+LOOK_SECONDS = 5.0
+"""From one look at /health/live to the next, and for its answer."""
+LOOKS = 6
+FAILURES = 3
+"""So many of the last LOOKS without an answer, and the workers are restarted.
+
+The kernel spreads connections over the workers, so one dead worker of two fails only every other look.
+"""
+
+_LOG = {"formatters": {name: {"()": "telemetry.logs.make_formatter"} for name in ("generic", "access")}}
+
+
+def serve(host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    _allow_files(CONNECTIONS + SPARE_FILES)
+    server = Granian(
+        "web.app:front",
+        address=host,
+        port=port,
+        interface=Interfaces.RSGI,
+        workers=WORKERS,
+        # HTTP/2 in clear serves no browser and no proxy here, and a client that breaks off in it can stop a worker.
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1_000, max_buffer_size=HEAD_BYTES),
+        log_dictconfig=_LOG,
+        respawn_failed_workers=True,
+        respawn_interval=1.0,
+        workers_kill_timeout=DRAIN_SECONDS,
+    )
+    # Not by fork: the thread below may hold a lock at that moment (of an import, of the log), and so would the worker.
+    multiprocessing.set_start_method("spawn")
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
+    threading.Thread(target=watch, args=(loopback.get(host, host), port), name="watch", daemon=True).start()
+    server.serve()
+
+
+def watch(host: str, port: int) -> None:
+    """Kill the workers whenever they stop answering /health/live; the server starts new ones. Never returns."""
+    while True:
+        while not is_alive(host, port):  # starting
+            time.sleep(LOOK_SECONDS)
+        failed: deque[bool] = deque(maxlen=LOOKS)
+        while sum(failed) < FAILURES:
+            time.sleep(LOOK_SECONDS)
+            failed.append(not is_alive(host, port))
+        logger.error("/health/live failed %d of the last %d times: the workers are restarted", FAILURES, LOOKS)
+        for worker in multiprocessing.active_children():
+            worker.kill()
+
+
+def is_alive(host: str, port: int) -> bool:
+    """Return whether /health/live answers 200 in time."""
+    connection = http.client.HTTPConnection(host, port, timeout=LOOK_SECONDS)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", "/health/live")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def _allow_files(number: int) -> None:
+    """Raise the limit on open files to this number where the hard limit allows it; many systems begin with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
