@@ -78,9 +78,9 @@ def write(results: Results) -> None:
     CHART.write_text(chart(results))
 
 
-def replace_marked(file: Path, text: str, command: str = "make compare") -> None:
+def replace_marked(file: Path, text: str) -> None:
     """Replace what stands between the two marks, of which the first names the command."""
-    marked = re.compile(rf"(<!-- {command} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+    marked = re.compile(r"(<!-- make compare -->\n).*?(\n<!-- end -->)", re.DOTALL)
     file.write_text(marked.sub(lambda match: f"{match[1]}\n{text}{match[2]}", file.read_text()))
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from benchmarks.command import chosen, number, run
 from benchmarks.speed import results
 from benchmarks.speed.backlog import backlog
-from benchmarks.speed.calls import calls
 from benchmarks.speed.cost import cost
 from benchmarks.speed.figures import Leg
 from benchmarks.speed.growth import growth, memory
@@ -24,9 +23,6 @@ from benchmarks.speed.live import broker_away, latency, sustained
 from benchmarks.speed.reports import reports
 from benchmarks.speed.rounds import Bench, NotHere
 from benchmarks.speed.side import Place
-from benchmarks.speed.steps import steps
-from benchmarks.speed.watchers import watchers
-from benchmarks.speed.watching import watching
 from local.log import Log
 from local.servers import VARIABLES, start_servers
 
@@ -38,13 +34,9 @@ LEGS: dict[str, Callable[[Bench], Leg]] = {
     "broker": broker_away,
     "sustained": sustained,
     "cost": cost,
-    "calls": calls,
-    "watchers": watchers,
     "growth": growth,
     "memory": memory,
     "reports": reports,
-    "steps": steps,
-    "watching": watching,
 }
 
 

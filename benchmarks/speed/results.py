@@ -7,16 +7,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from benchmarks.report import PACKAGES, STYLE, replace_marked
+from benchmarks.report import PACKAGES, STYLE
 from benchmarks.speed.figures import Bar, Figure, Leg
 from local.settings import CHECKOUT
 
 KEPT = CHECKOUT / "benchmarks" / "results.json"
 RESULTS = CHECKOUT / "benchmarks" / "RESULTS.md"
 CHART = CHECKOUT / "docs" / "img" / "speed.svg"
-
-# Pages that have a leg's figures where they speak of it.
-PAGES = {"calls": "docs/sync-or-async.md", "watchers": "docs/decisions/0024-grpc.md"}
 
 MARK = "<!-- make bench -->"
 
@@ -29,8 +26,6 @@ def keep(name: str, leg: Leg, what: str) -> None:
     head = RESULTS.read_text().partition(MARK)[0]
     RESULTS.write_text(f"{head}{MARK}\n\n{document(kept)}")
     CHART.write_text(chart({name: Leg.of_json(leg) for name, leg in kept.items()}))
-    if name in PAGES:
-        replace_marked(CHECKOUT / PAGES[name], f"{table(leg)}\n\n{_when(kept[name])}\n", "make bench")
 
 
 def _kept() -> dict[str, Any]:
