@@ -19,9 +19,9 @@ from analytics import files, reports
 from analytics.days import DAY, midnight
 from analytics.reports import Turn
 from analytics.sources import Source, sources
+from events.commit_horizon import until_settled
 from events.errors import DependencyAway, PermanentError
-from events.jobs import give_way, tell
-from events.moments import until_settled
+from events.jobs import give_way, report_progress
 from values.csv_text import mark, write_row
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ def _go_on(turn: Turn, percent: int) -> None:
 
 
 def _tell(turn: Turn, percent: int) -> None:
-    tell(percent, report_id=str(turn.report_id), kind=turn.kind)
+    report_progress(percent, report_id=str(turn.report_id), kind=turn.kind)
 
 
 def _fail(turn: Turn, reason: str, error: BaseException | None) -> None:

@@ -79,7 +79,7 @@ def known_days() -> Sequence[date]:
 def rebuild(day: date, *, settled: datetime, change: bool = True) -> Sequence[Difference]:
     """Make a day's figures (UTC) anew from its events, and return what differed; without `change` nothing is written.
 
-    All that was written before the moment `settled` must be committed (events/moments.py). Raises NotWhole.
+    All that was written before the moment `settled` must be committed (events/commit_horizon.py). Raises NotWhole.
     """
     if (whole := first_whole_day()) and day < whole:
         raise NotWhole(f"events of {day} are purged (EVENTS_KEEP_DAYS): the first whole day is {whole}")

@@ -12,7 +12,7 @@ from django.db import transaction
 from analytics.days import DAY, midnight
 from analytics.models import DaySummary
 from analytics.selectors import SalesQuery, sales
-from events.moments import longest_transaction, now
+from events.commit_horizon import longest_transaction, now
 from events.publishing import publish
 from events.sql import fetch
 from eventtypes.sales import DayFigure, SalesDayEndedV1, TopProduct

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils.safestring import SafeString
 
 from adminkit.pages import link, table
-from events.admin import delivery_link
+from events.admin.history import delivery_link
 from events.models import Delivery, Event
 from events.selectors import history_of
 from notifications.models import Notification

@@ -45,7 +45,7 @@ def read(
     """Run `sql`, which reads `table.chunk()`, for each chunk of the rows from `since` on and before `until`.
 
     Yields the moment up to which rows were read, and what the query returned. With all of it settled
-    (events/moments.py), every row is read once, whatever is written meanwhile.
+    (events/commit_horizon.py), every row is read once, whatever is written meanwhile.
     """
     after, after_id = since, FIRST
     while True:

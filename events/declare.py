@@ -18,10 +18,10 @@ from uuid import UUID
 from celery import Task, shared_task
 from celery.exceptions import Ignore
 
-from events.batch_runner import run_batch
 from events.handlers import Handler, ReceivedEvent, Shape
+from events.handling.batch_runner import run_batch
+from events.handling.runner import NOT_OURS, run
 from events.policy import Policy, make_policy
-from events.runner import NOT_OURS, run
 from events.types import EventData
 
 T = TypeVar("T", bound=EventData)

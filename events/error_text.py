@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from events.hiding import hide_secrets
+from events.redaction import hide_secrets
 
 MESSAGE_LIMIT = 2_000  # characters of an error's message that a delivery keeps
 TRACEBACK_LIMIT = 20_000

@@ -19,7 +19,7 @@ from typing import Any
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from events.moments import longest_transaction
+from events.commit_horizon import longest_transaction
 from events.policy import default_limits
 from events.sql import bounded_transaction, fetch
 from events.subscriptions import the_map

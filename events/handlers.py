@@ -51,5 +51,5 @@ class Handler:
         return self.name.partition(".")[0]
 
     def __call__(self, event: ReceivedEvent[Any]) -> None:
-        """Run the function itself, as tests do; the bus goes through events/runner.py."""
+        """Run the function itself, as tests do; the bus goes through events/handling/runner.py."""
         self.function(event)

@@ -3,7 +3,7 @@
 for done, chunk in enumerate(chunks):
     give_way()
     write(chunk)
-    tell(100 * done // len(chunks), report_id=str(report_id))
+    report_progress(100 * done // len(chunks), report_id=str(report_id))
 """
 
 import mmap
@@ -38,7 +38,7 @@ def give_way() -> None:
         raise WorkerEnding("the worker is ending; this goes on elsewhere")
 
 
-def tell(progress: int, **facts: Any) -> None:
+def report_progress(progress: int, **facts: Any) -> None:
     """Show how far the job is, in percent, and what else is known of it (JSON), in the task's result.
 
     For handlers that are declared with `result=True`: django-celery-results has it while the job runs, and keeps what

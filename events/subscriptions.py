@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from events.handlers import Handler
-from events.types import EventData
+from events.types import EventData, registered
 
 Compensation = Callable[[UUID], None]  # takes the subject of the event, such as the order's id
 
@@ -29,8 +29,9 @@ class Consumer:
 
 @dataclass(frozen=True)
 class Milestones:
-    """The events that the operations page counts, by what it calls them, in a chart of this title and unit."""
+    """The events that the operations page counts, by what it calls them, in a chart of this name, title and unit."""
 
+    name: str = "milestones"
     title: str = "Milestones"
     unit: str = "events"
     types: Mapping[str, type[EventData]] = field(default_factory=dict)
@@ -46,7 +47,7 @@ class Map:
     consumers: Mapping[str, Consumer]
     compensations: Mapping[Handler, Compensation]
     subject_pages: Mapping[str, str]
-    milestones: "Milestones"
+    milestones: Milestones
 
     def handlers(self, kind: type[EventData]) -> Sequence[Handler]:
         """Return the handlers of an event type, in no particular order."""
@@ -63,6 +64,12 @@ class Map:
     def subject_page(self, event_type: str) -> str | None:
         """Return the name of the admin's page of what events of this type are about, None where there is none."""
         return self.subject_pages.get(event_type.split(".", maxsplit=1)[0])
+
+
+def known_types() -> set[str]:
+    """Return the names of all event types: reading the map is what imports them."""
+    the_map()
+    return registered()
 
 
 @cache

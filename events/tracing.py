@@ -20,7 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 SEND, PROCESS = "send", "process"  # operations, in the words of OpenTelemetry's conventions for messaging
 _KINDS = {SEND: SpanKind.PRODUCER, PROCESS: SpanKind.CONSUMER}
 
-_tracer = trace.get_tracer(__name__)
+_tracer = trace.get_tracer("events")
 _w3c = TraceContextTextMapPropagator()
 
 

@@ -13,7 +13,7 @@ class DayFigure(Part):
     """How many orders reached a status on a day, and what they come to."""
 
     status: str = Field(description="What the orders reached.")
-    currency: str = Field(description="ISO 4217, of all prices of the order.")
+    currency: str = Field(description="ISO 4217.")
     orders: int = Field(description="How many.")
     amount: Decimal = Field(description="What they come to.")
 
@@ -22,7 +22,7 @@ class TopProduct(Part):
     """A product of which many pieces were in orders that were placed on a day."""
 
     sku: str = Field(description="The product's name for machines.")
-    currency: str = Field(description="ISO 4217, of all prices of the order.")
+    currency: str = Field(description="ISO 4217.")
     quantity: int = Field(description="Pieces.")
     amount: Decimal = Field(description="What they come to.")
 

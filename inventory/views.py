@@ -28,7 +28,7 @@ from inventory.serializers import (
 from rest.access import ANYONE
 from rest.etags import etag
 from rest.idempotency import answered_once
-from rest.serialization import checked, shown, shown_all
+from rest.serialization import represent, represent_all, validated
 
 
 class ProductListView(GenericAPIView[Product]):
@@ -38,10 +38,10 @@ class ProductListView(GenericAPIView[Product]):
 
     def get(self, request: Request) -> Response:
         """List what is sold."""
-        query = checked(ProductQuerySerializer, request.query_params)
+        query = validated(ProductQuerySerializer, request.query_params)
         products = search(products_of(), query.get("search", ""))
         page = self.paginate_queryset(products.order_by(*ORDERINGS[query["ordering"]]))
-        return self.get_paginated_response(shown_all(ProductSerializer, page or []))
+        return self.get_paginated_response(represent_all(ProductSerializer, page or []))
 
     @answered_once("POST /products")
     def post(self, request: Request) -> Response:
@@ -79,7 +79,7 @@ class ProductView(APIView):
     def get(self, request: Request, sku: str) -> Response:
         """Show a product, with the tag of what is shown: the stock may have changed since the look at its version."""
         product = get_object_or_404(products_of(), sku=sku)
-        return Response(shown(ProductSerializer, product), headers={"ETag": _tag(version_in(product))})
+        return Response(represent(ProductSerializer, product), headers={"ETag": _tag(version_in(product))})
 
     @transaction.atomic
     @method_decorator(condition(_locked_etag))

@@ -123,6 +123,18 @@ WORDS = {
         "rejection_reason": "What was short, where the order is rejected; else empty.",
         "updated_at": "When its status last changed.",
     },
+    "TimelineEvent": {
+        "type": "What happened, with the version of the event's type.",
+        "sequence": "The event's place in the order's life, from 1.",
+        "deliveries": "Who is told, and how far that is.",
+    },
+    "Delivery": {
+        "handler": "Who handles the event.",
+        "status": "`dead`: it keeps failing, and waits for a person.",
+        "attempts": "Attempts that were made.",
+        "handled_at": "When it was done, or given up; null until then.",
+        "last_error": "What went wrong last; empty once it is done. Only for staff who may see everybody's orders.",
+    },
     "OrderQuery": {
         "number": "Only the order with this number.",
         "customer": "Only orders of this customer: an id or an e-mail address. For staff only; others get 400.",

@@ -29,7 +29,7 @@ from orders.serializers import (
 from rest.access import SIGNED_IN, own_or
 from rest.etags import etag
 from rest.idempotency import answered_once
-from rest.serialization import checked, shown, shown_all
+from rest.serialization import represent, represent_all, validated
 from rest.strict import expect_no_fields
 from users.models import User
 
@@ -49,22 +49,22 @@ class OrderListView(GenericAPIView[Order]):
 
     def get(self, request: Request) -> Response:
         """List the caller's orders; all orders for staff with the permission."""
-        filters = checked(OrderQuerySerializer, request.query_params)
+        filters = validated(OrderQuerySerializer, request.query_params)
         if "customer" in filters and not sees_all_orders(_user(request)):
             raise ValidationError({"customer": ["Only staff may choose a customer. You see your own orders."]})
         newest_first = filters.pop("ordering") == "-created_at"
         orders = matching(orders_visible_to(_user(request)), **filters)
         order_by = ["-created_at", "-id"] if newest_first else ["created_at", "id"]
         page = self.paginate_queryset(orders.order_by(*order_by))
-        return self.get_paginated_response(shown_all(OrderSerializer, page or []))
+        return self.get_paginated_response(represent_all(OrderSerializer, page or []))
 
     @answered_once("POST /orders")
     def post(self, request: Request) -> Response:
         """Place an order."""
-        items = [services.Item(**item) for item in checked(NewOrderSerializer, request.data)["items"]]
+        items = [services.Item(**item) for item in validated(NewOrderSerializer, request.data)["items"]]
         order = services.place_order(user_id=_user(request).id, items=items)
         location = {"Location": f"/api/v1/orders/{order.id}"}
-        return Response(shown(OrderSerializer, order), status=201, headers=location)
+        return Response(represent(OrderSerializer, order), status=201, headers=location)
 
 
 def _etag(request: Request, order_id: UUID) -> str:
@@ -83,7 +83,7 @@ class OrderView(APIView):
     @method_decorator(condition(_etag))
     def get(self, request: Request, order_id: UUID) -> Response:
         """Show an order."""
-        return Response(shown(OrderSerializer, _order(request, order_id)))
+        return Response(represent(OrderSerializer, _order(request, order_id)))
 
 
 class CancelView(APIView):
@@ -100,7 +100,7 @@ class CancelView(APIView):
         if not by_customer:
             MOVE_ORDERS.check(_user(request))
         cancelled = services.cancel_order(order, by="customer" if by_customer else "staff")
-        return Response(shown(OrderSerializer, cancelled))
+        return Response(represent(OrderSerializer, cancelled))
 
 
 class FulfilView(APIView):
@@ -112,7 +112,7 @@ class FulfilView(APIView):
     def post(self, request: Request, order_id: UUID) -> Response:
         """Mark an order as sent."""
         expect_no_fields(request)
-        return Response(shown(OrderSerializer, services.fulfil_order(_order(request, order_id))))
+        return Response(represent(OrderSerializer, services.fulfil_order(_order(request, order_id))))
 
 
 class TimelineView(APIView):

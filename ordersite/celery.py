@@ -30,7 +30,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
 app = Celery("ordersite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.steps["consumer"].add("events.worker:MessageGuard")  # by name: its module needs the apps loaded
+app.steps["consumer"].add("events.handling.worker:MessageGuard")  # by name: its module needs the apps loaded
 worker_shutting_down.connect(worker_is_ending)
 
 

@@ -23,16 +23,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events import progress
 from events.errors import in_one_line, sqlstate
-from events.operations.availability import begin_broker_look, broker_refusal, why_no_writes
+from events.operations.availability import WAIT, begin_broker_look, broker_refusal, why_no_writes
 from events.operations.shared_look import SharedLook, left
 from events.sql import fetch
+from events.statistics import progress
 from rest.problems import RETRY_AFTER, as_response, may_pass, problem_body, why_away
 
 logger = logging.getLogger(__name__)
 
-WAIT = 2.3  # seconds for which an answer is waited for: callers are promised one within 2.5 s
 STATEMENT_TIMEOUT = 2_000  # milliseconds
 MISSING = ("42P01", "42703")  # SQLSTATE of a table, and of a column, that a migration is to bring yet
 NOT_MIGRATED = "The database lacks tables of this release. Run manage.py migrate."

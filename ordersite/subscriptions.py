@@ -51,6 +51,7 @@ SUBJECT_PAGES = {
 }
 
 MILESTONES = Milestones(
+    "orders",
     "Orders by what they reached",
     "orders",
     {

@@ -14,17 +14,17 @@ from rest_framework import serializers
 Kind = Callable[[], serializers.BaseSerializer[Any]]
 
 
-def shown(serializer: Kind, instance: object) -> dict[str, Any]:
+def represent(serializer: Kind, instance: object) -> dict[str, Any]:
     """Return what the serializer shows of the instance, as its `data` does."""
     return cast(dict[str, Any], _built(serializer).to_representation(instance))
 
 
-def shown_all(serializer: Kind, instances: Iterable[object]) -> list[dict[str, Any]]:
+def represent_all(serializer: Kind, instances: Iterable[object]) -> list[dict[str, Any]]:
     """Return what the serializer shows of each, as its `data` does with `many=True`."""
-    return [shown(serializer, instance) for instance in instances]
+    return [represent(serializer, instance) for instance in instances]
 
 
-def checked(serializer: Kind, data: Any) -> dict[str, Any]:
+def validated(serializer: Kind, data: Any) -> dict[str, Any]:
     """Return the validated data. Raises ValidationError, as is_valid() does, in nearly the same words."""
     return cast(dict[str, Any], _built(serializer).run_validation(data))
 

@@ -13,9 +13,9 @@ from uuid_utils.compat import uuid7
 
 from events.correlation import correlated
 from rpc.around import Around, Context, Continuation, Handler, refusing
+from rpc.call_log import is_fault, log_call
 from rpc.errors import DeadlineRequired, status_of
 from rpc.spans import TRACEPARENT, serving, tell_end
-from rpc.telling import is_fault, tell
 from telemetry.request_id import VALID_ID
 
 REQUEST_ID = "x-request-id"
@@ -44,7 +44,7 @@ class Telling(Around):
                 raise
             finally:
                 tell_end(span, code, failed=failed)
-                tell(method, code, time.monotonic() - began, failed=failed)
+                log_call(method, code, time.monotonic() - began, failed=failed)
 
 
 class Errors(Around):

@@ -8,7 +8,7 @@ from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from rpc.telling import HEALTH
+from rpc.call_log import HEALTH
 from telemetry import tracing
 
 TRACEPARENT = "traceparent"

@@ -16,11 +16,11 @@ from django.db import Error as DatabaseError
 from orders.models import Order
 from orders.selectors import moved, steps_after
 from orders.states import TRANSITIONS, Status
+from rpc.call_log import watchers
 from rpc.errors import ShuttingDown, TooManyWatchers
 from rpc.lookups import LONGEST, Lookups
 from rpc.messages import STATUS, step_message
 from rpc.stubs import orders_v1_pb2 as orders
-from rpc.telling import watchers
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Watch:
             raise ShuttingDown
         return step
 
-    def tell(self, order: Order) -> None:
+    def notify(self, order: Order) -> None:
         """Tell the steps that were not told yet."""
         for step in steps_after(order, self.told):
             self.told = Status(step.to_status)
@@ -112,5 +112,5 @@ class Watches:
         found = await self._lookups.run(LONGEST, partial(moved, told, most=AT_ONCE))
         for watch in self._watches:
             if order := found.get(watch.order_id):
-                watch.tell(order)
+                watch.notify(order)
         return len(found)

@@ -14,7 +14,7 @@ from uuid import UUID
 from celery import current_app
 
 from events.errors import in_one_line, is_database_away
-from events.hiding import hide_private, may_be_private
+from events.redaction import hide_private, may_be_private
 
 FORMATS = ("json", "text")
 LONGEST = 20_000  # characters of a message, and of an exception's text from its end

@@ -28,6 +28,6 @@ class RequestIdMiddleware:
         request_id = given if VALID_ID.fullmatch(given) else str(uuid7())
         with correlated(request_id):
             response = self._get_response(request)
-            request_line.tell(request, response, began)
+            request_line.log_request(request, response, began)
         response["X-Request-ID"] = request_id
         return response

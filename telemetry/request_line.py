@@ -13,7 +13,7 @@ LONGEST_PATH = 300  # characters
 PROBES = ("/health/", "/metrics")
 
 
-def tell(request: HttpRequest, response: HttpResponse, began: float) -> None:
+def log_request(request: HttpRequest, response: HttpResponse, began: float) -> None:
     """Log a request that began then, by the monotonic clock. A probe that finds all well is of interest to few."""
     path = request.path[:LONGEST_PATH].encode("unicode_escape").decode()  # a line's end would make two lines of it
     milliseconds = round((time.monotonic() - began) * 1000, 1)

@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from events.hiding import hide_private
+from events.redaction import hide_private
 from telemetry.request_line import LONGEST_PATH, is_probe, route_of
 
 FLUSH = 2.0

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from events.tally import BOUNDS, BUCKETS
+from events.statistics.tally import BOUNDS, BUCKETS
 from events.tests.waiting import until
 from local.mail import ANSWER_FILE
 from local.processes import WORKERS

@@ -13,9 +13,11 @@ from celery.exceptions import Retry
 from django.conf import settings as site
 from django.db.models.functions import Now
 
-from events import deliveries, jobs, runner, sweeps
+from events import jobs
 from events.errors import PermanentError
+from events.handling import deliveries, runner
 from events.models import Delivery
+from events.relaying import sweeps
 from events.subscriptions import the_map
 from events.tests.helpers import claimed, make_due, only
 from inventory.tests.shop import make_product

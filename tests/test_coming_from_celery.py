@@ -16,12 +16,13 @@ from django.db import connection
 from django.db.models.functions import Now
 from knox.models import AuthToken
 
-from events import deliveries, runner, sweeps
-from events.claims import claim
 from events.errors import PermanentError
 from events.handlers import Handler
+from events.handling import deliveries, runner
 from events.models import Delivery, Event
 from events.publishing import NoTransaction, publish
+from events.relaying import sweeps
+from events.relaying.claims import claim
 from events.subscriptions import the_map
 from events.tests.helpers import claimed, make_due, only
 from events.types import event_type

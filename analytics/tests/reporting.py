@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from analytics import files, reports
 from analytics.models import Report
 from analytics.tasks import build_report
-from events import moments
+from events import commit_horizon
 from events.tests.received import received
 from eventtypes.reports import ReportRequestedV1
 from users.models import User
@@ -22,7 +22,7 @@ EVER = date(2000, 1, 1), date(9999, 12, 31)  # all days that there are
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No second is waited for before a moment counts as settled."""
-    monkeypatch.setattr(moments, "MARGIN", 0.0)
+    monkeypatch.setattr(commit_horizon, "MARGIN", 0.0)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def document() -> Part:
     return {
         "asyncapi": "3.0.0",
         "info": {
-            "title": f"{_site()}: events",
+            "title": f"{site_name()}: events",
             "version": VERSION,
             "description": DESCRIPTION,
             "license": {"name": "MIT", "url": "https://opensource.org/license/mit"},
@@ -64,7 +64,7 @@ def document() -> Part:
         "channels": {kind.type: _channel(kind) for kind in kinds},
         "operations": dict(operation for kind in kinds for operation in _operations(kind)),
         "components": {
-            "messages": {kind.type: _message(kind) for kind in kinds},
+            "messages": {kind.type: message_of(kind) for kind in kinds},
             "schemas": {"Attributes": ATTRIBUTES, **component_schemas()},
         },
     }
@@ -102,7 +102,8 @@ def _handled(handler: Handler) -> Part:
     }
 
 
-def _message(kind: type[EventData]) -> Part:
+def message_of(kind: type[EventData]) -> Part:
+    """Return the message of an event type."""
     return {
         "name": kind.type,
         "title": kind.type,
@@ -110,7 +111,7 @@ def _message(kind: type[EventData]) -> Part:
         "headers": {"$ref": "#/components/schemas/Attributes"},
         "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
         "correlationId": {"location": "$message.header#/correlationid"},
-        "examples": [example_of(kind)],
+        **({"examples": [example_of(kind)]} if kind.example else {}),
     }
 
 
@@ -137,5 +138,6 @@ def summary_of(kind: type[EventData]) -> str:
     return (kind.__doc__ or "").partition("\n")[0]
 
 
-def _site() -> str:
-    return str(settings.EVENTS["SOURCE"]).strip("/")
+def site_name() -> str:
+    """Return what the site is called: the last part of its events' source."""
+    return str(settings.EVENTS["SOURCE"]).rpartition("/")[2]

@@ -42,7 +42,6 @@ def events() -> list[Event]:
 
 
 def _event(whole: Part, name: str, message: Part) -> Event:
-    example = message["examples"][0]
     return Event(
         name=name,
         summary=message["summary"],
@@ -53,8 +52,12 @@ def _event(whole: Part, name: str, message: Part) -> Event:
             for operation in whole["operations"].values()
             if operation["action"] == "receive" and operation["channel"]["$ref"] == f"#/channels/{name}"
         ],
-        example=json.dumps(example["headers"] | {"data": example["payload"]}, indent=2, ensure_ascii=False),
+        example="\n".join(map(_as_json, message.get("examples", []))),
     )
+
+
+def _as_json(example: Part) -> str:
+    return json.dumps(example["headers"] | {"data": example["payload"]}, indent=2, ensure_ascii=False)
 
 
 def _fields(whole: Part, schema: Part, before: str) -> Iterator[Field]:

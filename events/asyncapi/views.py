@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from events.asyncapi.document import ATTRIBUTES, DESCRIPTION, document
+from events.asyncapi.document import ATTRIBUTES, DESCRIPTION, document, site_name
 from events.asyncapi.page import events
 from events.asyncapi.schemas import schema_of, types
 from rest.openapi.text import to_json
@@ -18,7 +18,12 @@ from rest.problems import not_found
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """Show every event, with who handles it."""
-    shown = {"events": events(), "paragraphs": DESCRIPTION.split("\n\n"), "attributes": ATTRIBUTES["properties"]}
+    shown = {
+        "site": site_name(),
+        "events": events(),
+        "paragraphs": DESCRIPTION.split("\n\n"),
+        "attributes": ATTRIBUTES["properties"],
+    }
     return render(request, "events/asyncapi.html", shown)
 
 

@@ -37,7 +37,9 @@ SELECT count(*) FILTER (WHERE kind = 'relay' AND silent <= %(relay)s),
        coalesce(max(extract(epoch FROM clock_timestamp() - query_start))
                 FILTER (WHERE wait_event = 'SyncRep'), 0)::float8
 FROM pg_stat_activity,
-     LATERAL (SELECT split_part(application_name, ' ', 2) AS kind,
+     LATERAL (SELECT split_part(application_name, ' ', 1) AS site, split_part(application_name, ' ', 2) AS part,
+                     split_part(current_setting('application_name'), ' ', 1) AS ours) AS name,
+     LATERAL (SELECT CASE WHEN site = ours THEN part ELSE '' END AS kind,
                      abs(extract(epoch FROM clock_timestamp() - state_change)) AS silent) AS of
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """

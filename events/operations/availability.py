@@ -7,7 +7,7 @@ from events.operations.activity import activity
 from events.operations.shared_look import SharedLook
 from events.sql import fetch
 
-WAIT = 2.3  # seconds for which the broker's answer is waited for
+WAIT = 2.3  # seconds for which an answer is waited for: callers are promised one within 2.5 s
 BROKER_TIMEOUT = 1.0  # seconds to connect, and to answer
 STANDBY = "The database is a standby in recovery, so it takes no writes."
 READ_ONLY = "The database is read-only, so it takes no writes."

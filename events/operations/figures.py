@@ -7,10 +7,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from events import tallies
-from events.progress import QueueState, is_stuck, queue_states
+from events.statistics import tallies
+from events.statistics.progress import QueueState, is_stuck, queue_states
+from events.statistics.tallies import Point, Span, Took, quantile
 from events.subscriptions import the_map
-from events.tallies import Point, Span, Took, quantile
 
 HOUR, DAY = 3_600, 86_400
 SPANS = {
@@ -72,7 +72,7 @@ def _charts(span: Span, points: Sequence[Point], took: Sequence[Took]) -> Mappin
     backlog = [point for point in points if point.what == "backlog"]
     queues = _queues(backlog)
     return {
-        "milestones": {
+        the_map().milestones.name: {
             name: _line(span, ((p.step, p.count) for p in points if (p.what, p.name) == ("published", kind.type)))
             for name, kind in the_map().milestones.types.items()
         },

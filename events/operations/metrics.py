@@ -1,7 +1,7 @@
 """What the bus has done and how it is, for Prometheus, asked of PostgreSQL.
 
-What the bus has done is counted in PostgreSQL (events/tally.py): the same from every web process, whichever is asked,
-and across restarts. It is some seconds old.
+What the bus has done is counted in PostgreSQL (events/statistics/tally.py): the same from every web process and across
+restarts. It is some seconds old.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,12 +17,11 @@ from prometheus_client.registry import Collector
 from events.models import Tally, UnusableMessage
 from events.operations.activity import Activity, activity
 from events.operations.availability import broker_refusal, why_no_writes
-from events.progress import QueueState, queue_states
-from events.snapshots import Holder, oldest_holder
-from events.subscriptions import the_map
-from events.tallies import counted_until, totals
-from events.tally import BOUNDS, BUCKETS
-from events.types import registered
+from events.statistics.progress import QueueState, queue_states
+from events.statistics.snapshots import Holder, oldest_holder
+from events.statistics.tallies import counted_until, totals
+from events.statistics.tally import BOUNDS, BUCKETS
+from events.subscriptions import known_types, the_map
 
 STATEMENT_TIMEOUT = 2_000  # milliseconds: a scraper gives up after ten seconds
 
@@ -196,7 +195,7 @@ def _complete(tallies: Iterable[Tally]) -> Sequence[Tally]:
 
 
 def _can_happen() -> Iterator[tuple[str, str]]:
-    yield from product(["published"], registered())
+    yield from product(["published"], known_types())
     yield from product(["failed", "expired", "ahead", "replayed", *OUTCOMES], the_map().handler_names())
 
 

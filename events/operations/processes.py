@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from events.operations.activity import activity
 from events.operations.availability import broker_refusal, why_no_writes
 from events.operations.beat import most_frequent_job
-from events.snapshots import oldest_holder
+from events.statistics.snapshots import oldest_holder
 from events.subscriptions import the_map
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def processes() -> Sequence[Process]:
     seen = activity()
     return [
         _database(),
-        Process("broker", not refusal, f"orders are taken, and wait: {refusal}" if refusal else "takes messages"),
+        Process("broker", not refusal, f"events are kept, and wait: {refusal}" if refusal else "takes messages"),
         _relays(seen.relays),
         *(_worker(queue, answers.workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
         _beat(answers.beats),

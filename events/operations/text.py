@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from events.operations.figures import Figures, HandlerFigures
 from events.operations.processes import Process
+from events.subscriptions import the_map
 
 
 def told(found: Figures, seen: Sequence[Process], last: str) -> str:
     """Return everything, in tables."""
+    reached = _sums(found, the_map().milestones.name) or "no milestone"
     return "\n\n".join(
         [
             _table(["process", "", ""], [[each.name, "up" if each.up else "DOWN", each.detail] for each in seen]),
@@ -16,7 +18,7 @@ def told(found: Figures, seen: Sequence[Process], last: str) -> str:
                 ["handler", "done", "p50", "p99", "failed attempts", "died"],
                 [_handler(each) for each in found.handlers],
             ),
-            f"In the last {last}: {_sums(found, 'milestones')}. {_sums(found, 'trouble').capitalize()}.",
+            f"In the last {last}: {reached}. {_sums(found, 'trouble').capitalize()}.",
         ]
     )
 

@@ -30,7 +30,7 @@ CHARTS = [
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the first page of the admin what the operations page needs (UNFOLD["DASHBOARD_CALLBACK"])."""
     counted = the_map().milestones
-    charts = [("milestones", counted.title, counted.unit, "sum"), *CHARTS]
+    charts = CHARTS if not counted.types else [(counted.name, counted.title, counted.unit, "sum"), *CHARTS]
     return {**context, "charts": charts, "flower_url": settings.FLOWER_URL}
 
 

@@ -122,18 +122,6 @@ _LETTER = {
     "handled_at": "When it died, was discarded, or was done.",
 }
 WORDS = {
-    "TimelineEvent": {
-        "type": "What happened, with the version of the event's type.",
-        "sequence": "The event's place in the order's life, from 1.",
-        "deliveries": "Who is told, and how far that is.",
-    },
-    "Delivery": {
-        "handler": "Who handles the event.",
-        "status": "`dead`: it keeps failing, and waits for a person.",
-        "attempts": "Attempts that were made.",
-        "handled_at": "When it was done, or given up; null until then.",
-        "last_error": "What went wrong last; empty once it is done. Only for staff who may see everybody's orders.",
-    },
     "DeadLetter": _LETTER,
     "WholeDeadLetter": {
         **_LETTER,

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from events.dead_letters import data_of, in_place_of, is_known_handler, is_known_type
+from events.letters.dead_letters import data_of, in_place_of, is_known_handler, is_known_type
 from events.models import DeadLetter, Decision, Delivery, FailedAttempt, State
 from rest.strict import Query, Strict
 

@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events import dead_letters
+from events.letters import dead_letters
 from events.models import DeadLetter, Delivery, State
 from events.rest.access import DECIDE_DEAD_LETTERS, VIEW_DEAD_LETTERS
+from events.rest.errors import as_answers
 from events.rest.serializers import (
     PUBLIC_STATUS,
     DiscardSerializer,
@@ -60,7 +61,8 @@ class ReplayView(APIView):
         """Send a dead letter again from its first attempt."""
         expect_no_fields(request)
         get_object_or_404(Delivery, pk=letter_id)
-        dead_letters.replay(letter_id, by=str(request.user))
+        with as_answers():
+            dead_letters.replay(letter_id, by=str(request.user))
         return Response(_whole(letter_id), status=202)
 
 
@@ -75,7 +77,8 @@ class DiscardView(APIView):
         get_object_or_404(Delivery, pk=letter_id)
         serializer = DiscardSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        dead_letters.discard(letter_id, by=str(request.user), **serializer.validated_data)
+        with as_answers():
+            dead_letters.discard(letter_id, by=str(request.user), **serializer.validated_data)
         return Response(_whole(letter_id))
 
 

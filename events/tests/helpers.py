@@ -7,12 +7,14 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection, transaction
 
-from events import claims, floors, runner
+from events import floors
 from events.errors import PermanentError
 from events.handlers import Handler, Shape
+from events.handling import runner
 from events.models import Delivery
 from events.policy import make_policy
 from events.publishing import publish
+from events.relaying import claims
 from events.types import EventData
 from eventtypes.orders import Line, OrderCancelledV1, OrderCreatedV1
 

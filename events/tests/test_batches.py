@@ -9,16 +9,18 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from events import batches, claims, deliveries, floors, sweeps
-from events.batch_runner import run_batch
-from events.claims import Claim, Claimed
+from events import floors
 from events.correlation import correlated
 from events.errors import PermanentError
 from events.handlers import Handler, ReceivedEvent, Shape
+from events.handling import batches, deliveries
+from events.handling.batch_runner import run_batch
 from events.models import Delivery, Event, FailedAttempt, SubjectCounter
 from events.policy import Limits, make_policy
 from events.publishing import publish
-from events.relay import messages
+from events.relaying import claims, sweeps
+from events.relaying.claims import Claim, Claimed
+from events.relaying.relay import messages
 from events.tests.helpers import handler, nothing, only, order_created, published, run
 from events.tests.transactions import a_transaction, lock
 from eventtypes.stock import StockReservedV1

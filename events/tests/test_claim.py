@@ -6,10 +6,11 @@ import pytest
 from celery.exceptions import Retry
 from django.db import connection, transaction
 
-from events import claims, deliveries
-from events.claims import DueQueue, claim, give_back
 from events.errors import DependencyAway
+from events.handling import deliveries
 from events.models import Delivery
+from events.relaying import claims
+from events.relaying.claims import DueQueue, claim, give_back
 from events.tests.helpers import handler, make_due, nothing, only, order_cancelled, order_created, published, run
 
 pytestmark = pytest.mark.django_db(transaction=True)

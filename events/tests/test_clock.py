@@ -11,10 +11,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from events import claims, clock, deliveries, moments, sweeps, tally
+from events import commit_horizon
 from events.error_text import describe
+from events.handling import deliveries
 from events.models import Delivery, Reason, Tally, TallyMark, WaitingFor
-from events.relay import Relay
+from events.relaying import claims, clock, sweeps
+from events.relaying.relay import Relay
+from events.statistics import tally
 from events.tests.helpers import claimed, only, order_created, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,7 +36,7 @@ def step_back(by: timedelta = HOUR) -> None:
 def seconds_ahead(column: str) -> float:
     """How far in the future this time of the reservation is."""
     moment = getattr(only(handler=NAME), column)
-    return float((moment - moments.now()).total_seconds())
+    return float((moment - commit_horizon.now()).total_seconds())
 
 
 @pytest.mark.parametrize("state", ["leased", "running"])
@@ -154,7 +157,7 @@ def test_the_relay_brings_all_of_it_down_by_itself_and_it_is_counted(caplog: pyt
 
 
 def test_the_tallies_go_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(moments, "MARGIN", 0.0)
+    monkeypatch.setattr(commit_horizon, "MARGIN", 0.0)
     tally.advance()
     step_back()
     tally.advance()
@@ -166,6 +169,6 @@ def test_the_tallies_go_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCa
 
 
 def test_a_moment_in_the_future_is_not_waited_for_until_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moments, "longest_transaction", lambda: 0.05)
-    looks = list(moments.until_settled(timezone.now() + HOUR))
+    monkeypatch.setattr(commit_horizon, "longest_transaction", lambda: 0.05)
+    looks = list(commit_horizon.until_settled(timezone.now() + HOUR))
     assert looks

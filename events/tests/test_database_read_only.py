@@ -9,9 +9,9 @@ from celery import Celery
 from celery.exceptions import Retry
 from django.db import connection
 
-from events import deliveries, outcomes, runner
+from events.handling import deliveries, outcomes, runner
 from events.policy import Limits
-from events.relay import Relay
+from events.relaying.relay import Relay
 from events.tests.helpers import claimed, handler, nothing, only, order_created, published
 from events.tests.server_settings import read_only_database
 from events.tests.test_relay import broker, broker_url

@@ -4,11 +4,10 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
-from rest_framework.exceptions import ValidationError
 
-from events import dead_letters
-from events.dead_letters import NotDead, discard, discard_all, in_place_of, replay, replay_all
 from events.errors import PermanentError
+from events.letters import dead_letters
+from events.letters.dead_letters import InvalidInput, NotDead, discard, discard_all, in_place_of, replay, replay_all
 from events.models import Decision, Delivery, Event
 from events.subscriptions import the_map
 from events.tests.helpers import (
@@ -90,7 +89,7 @@ def test_an_edit_reaches_this_handler_and_leaves_the_event_alone() -> None:
 
 def test_an_edit_that_does_not_fit_the_type_is_refused_by_its_field() -> None:
     letter = a_dead_letter()
-    with pytest.raises(ValidationError, match="total"):
+    with pytest.raises(InvalidInput, match="total"):
         replay(letter, by="ann", data=only(pk=letter).event.data | {"total": "much"})
     assert only(pk=letter).state == "dead"
 
@@ -182,7 +181,7 @@ def test_many_are_discarded_and_one_bad_compensation_keeps_none_of_the_others(mo
     assert (count, list(failed)) == (1, letters[:1])
     assert isinstance(failed[letters[0]], PermanentError)
     assert [only(pk=letter).state for letter in letters] == ["dead", "discarded", "pending"]
-    with pytest.raises(ValidationError, match="Say why"):
+    with pytest.raises(InvalidInput, match="Say why"):
         discard_all([], by="ann", reason=" ")
 
 
@@ -193,7 +192,7 @@ def test_what_a_discard_does_is_told_in_the_words_of_the_compensation() -> None:
 
 def test_a_discard_needs_a_reason() -> None:
     letter = a_dead_letter()
-    with pytest.raises(ValidationError, match="Say why"):
+    with pytest.raises(InvalidInput, match="Say why"):
         discard(letter, by="ann", reason="  ")
     assert only(pk=letter).state == "dead"
 
@@ -248,7 +247,7 @@ def test_a_letter_whose_data_nobody_can_read_can_be_discarded() -> None:
 def test_an_edit_may_not_turn_to_another_order_or_add_what_nobody_reads() -> None:
     letter = a_dead_letter()
     data = only(pk=letter).event.data
-    with pytest.raises(ValidationError, match="something else"):
+    with pytest.raises(InvalidInput, match="something else"):
         replay(letter, by="ann", data=data | {"order_id": str(uuid4())})
-    with pytest.raises(ValidationError, match="gift_wrap"):
+    with pytest.raises(InvalidInput, match="gift_wrap"):
         replay(letter, by="ann", data=data | {"gift_wrap": True})

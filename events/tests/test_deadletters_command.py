@@ -4,8 +4,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.core.management import CommandError, call_command
 
-from events.dead_letters import replay
 from events.errors import PermanentError
+from events.letters.dead_letters import replay
 from events.models import Decision, Delivery
 from events.tests.helpers import a_dead_letter, only
 

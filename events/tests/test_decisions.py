@@ -1,7 +1,6 @@
 import pytest
-from rest_framework.exceptions import ValidationError
 
-from events.dead_letters import BY_LIMIT, add_note, discard, replay, replay_all
+from events.letters.dead_letters import BY_LIMIT, InvalidInput, add_note, discard, replay, replay_all
 from events.models import Decision, Note
 from events.tests.helpers import a_dead_letter, break_down, handler, only, run
 
@@ -43,6 +42,6 @@ def test_a_note_is_kept_whatever_became_of_the_letter() -> None:
 
 
 def test_an_empty_note_is_refused() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidInput):
         add_note(a_dead_letter(), by="ann", text=" \n")
     assert not Note.objects.exists()

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 from django.conf import settings as site
 
-from events import hiding
+from events import redaction
 from events.error_text import MESSAGE_LIMIT, TRACEBACK_LIMIT, describe, without_secrets
-from events.hiding import HIDDEN
+from events.redaction import HIDDEN
 
 
 @pytest.fixture(autouse=True)
 def _fresh_secrets() -> Iterator[None]:
-    hiding._of_settings.cache_clear()
+    redaction._of_settings.cache_clear()
     yield
-    hiding._of_settings.cache_clear()
+    redaction._of_settings.cache_clear()
 
 
 def raised(raise_it: Callable[[], Any]) -> Exception:

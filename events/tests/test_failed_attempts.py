@@ -3,12 +3,13 @@ from typing import Any
 import pytest
 from celery.exceptions import Retry
 
-from events import deliveries, sweeps
-from events.dead_letters import replay
 from events.error_text import describe
 from events.errors import DependencyAway, PermanentError
+from events.handling import deliveries
+from events.letters.dead_letters import replay
 from events.models import Delivery, FailedAttempt
 from events.purge import purge_final
+from events.relaying import sweeps
 from events.tests.helpers import break_down, claimed, handler, make_due, nothing, only, order_created, published, run
 from events.tests.test_sweep import let_the_lease_run_out
 

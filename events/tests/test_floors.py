@@ -14,13 +14,17 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from events import batches, claims, dead_letters, deliveries, floors, moments, progress, sweeps
-from events.claims import Gap, claim, due_queues
+from events import commit_horizon, floors
 from events.error_text import describe
 from events.floors import BEGINNING, KeptFloors
+from events.handling import batches, deliveries
+from events.letters import dead_letters
 from events.models import Delivery, Reason
-from events.relay import Relay
+from events.relaying import claims, sweeps
+from events.relaying.claims import Gap, claim, due_queues
+from events.relaying.relay import Relay
 from events.sql import fetch
+from events.statistics import progress
 from events.tests.helpers import (
     a_dead_letter,
     claimed,
@@ -164,7 +168,7 @@ def taken(gap: Gap) -> tuple[Gap, list[int]]:
     """Claim two of the newest; return the gap that is left and how old they are, in tens of seconds."""
     found = claim("inventory", 2, newest=True, gap=gap)
     assert found
-    ages = [(moments.now() - delivery.due_at).total_seconds() for delivery in found.deliveries]
+    ages = [(commit_horizon.now() - delivery.due_at).total_seconds() for delivery in found.deliveries]
     return gap.after(found), sorted(round(age / 10) for age in ages)
 
 
@@ -203,7 +207,7 @@ def test_a_queue_that_the_map_does_not_have_is_found_by_what_is_due_or_out() -> 
     assert [due.name for due in due_queues(known)] == ["later"]
     assert claim("later", 100)
     known = KeptFloors(every=0, margin=1).get()
-    assert known["later"].lease < moments.now() + timedelta(seconds=30)
+    assert known["later"].lease < commit_horizon.now() + timedelta(seconds=30)
 
 
 def test_the_relay_serves_within_a_second_what_lies_below_its_floor() -> None:
@@ -241,7 +245,7 @@ def test_the_floor_of_leases_moves_with_them_and_passes_none_over(monkeypatch: p
     claim("inventory", 1)
     assert lease_until() - timedelta(seconds=2) < kept.get()["inventory"].lease <= lease_until()
     Delivery.objects.filter(queue="inventory").update(lease_until=Now() + timedelta(seconds=300))
-    assert kept.get()["inventory"].lease < moments.now() + timedelta(seconds=30)
+    assert kept.get()["inventory"].lease < commit_horizon.now() + timedelta(seconds=30)
     Delivery.objects.filter(queue="inventory").update(lease_until=Now() - timedelta(seconds=1))
     monkeypatch.setattr(kept._leases, "until", 0.0)
     assert sweeps.expire_leases(kept.get()) == 1

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from events.errors import PermanentError
-from events.groups import groups
+from events.letters.groups import groups
 from events.models import Delivery
 from events.tests.helpers import a_dead_letter, handler, make_due, only, order_created, published, run
 

@@ -7,8 +7,11 @@ import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from events import batches, claims, clock, dead_letters, deliveries, floors, parking, runner, sweeps
+from events import floors, parking
+from events.handling import batches, deliveries, runner
+from events.letters import dead_letters
 from events.models import Delivery
+from events.relaying import claims, clock, sweeps
 from events.tests.helpers import handler, order_created, published
 from events.tests.reads import pages_read, statements
 from eventtypes.stock import StockReservedV1

@@ -27,7 +27,7 @@ def job(event: ReceivedEvent[JobAskedFor]) -> None:
 
 
 def test_outside_of_a_task_nobody_is_told() -> None:
-    jobs.tell(50, report_id="x")
+    jobs.report_progress(50, report_id="x")
 
 
 @pytest.mark.django_db

@@ -5,11 +5,13 @@ import pytest
 from celery.exceptions import Retry
 from django.db import connection, transaction
 
-from events import claims, dead_letters, deliveries, sweeps
-from events.deliveries import Started
 from events.error_text import describe
 from events.errors import PermanentError
+from events.handling import deliveries
+from events.handling.deliveries import Started
+from events.letters import dead_letters
 from events.models import Delivery
+from events.relaying import claims, sweeps
 from events.tests.helpers import (
     a_dead_letter,
     claimed,

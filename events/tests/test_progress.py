@@ -7,12 +7,14 @@ from django.db import connection
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
 
-from events import deliveries, floors, progress
+from events import floors
+from events.handling import deliveries
 from events.models import Delivery
-from events.progress import oldest_due, queue_states
-from events.relay import Relay
+from events.relaying.relay import Relay
+from events.relaying.watchdog import REMIND_EVERY, Watchdog
+from events.statistics import progress
+from events.statistics.progress import oldest_due, queue_states
 from events.tests.helpers import claimed, due_since, order_cancelled, order_created, published
-from events.watchdog import REMIND_EVERY, Watchdog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REFUSING = "redis://127.0.0.1:1/0"  # nothing listens on port 1
@@ -93,12 +95,12 @@ def test_it_is_cheap_with_twenty_thousand_waiting(due_at: str) -> None:
 
 
 def test_it_tells_the_beginning_each_minute_and_the_end(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "events.watchdog")
+    caplog.set_level(logging.INFO, "events.relaying.watchdog")
     watchdog = Watchdog()
 
     def told(now: float, **ages: float) -> list[str]:
         caplog.clear()
-        watchdog.tell(ages, now)
+        watchdog.report(ages, now)
         return sorted(f"{record.levelname} {record.message.split()[0]}" for record in caplog.records)
 
     assert told(1_000, inventory=59, orders=1) == []

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from events import purge as module
 from events import tasks
-from events.dead_letters import discard, replay
+from events.letters.dead_letters import discard, replay
 from events.models import (
     Decision,
     Delivery,

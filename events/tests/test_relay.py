@@ -12,10 +12,10 @@ from celery import Celery
 from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
 
-from events import relay as module
-from events.claims import Claim, Claimed, claim
 from events.models import Delivery
-from events.relay import Relay
+from events.relaying import relay as module
+from events.relaying.claims import Claim, Claimed, claim
+from events.relaying.relay import Relay
 from events.subscriptions import Consumer, the_map
 from events.tests.broker_faults import full, replica, unable_to_save
 from events.tests.helpers import only, order_created, published

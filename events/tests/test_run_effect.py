@@ -7,11 +7,13 @@ import pytest
 from celery.exceptions import Retry, SoftTimeLimitExceeded
 from django.db import OperationalError, connection, transaction
 
-from events import claims, deliveries, error_text, outcomes, runner
+from events import error_text
 from events.errors import DependencyAway, PermanentError
+from events.handling import deliveries, outcomes, runner
 from events.models import Delivery, Event, SubjectCounter
 from events.policy import Limits
 from events.publishing import publish
+from events.relaying import claims
 from events.tests import helpers
 from events.tests.helpers import claimed, handler, make_due, nothing, only, order_created, published, run
 from events.tests.waiting import until

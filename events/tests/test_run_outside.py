@@ -7,11 +7,11 @@ import pytest
 from celery.exceptions import Retry
 from django.db import connection
 
-from events import sweeps
 from events.errors import PermanentError
 from events.handlers import Shape
 from events.models import Delivery
 from events.policy import Limits
+from events.relaying import sweeps
 from events.tests.helpers import handler, only, order_created, published, run
 from events.tests.waiting import until
 from events.types import UnknownType

@@ -5,10 +5,10 @@ import psycopg
 import pytest
 from django.db import connection
 
-from events import snapshots
-from events.snapshots import Holder, oldest_holder
+from events.relaying.watchdog import REMIND_HOLDER_EVERY, Watchdog
+from events.statistics import snapshots
+from events.statistics.snapshots import Holder, oldest_holder
 from events.tests.transactions import a_transaction
-from events.watchdog import REMIND_HOLDER_EVERY, Watchdog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,13 +82,13 @@ def test_a_role_that_is_not_told_since_when_tells_by_the_transactions(monkeypatc
 def test_the_relays_log_names_it_at_the_beginning_every_ten_minutes_and_tells_the_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO, "events.watchdog")
+    caplog.set_level(logging.INFO, "events.relaying.watchdog")
     watchdog = Watchdog()
 
     def told(now: float, pid: int | None) -> list[str]:
         caplog.clear()
         holder = Holder("session", pid, "pg_dump", "ann", "10.0.0.5", "active", 61.0, 1_200) if pid else None
-        watchdog.tell_of_holder(holder, now)
+        watchdog.report_holder(holder, now)
         return [record.message for record in caplog.records]
 
     (line,) = told(1_000, 7)

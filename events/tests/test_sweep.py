@@ -4,9 +4,11 @@ import pytest
 from django.db import transaction
 from django.db.models import Func
 
-from events import dead_letters, deliveries, runner, sweeps
 from events.error_text import describe
+from events.handling import deliveries, runner
+from events.letters import dead_letters
 from events.models import Delivery, Reason
+from events.relaying import sweeps
 from events.tests.helpers import (
     a_dead_letter,
     claimed,

@@ -9,10 +9,14 @@ import psycopg
 import pytest
 from django.db import connection
 
-from events import dead_letters, deliveries, moments, sweeps, tallies, tally
+from events import commit_horizon
 from events.error_text import describe
+from events.handling import deliveries
+from events.letters import dead_letters
 from events.models import Delivery, Tally, TallyMark
-from events.tallies import Span, quantile
+from events.relaying import sweeps
+from events.statistics import tallies, tally
+from events.statistics.tallies import Span, quantile
 from events.tests.helpers import a_dead_letter, claimed, handler, nothing, order_created, published, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,7 +26,7 @@ RESERVE, RECEIVED = "inventory.reserve_items", "notifications.send_order_receive
 @pytest.fixture(autouse=True)
 def from_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count from this moment, up to the moment of counting: a test looks when what it looks for is committed."""
-    monkeypatch.setattr(moments, "MARGIN", 0.0)
+    monkeypatch.setattr(commit_horizon, "MARGIN", 0.0)
     assert tally.advance() is False  # the first time it only begins
 
 
@@ -105,20 +109,20 @@ def test_what_is_committed_late_is_waited_for() -> None:
 def test_what_a_transaction_may_write_that_postgresql_does_not_tell_of_yet_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(moments, "MARGIN", 60.0)
+    monkeypatch.setattr(commit_horizon, "MARGIN", 60.0)
     published(order_created())
     assert counted("published") == {}
     with other_connection() as other:
         other.execute("SELECT now()")
         assert counted("published") == {}
-    monkeypatch.setattr(moments, "MARGIN", 0.0)
+    monkeypatch.setattr(commit_horizon, "MARGIN", 0.0)
     assert counted("published") == {"order.created.v1": 1}
 
 
 def test_a_transaction_that_is_frozen_does_not_stop_the_counting_for_longer_than_any_may_live(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(moments, "longest_transaction", lambda: 0)
+    monkeypatch.setattr(commit_horizon, "longest_transaction", lambda: 0)
     with other_connection() as other:
         other.execute("SELECT now()")
         published(order_created())

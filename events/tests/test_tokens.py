@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from events import claims, deliveries
-from events.deliveries import Started
 from events.error_text import describe
+from events.handling import deliveries
+from events.handling.deliveries import Started
 from events.models import Delivery, Reason
+from events.relaying import claims
 from events.tests.helpers import claimed, only, order_created, published
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from events import claims, tracing
-from events.batch_runner import run_batch
+from events import tracing
 from events.correlation import correlated
 from events.handlers import ReceivedEvent
+from events.handling.batch_runner import run_batch
 from events.models import Event
 from events.publishing import publish
+from events.relaying import claims
 from events.tests.helpers import handler, order_created, published, run
 from events.tests.test_batches import batching, tokens
 from eventtypes.stock import StockReservedV1

@@ -5,11 +5,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from rest_framework.exceptions import ValidationError
 
-from events import dead_letters
 from events.backfill import backfill
 from events.errors import PermanentError
+from events.letters import dead_letters
 from events.models import Delivery
 from events.subscriptions import the_map
 from events.tests import two_versions
@@ -66,7 +65,7 @@ def test_an_edit_of_an_old_dead_letter_must_fit_its_own_version(next_release: An
         run(handler(break_down))
     next_release()
     letter = only(handler=RESERVE.name)
-    with pytest.raises(ValidationError):
+    with pytest.raises(dead_letters.InvalidInput):
         dead_letters.replay(letter.id, by="test", data=second(order_created()).model_dump(mode="json"))
     dead_letters.replay(letter.id, by="test", data=order_created(letter.subject).model_dump(mode="json"))
     run(RESERVE)

@@ -4,9 +4,9 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
+from events.handling.worker import set_aside_unknown
 from events.models import Delivery
 from events.tests.helpers import claimed, only, order_created, published
-from events.worker import set_aside_unknown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "inventory.reserve_items"

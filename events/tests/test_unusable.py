@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from kombu.message import Message
 
-from events import unusable
+from events.handling import unusable
+from events.handling.unusable import Problem, Unusable, examine, keep, readable
 from events.models import UnusableMessage
-from events.unusable import Problem, Unusable, examine, keep, readable
 
 KNOWN = "inventory.check_stock"
 DELIVERY = "inventory.reserve_items"

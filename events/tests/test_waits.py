@@ -7,13 +7,14 @@ import pytest
 from celery.exceptions import Retry
 from django.db import connection
 
-from events import claims, deliveries
-from events.batch_runner import run_batch
 from events.error_text import describe
 from events.errors import DependencyAway
 from events.handlers import Handler, Shape
+from events.handling import deliveries
+from events.handling.batch_runner import run_batch
 from events.models import Reason
 from events.policy import make_policy
+from events.relaying import claims
 from events.tests.helpers import (
     claimed,
     handler,

@@ -9,8 +9,8 @@ import redis
 from django.conf import settings
 from kombu import Connection, Queue
 
+from events.handling.worker import guard_qos
 from events.tests.waiting import until
-from events.worker import guard_qos
 
 PATIENCE = 0.2  # seconds until the client gives up
 FROZEN = 1_000  # milliseconds for which the server answers nobody

@@ -1,4 +1,4 @@
-"""A catalogue, for tests alone, in which order.created has got a second version; and the map of that release."""
+"""Event types, for tests alone, in which order.created has got a second version; and the map of that release."""
 
 from decimal import Decimal
 from uuid import UUID

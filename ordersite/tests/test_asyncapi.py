@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
+from uuid import UUID
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from events.asyncapi.breaks import breaks
-from events.asyncapi.document import document
+from events.asyncapi.document import document, message_of
 from events.asyncapi.schemas import schema_of, types
 from events.models import Event
 from events.subscriptions import the_map
 from events.tests.helpers import order_created, published
-from events.types import event_type
+from events.types import EventData, event_type
 from users.tests.api import check_problem, client_of
 
 Document = dict[str, Any]
@@ -59,6 +60,20 @@ def test_every_example_is_an_event_of_its_type(name: str) -> None:
     whole = {"components": DOCUMENT["components"]}
     for part in ("headers", "payload"):
         Draft202012Validator({**whole, **message[part]}, format_checker=FormatChecker()).validate(example[part])
+
+
+def test_a_type_without_an_example_is_described_all_the_same() -> None:
+    class Plain(EventData):
+        """Something happened."""
+
+        type = "plain.happened.v1"
+        plain_id: UUID
+
+        @property
+        def subject(self) -> UUID:
+            return self.plain_id
+
+    assert "examples" not in message_of(Plain)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils.html import escape
 
-from events.dead_letter_text import page as letter_text
+from events.letters.text import page as letter_text
 from events.models import DeadLetter, Decision, Delivery, Event, Note
 from events.tests.helpers import a_dead_letter, only
 from inventory.tests.shop import make_product

@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 import subprocess
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -80,6 +81,12 @@ def test_every_file_that_a_container_of_ours_runs_is_in_the_image(name: str) -> 
     for file in re.findall(r"[\w/]+\.(?:py|json)", run):
         assert (ROOT / file).is_file()
         assert any(file == path or file.startswith(f"{path}/") for path in taken), file
+
+
+def test_the_image_has_every_package_but_those_of_a_developer() -> None:
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+    taken = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert taken & {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(packages) - {"benchmarks", "local"}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

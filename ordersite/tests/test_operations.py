@@ -19,15 +19,16 @@ from django.test import Client
 from django_celery_results.models import TaskResult
 from redis import Redis
 
-from events import floors, moments, snapshots, tally
+from events import commit_horizon, floors
 from events.operations.availability import READ_ONLY
 from events.operations.beat import most_frequent_job
 from events.operations.processes import BEAT, processes
+from events.relaying.watchdog import Watchdog
+from events.statistics import snapshots, tally
 from events.tests.helpers import a_dead_letter, handler, nothing, order_created, published, run
 from events.tests.server_settings import read_only_database
 from events.tests.transactions import a_transaction
 from events.tests.waiting import until
-from events.watchdog import Watchdog
 from ordersite.celery import app
 from ordersite.subscriptions import CONSUMERS
 from ordersite.tests.subprocesses import COMPLETE, run_python
@@ -47,7 +48,7 @@ def browser() -> Client:
 @pytest.fixture
 def happened(monkeypatch: pytest.MonkeyPatch) -> None:
     """One order was placed and one reserved, one mail is a dead letter, and all of it is counted."""
-    monkeypatch.setattr(moments, "MARGIN", 0.0)
+    monkeypatch.setattr(commit_horizon, "MARGIN", 0.0)
     tally.advance()
     published(order_created())
     run(handler(nothing))
@@ -74,7 +75,7 @@ def test_every_chart_has_a_value_for_each_step(happened: None, browser: Client, 
     assert len(found["starts"]) == steps
     lines = [line for chart in found["charts"].values() for line in chart.values()]
     assert {len(line) for line in lines} == {steps}
-    assert sum(found["charts"]["milestones"]["placed"]) == 2
+    assert sum(found["charts"]["orders"]["placed"]) == 2
     assert sum(found["charts"]["handled"]["inventory"]) == 1
     assert sum(found["charts"]["trouble"]["dead letters"]) == 1
     assert max(found["charts"]["backlog"]["analytics"]) >= 1

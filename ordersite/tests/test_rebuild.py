@@ -18,10 +18,11 @@ from analytics.management.commands import analytics as analytics_command
 from analytics.models import DailyProductSales, DailySales
 from analytics.rebuild import Busy, NotWhole, rebuild
 from analytics.tasks import track_order
-from events import moments, runner
-from events.claims import claim
+from events import commit_horizon
+from events.handling import runner
 from events.models import Delivery, Event, PurgeMark, State
 from events.purge import purge_final
+from events.relaying.claims import claim
 from events.tests.transactions import a_transaction
 from inventory.tests.shop import make_product
 from orders.models import Order
@@ -43,7 +44,7 @@ def ada() -> User:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moments, "MARGIN", 0.0)
+    monkeypatch.setattr(commit_horizon, "MARGIN", 0.0)
 
 
 def track() -> None:
@@ -283,7 +284,7 @@ def test_where_figures_are_being_written_it_waits_for_a_moment_and_says_so(
 ) -> None:
     monkeypatch.setattr(rebuilding, "LOCK_TIMEOUT", "50ms")
     monkeypatch.setattr(analytics_command, "TRIES", 2)
-    monkeypatch.setattr(moments, "longest_transaction", lambda: 0)  # the other's is not waited for
+    monkeypatch.setattr(commit_horizon, "longest_transaction", lambda: 0)  # the other's is not waited for
     a_busy_day(ada)
     with a_transaction() as other:
         other.execute("LOCK TABLE analytics_dailysales IN ROW EXCLUSIVE MODE")

@@ -16,8 +16,9 @@ from analytics.models import Report
 from analytics.sources import Source
 from analytics.tasks import build_report
 from analytics.tests.reporting import ask, at_once, build, folder, ready_report
-from events import jobs, runner
+from events import jobs
 from events.errors import DependencyAway, Failure, PermanentError, classify
+from events.handling import runner
 from events.models import Delivery
 from events.tests.helpers import claimed, make_due, only
 from users.models import User

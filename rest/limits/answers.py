@@ -26,7 +26,7 @@ def noted(request: HttpRequest) -> list[Standing]:
     return kept
 
 
-def tell(response: HttpResponse, standings: Sequence[Standing]) -> None:
+def add_headers(response: HttpResponse, standings: Sequence[Standing]) -> None:
     """Write the headers."""
     if standings:
         response["RateLimit-Policy"] = ", ".join(

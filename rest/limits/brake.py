@@ -11,6 +11,8 @@ from rest.limits.addresses import client_address, client_network
 from rest.limits.counting import Asked, Standing, by_place, count, limit, look
 from values.emails import LONGEST, normal
 
+SALT = "ordersite.limits"  # with another, what was counted so far would count no more
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -23,7 +25,7 @@ class Attempt:
     @classmethod
     def of(cls, request: HttpRequest, email: object) -> Self:
         """Read the attempt; spellings that sign in as the same user are one account."""
-        hashed = salted_hmac("rest.limits", _name(email), algorithm="sha256").hexdigest()[:32]
+        hashed = salted_hmac(SALT, _name(email), algorithm="sha256").hexdigest()[:32]
         return cls(client_address(request), client_network(request), hashed)
 
     @property

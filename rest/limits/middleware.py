@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 
 from rest.limits import brake
-from rest.limits.answers import noted, tell, too_many
+from rest.limits.answers import add_headers, noted, too_many
 from rest.limits.throttles import count_request, tried_to_sign_in
 from telemetry.request_id import GetResponse
 
@@ -25,7 +25,7 @@ class RateLimitMiddleware:
             standing = count_request(request)
             if standing.exceeded:
                 response = too_many(standing)
-        tell(response, noted(request))
+        add_headers(response, noted(request))
         return response
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -11,6 +11,8 @@ from django.utils.module_loading import import_string
 from rest import codes
 from rest.codes import Code
 from rest.openapi.operation import Operation
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,19 @@ class Described:
     codes: tuple[Code, ...] = ()
 
     def __or__(self, other: "Described") -> "Described":
-        """Return both parts."""
+        """Return both parts. Raises ValueError for what both describe."""
         return Described(
-            {**self.operations, **other.operations},
-            {**self.words, **other.words},
-            {**self.bounds, **other.bounds},
+            _union(self.operations, other.operations),
+            _union(self.words, other.words),
+            _union(self.bounds, other.bounds),
             (*self.codes, *other.codes),
         )
+
+
+def _union(one: Mapping[str, T], other: Mapping[str, T]) -> dict[str, T]:
+    if doubled := one.keys() & other.keys():
+        raise ValueError(f"described twice: {', '.join(sorted(doubled))}")
+    return {**one, **other}
 
 
 @cache

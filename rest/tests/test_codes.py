@@ -18,7 +18,10 @@ from rest.openapi.described import all_codes
 from users.models import User
 from users.tests.api import client_of, make_user
 
-APPS = ("events", "rest", "rpc", "users", "inventory", "orders", "analytics", "notifications", "ordersite")
+APPS = (
+    "adminkit", "analytics", "backoffice", "events", "inventory", "notifications", "orders", "ordersite", "postgres",
+    "rest", "rpc", "telemetry", "users", "values", "web",
+)  # fmt: skip
 # A ValidationError is always `invalid_input`; the base class is never raised.
 WITHOUT_A_CODE = {APIException, ValidationError}
 

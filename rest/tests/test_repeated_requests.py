@@ -152,7 +152,7 @@ def test_what_is_not_committed_stores_no_answer(monkeypatch: pytest.MonkeyPatch)
 def test_many_dead_letters_are_replayed_together_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = Sent("POST dead-letters/replay")
     sent.filled_in()
-    monkeypatch.setattr("events.dead_letters.CHUNK", 1)
+    monkeypatch.setattr("events.letters.dead_letters.CHUNK", 1)
     monkeypatch.setattr("rest.idempotency._store", lambda *_: 1 / 0)
     assert sent.send().status_code == 500
     assert not Decision.objects.exists()

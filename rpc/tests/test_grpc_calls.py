@@ -31,11 +31,11 @@ from ordersite.tests.serving import (
     serving,
 )
 from rest.openapi.described import all_codes
+from rpc.call_log import registry
 from rpc.errors import MOST_TOLD, STATUS
 from rpc.lookups import Lookups
 from rpc.stubs.orders_v1_pb2 import ORDER_STATUS_CONFIRMED, GetOrderRequest
 from rpc.stubs.users_v1_pb2 import BatchGetUsersRequest, GetUserRequest
-from rpc.telling import registry
 from users.models import User
 from users.tests.api import make_user
 
@@ -178,7 +178,7 @@ def test_a_method_that_is_not_there_is_unimplemented(client: Client) -> None:
 
 
 def test_the_callers_request_id_is_taken_told_and_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "rpc.telling")
+    caplog.set_level(logging.INFO, "rpc.call_log")
     request = BatchGetUsersRequest()
     for given, kept in (("request-7", True), ("no good id", False)):
         metadata = (*BEARER, ("x-request-id", given))

@@ -18,6 +18,7 @@ from orders.selectors import moved
 from orders.services import cancel_order, confirm_order, fulfil_order, reject_order
 from orders.tests.placing import place
 from ordersite.tests.serving import WITH_ALL, Client, client_of, code, committed, details, emptied, serving
+from rpc.call_log import registry
 from rpc.stubs.orders_v1_pb2 import (
     ORDER_STATUS_CANCELLED,
     ORDER_STATUS_CONFIRMED,
@@ -27,7 +28,6 @@ from rpc.stubs.orders_v1_pb2 import (
     GetOrderRequest,
     WatchOrderRequest,
 )
-from rpc.telling import registry
 from rpc.tests.test_grpc_calls import end_sessions
 from users.models import User
 from users.tests.api import make_user
@@ -247,7 +247,7 @@ def test_an_order_that_is_not_there_is_not_found(client: Client) -> None:
 def test_a_server_that_ends_sends_who_watches_to_another(
     client: Client, order: Order, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "rpc.telling")
+    caplog.set_level(logging.INFO, "rpc.call_log")
     with serving() as server, client_of(server.port) as other:
         call = watch(other, order)
         assert next(call).status == ORDER_STATUS_PENDING

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as site
 from django.db import OperationalError, connection
 
-from events.hiding import HIDDEN
+from events.redaction import HIDDEN
 from inventory.tests.shop import make_product
 from orders.tests.placing import items
 from ordersite.tests.subprocesses import COMPLETE, run_python

@@ -8,7 +8,7 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from events.hiding import HIDDEN
+from events.redaction import HIDDEN
 from ordersite.tests.subprocesses import COMPLETE, run_python
 from telemetry import tracing
 

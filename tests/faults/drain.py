@@ -12,9 +12,9 @@ def main(queue: str) -> None:
     django.setup()
     from celery.exceptions import Retry
 
-    from events import claims
+    from events.handling.runner import run
     from events.models import Delivery
-    from events.runner import run
+    from events.relaying import claims
     from events.subscriptions import the_map
 
     handlers = {handler.name: handler for group in the_map().subscriptions.values() for handler in group}

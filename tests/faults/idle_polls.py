@@ -14,7 +14,7 @@ def main(seconds: float) -> None:
     django.setup()
     from celery import current_app
 
-    from events.relay import POLL, Relay
+    from events.relaying.relay import POLL, Relay
 
     relay, took = Relay(current_app), []
     end = time.monotonic() + seconds

@@ -16,7 +16,7 @@ from tests.journeys.system import LEASE
 
 ORDERS = int(os.environ.get("BACKLOG_ORDERS", "10000"))
 DELIVERIES = 6  # of a confirmed order
-# What may be out with workers, and in the broker's list (ordersite/subscriptions.py, events/relay.py).
+# What may be out with workers, and in the broker's list (ordersite/subscriptions.py, events/relaying/relay.py).
 BOUNDS = {"inventory": 100, "orders": 100, "notifications": 100, "analytics": 100}
 GROWTH = 40 * 1024 * 1024  # bytes that a process may grow by: it does not hold the backlog
 STALLED = 3 * LEASE + 30  # seconds without a delivery done, on a busy machine

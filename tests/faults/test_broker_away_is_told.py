@@ -37,12 +37,14 @@ def test_deliveries_that_do_not_move_are_told_until_they_move(system: FaultySyst
         assert metric('oldest_due_seconds{queue="inventory"}') > STUCK_AFTER
         assert metric('backlog_deliveries{queue="inventory"}') >= 1
         assert metric("broker_up") == 0
-        until("the log has it", lambda: told("WARNING events.watchdog [-] inventory does not move"), seconds=20)
+        until(
+            "the log has it", lambda: told("WARNING events.relaying.watchdog [-] inventory does not move"), seconds=20
+        )
     finally:
         system.broker.start()
     guarantees.hold(system, [order])
     assert ada.status(order) == "confirmed"
-    until("the log has its end", lambda: told("INFO events.watchdog [-] inventory moves again"), seconds=20)
+    until("the log has its end", lambda: told("INFO events.relaying.watchdog [-] inventory moves again"), seconds=20)
     assert health() == "ok"
     assert metric('oldest_due_seconds{queue="inventory"}') == 0
     assert metric("broker_up") == 1

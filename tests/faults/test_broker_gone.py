@@ -23,6 +23,9 @@ RATE = 4  # orders a second
 BEFORE = 40  # orders whose times are compared with those of the outage
 # How long an answer may take in an outage. A request that waited for the broker would wait for seconds.
 SLACK, FLOOR = 2, 0.3  # times the p99 of before; or, on a busy machine, seconds more than it
+# The same while all workers start again at once: their imports take both cores for some seconds, and the slowest of 40
+# requests has waited for half a second meanwhile.
+RESTARTING = 1.0
 RECEIVED = "notifications.send_order_received"
 QUEUES = ["inventory", "orders", "notifications", "analytics"]
 LENGTHS = [pytest.param(5, id="5s"), pytest.param(60, id="60s", marks=pytest.mark.chaos)]
@@ -39,11 +42,11 @@ def frozen(pid: int | None) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def check_untouched(load: Load, since: float, end: float) -> None:
+def check_untouched(load: Load, since: float, end: float, *, floor: float = FLOOR) -> None:
     """Every request from then on was answered 201, as fast as those before."""
     assert {answered.status for answered in load.answers} == {201}
     before, during = load.percentile(0.99, end=since), load.percentile(0.99, since, end)
-    assert during <= max(SLACK * before, before + FLOOR), f"p99 {during:.3f} s, before {before:.3f} s"
+    assert during <= max(SLACK * before, before + floor), f"p99 {during:.3f} s, before {before:.3f} s"
 
 
 @pytest.mark.parametrize("seconds", LENGTHS)
@@ -161,7 +164,7 @@ def test_a_broker_that_takes_no_messages_is_told_and_loses_nothing(
     catch_up(system)
     assert (ready.status, ready.json["broker"]) == (200, "down")
     assert system.ready().json["broker"] == "ok"
-    check_untouched(load, began, ended)
+    check_untouched(load, began, ended, floor=RESTARTING)
     guarantees.hold(system, load.orders)
     assert all_confirmed(system, sku)
     assert {attempts for attempts, _ in tries(system, sku)} == {1}

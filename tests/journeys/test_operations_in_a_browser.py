@@ -40,7 +40,7 @@ def page(system: System, signed_in: Page) -> Page:
 
 def placed(page: Page) -> int:
     """How many orders the chart tells of, in its words."""
-    words = page.locator("[data-chart=milestones] > p").inner_text()
+    words = page.locator("[data-chart=orders] > p").inner_text()
     found = re.search(r"placed ([\d,]+)", words)
     assert found, words
     return int(found[1].replace(",", ""))
@@ -57,7 +57,7 @@ def test_the_charts_move_without_a_reload(page: Page, ada: Api) -> None:
         ada.order(SKU)
     until("they are counted", lambda: placed(page) >= before + 3)  # and perhaps one of an earlier test
     assert page.evaluate("window.notReloaded")
-    for name in ("milestones", "handled", "durations", "backlog", "oldest", "trouble"):
+    for name in ("orders", "handled", "durations", "backlog", "oldest", "trouble"):
         assert browser.drawn(chart(page, name)), name
 
 
@@ -98,8 +98,8 @@ def test_it_can_be_paused(page: Page) -> None:
 
 
 def test_each_chart_is_also_a_table(page: Page) -> None:
-    chart(page, "milestones").locator("summary").click()
-    table = chart(page, "milestones").get_by_role("table")
+    chart(page, "orders").locator("summary").click()
+    table = chart(page, "orders").get_by_role("table")
     expect(table.get_by_role("columnheader", name="placed")).to_be_visible()
     expect(table.locator("tbody tr")).to_have_count(60)
 
@@ -123,5 +123,5 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_breaks_no_rule_of_accessibility(page: Page, scheme: Literal["light", "dark"]) -> None:
     page.emulate_media(color_scheme=scheme)
-    chart(page, "milestones").locator("summary").click()
+    chart(page, "orders").locator("summary").click()
     assert browser.violations(page) == []

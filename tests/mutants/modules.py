@@ -15,17 +15,17 @@ MODULES = {
         "inventory/tests/test_adjust_stock.py",
     ),
     "rest/idempotency.py": ("orders/tests/test_idempotency.py", "rest/tests/test_repeated_requests.py"),
-    "events/deliveries.py": tuple(
+    "events/handling/deliveries.py": tuple(
         map(BUS, ("tokens", "waits", "unknown_handler", "parking", "failed_attempts", "sweep", "batches", "run_effect"))
     ),
-    "events/batches.py": tuple(map(BUS, ("batches", "run_outside"))),
+    "events/handling/batches.py": tuple(map(BUS, ("batches", "run_outside"))),
     "events/sql.py": tuple(map(BUS, ("claim", "sweep", "parking", "publish", "run_effect", "failed_attempts"))),
     "events/parking.py": tuple(map(BUS, ("parking", "batches", "dead_letters"))),
     "events/publishing.py": tuple(map(BUS, ("publish", "batches"))),
-    "events/claims.py": tuple(map(BUS, ("claim", "relay"))),
-    "events/sweeps.py": tuple(map(BUS, ("sweep", "parking", "batches", "failed_attempts", "tally"))),
-    "events/dead_letters.py": tuple(map(BUS, ("dead_letters", "decisions", "deadletters_command"))),
-    "events/outcomes.py": tuple(map(BUS, ("run_effect", "run_outside", "telling"))),
-    "events/runner.py": tuple(map(BUS, ("run_effect", "run_outside", "telling", "tracing"))),
-    "events/batch_runner.py": tuple(map(BUS, ("batches", "telling", "tracing"))),
+    "events/relaying/claims.py": tuple(map(BUS, ("claim", "relay"))),
+    "events/relaying/sweeps.py": tuple(map(BUS, ("sweep", "parking", "batches", "failed_attempts", "tally"))),
+    "events/letters/dead_letters.py": tuple(map(BUS, ("dead_letters", "decisions", "deadletters_command"))),
+    "events/handling/outcomes.py": tuple(map(BUS, ("run_effect", "run_outside", "outcome_log"))),
+    "events/handling/runner.py": tuple(map(BUS, ("run_effect", "run_outside", "outcome_log", "tracing"))),
+    "events/handling/batch_runner.py": tuple(map(BUS, ("batches", "outcome_log", "tracing"))),
 }

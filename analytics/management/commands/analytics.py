@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.days import DAY, midnight
 from analytics.rebuild import Busy, Difference, NotWhole, first_certain_day, first_whole_day, known_days, rebuild
-from events.moments import now, until_settled
+from events.commit_horizon import now, until_settled
 from rest.rfc3339 import parse_day
 
 LOOK = 0.25  # seconds

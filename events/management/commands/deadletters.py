@@ -10,12 +10,11 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 from django.db.models import QuerySet
-from rest_framework.exceptions import APIException
 
-from events import dead_letters
-from events.dead_letter_text import group_line, line, page
 from events.errors import is_database_away
-from events.groups import groups
+from events.letters import dead_letters
+from events.letters.groups import groups
+from events.letters.text import group_line, line, page
 from events.management.bar import bar
 from events.models import DeadLetter, UnusableMessage
 
@@ -47,14 +46,16 @@ class Command(BaseCommand):
         """Do the action; a refusal is a CommandError."""
         try:
             getattr(self, f"_{options['action']}")(options)
-        except APIException as error:
-            raise CommandError(str(error.detail)) from error
         except DatabaseError as error:
             if not is_database_away(error):
                 raise
             raise CommandError(f"the database is away ({error}). What was done stays done; run this again.") from error
         except KeyboardInterrupt:
             raise CommandError("interrupted. What was done stays done; run this again.", returncode=130) from None
+        except Exception as error:
+            if not dead_letters.is_refusal(error):
+                raise
+            raise CommandError(str(error)) from error
 
     def _list(self, options: dict[str, Any]) -> None:
         if options["groups"]:

@@ -12,7 +12,7 @@ from events.feed import follow, newest
 from events.management.bar import bar
 from events.models import Event, PurgeMark
 from events.purge import purged_until
-from events.types import registered
+from events.subscriptions import known_types
 
 EVERY = 0.5  # seconds from one look to the next
 
@@ -97,7 +97,7 @@ def _count(text: str) -> int:
 
 def _add_filters(parser: CommandParser, *, count: int) -> None:
     parser.add_argument("--type", help="for example order.created.v1")
-    parser.add_argument("--subject", type=UUID, help="the id of an order or a user")
+    parser.add_argument("--subject", type=UUID, help="the id of what it is about")
     parser.add_argument("--request-id", dest="correlation_id", help="all that follows from this request")
     parser.add_argument("-n", type=_count, dest="count", default=count, help=f"how many: {count} unless given")
 
@@ -105,6 +105,6 @@ def _add_filters(parser: CommandParser, *, count: int) -> None:
 def _wanted(options: dict[str, Any]) -> dict[str, object]:
     """Return the filters. A type that never was is refused: it would look like a quiet day."""
     kind = options["type"]
-    if kind and kind not in registered() and not Event.objects.filter(type=kind).exists():
-        raise CommandError(f"there is no event type {kind}: known are {', '.join(sorted(registered()))}")
+    if kind and kind not in known_types() and not Event.objects.filter(type=kind).exists():
+        raise CommandError(f"there is no event type {kind}: known are {', '.join(sorted(known_types()))}")
     return {name: options[name] for name in ("type", "subject", "correlation_id") if options[name]}

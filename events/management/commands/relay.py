@@ -7,7 +7,7 @@ from typing import Any
 from celery import current_app
 from django.core.management.base import BaseCommand
 
-from events.relay import Relay
+from events.relaying.relay import Relay
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from events import claims
-from events.claims import Claim
 from events.errors import PermanentError
 from events.handlers import Handler
-from events.runner import run
+from events.handling.runner import run
+from events.relaying import claims
+from events.relaying.claims import Claim
 from events.subscriptions import the_map
 from inventory import stock
 from inventory.catalogue import add_product

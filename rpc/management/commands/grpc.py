@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from prometheus_client import start_http_server
 
+from rpc.call_log import registry
 from rpc.server import CannotServe, options, serve
-from rpc.telling import registry
 
 logger = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from events import deliveries
-from events.deliveries import Started
 from events.error_text import describe
 from events.errors import EventsError, Failure, classify, is_database_away
 from events.handlers import Handler
+from events.handling import deliveries
+from events.handling.deliveries import Started
+from events.handling.outcome_log import log_outcome
 from events.models import Reason, WaitingFor
-from events.telling import tell
 from events.types import UnknownType
 
 logger = logging.getLogger(__name__)
@@ -45,11 +45,11 @@ def fail(handler: Handler, started: Started, error: Exception) -> NoReturn:
     reason = _reason_to_die(failure, started)
     if reason is not None:
         _write_mine(handler, lambda: deliveries.bury(started, reason, describe(error)), error)
-        tell(handler, started, "dead", str(reason.label), level=logging.ERROR, error=error)
+        log_outcome(handler, started, "dead", str(reason.label), level=logging.ERROR, error=error)
         raise error
     delay = handler.policy.backoff.delay(started.attempts + started.waits)
     _write_mine(handler, lambda: _give_back(started, failure, error, delay), error)
-    tell(handler, started, "retry", f"again in {delay:.1f} s", level=logging.WARNING, error=error)
+    log_outcome(handler, started, "retry", f"again in {delay:.1f} s", level=logging.WARNING, error=error)
     raise Retry(exc=error, when=round(delay, 3)) from error  # type: ignore[arg-type]  # it takes any number
 
 
@@ -70,7 +70,7 @@ def wait_for_code(handler: Handler, started: Started, error: UnknownType) -> NoR
     state = write_down(handler, set_aside)
     if state is None:
         raise Superseded from error
-    tell(handler, started, str(state), "since no code here knows it", level=logging.WARNING, error=error)
+    log_outcome(handler, started, str(state), "since no code here knows it", level=logging.WARNING, error=error)
     if state == "dead":
         raise error
     raise Retry(exc=error, when=policy["UNKNOWN_RETRY"]) from error

@@ -1,7 +1,6 @@
 """A dead letter's data edited by a person, who sees what that changes before the letter is sent again."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +10,13 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
-from rest_framework.exceptions import APIException
-from rest_framework.exceptions import ValidationError as InvalidInput
 
 from adminkit.forms import Textarea, TextInput
 from adminkit.pages import ask
-from events.dead_letter_decisions import DecidingPage
-from events.dead_letters import NotDead, data_of, fitting, letters, replay
-from events.differences import difference_table, pretty
+from events.admin.decisions import DecidingPage
+from events.admin.differences import difference_table, pretty
+from events.errors import EventsError
+from events.letters.dead_letters import InvalidInput, NotDead, data_of, fitting, letters, replay
 from events.models import DeadLetter, State
 
 MOST = 200_000  # characters of JSON; an order of 1,000 lines has about 120,000
@@ -41,7 +39,7 @@ class Edit(forms.Form):
         try:
             edited = fitting(self._letter, _parsed(self.cleaned_data["data"]))
         except InvalidInput as error:
-            raise ValidationError(list(_told(error.detail))) from error
+            raise ValidationError(error.lines) from error
         if edited == data_of(self._letter):
             raise ValidationError("Nothing is changed. To send it again as it is, replay it.")
         return edited
@@ -65,7 +63,7 @@ class EditingPage(DecidingPage):
             raise PermissionDenied
         letter = get_object_or_404(letters(), pk=pk)
         if letter.state != State.DEAD:
-            self.message_user(request, NotDead.default_detail, messages.ERROR)
+            self.message_user(request, str(NotDead()), messages.ERROR)
             return redirect("admin:events_deadletter_change", pk)
         form = Edit(letter, request.POST or None)
         if not form.is_valid():
@@ -78,8 +76,8 @@ class EditingPage(DecidingPage):
     def _replay(self, request: HttpRequest, letter: DeadLetter, edit: dict[str, Any]) -> HttpResponse:
         try:
             replay(letter.id, by=str(request.user), **edit)
-        except APIException as error:  # somebody else was first
-            self.message_user(request, f"It was not sent again: {error.detail}", messages.ERROR)
+        except EventsError as error:  # somebody else was first
+            self.message_user(request, f"It was not sent again: {error}", messages.ERROR)
         else:
             self.message_user(request, "It will be sent again, with the edited data.", messages.SUCCESS)
         return redirect("admin:events_deadletter_change", letter.id)
@@ -110,12 +108,3 @@ def _parsed(text: str) -> Any:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
-
-
-def _told(detail: Any) -> Iterator[str]:
-    """Yield what is wrong, a line for each place in the data."""
-    problems = detail["data"]
-    if isinstance(problems, dict):
-        yield from (f"{place or 'data'}: {' '.join(map(str, told))}" for place, told in problems.items())
-    else:
-        yield from map(str, problems)

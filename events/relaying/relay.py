@@ -22,14 +22,16 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import OperationalError as BrokerError
 
-from events import claims, clock, floors, sweeps, tally
-from events.claims import Claim, Claimed, DueQueue, Gap
+from events import floors
 from events.errors import in_one_line, is_database_away
 from events.failpoints import failpoint
 from events.floors import KeptFloors
-from events.sender import Sender
+from events.relaying import claims, clock, sweeps
+from events.relaying.claims import Claim, Claimed, DueQueue, Gap
+from events.relaying.sender import Sender
+from events.relaying.watchdog import Watchdog
+from events.statistics import tally
 from events.subscriptions import Consumer, the_map
-from events.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from events import moments
+from events import commit_horizon
 from events.floors import Floors
 from events.policy import default_limits
-from events.progress import queue_states
 from events.sql import bounded_transaction, execute, fetch
+from events.statistics.progress import queue_states
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ def advance() -> bool:
     with bounded_transaction(default_limits()):
         if fetch(_BRING_DOWN_MARK, {}):
             logger.warning("PostgreSQL's clock has stepped back: statistics of the time that it shows again add up")
-        longest = moments.longest_transaction()
-        rows = fetch(_NEXT_WINDOW, {"step": STEP, "longest": longest, "margin": moments.MARGIN})
+        longest = commit_horizon.longest_transaction()
+        rows = fetch(_NEXT_WINDOW, {"step": STEP, "longest": longest, "margin": commit_horizon.MARGIN})
         if not rows:
             execute(_FIRST_MARK, {})
             return False
@@ -71,15 +71,15 @@ def lowest_id(since: datetime) -> UUID:
 
 
 # Up to the moment at which the oldest open transaction began, all `handled_at` and events' `time` are there to be seen
-# (events/moments.py); one that is frozen is waited for until PostgreSQL ends it. This statement's answer comes before
-# the snapshot in which is counted.
+# (events/commit_horizon.py); one that is frozen is waited for until PostgreSQL ends it. This statement's answer comes
+# before the snapshot in which is counted.
 _NEXT_WINDOW = f"""
 WITH mark AS (
     SELECT until FROM events_tallymark FOR UPDATE SKIP LOCKED
 ), committed AS (
     SELECT greatest(clock_timestamp() - make_interval(secs => %(longest)s),
                     least(clock_timestamp(), min(xact_start)) - make_interval(secs => %(margin)s)) AS until
-    FROM {moments.OTHERS}
+    FROM {commit_horizon.OTHERS}
 )
 SELECT mark.until, least(committed.until, mark.until + make_interval(secs => %(step)s)),
        committed.until > mark.until + make_interval(secs => %(step)s)

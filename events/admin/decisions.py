@@ -11,11 +11,10 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
-from rest_framework.exceptions import APIException
 
 from adminkit.forms import TextInput
 from adminkit.pages import Page, ask
-from events.dead_letters import DECIDE, dead_letters, discard_all, in_place_of, letters, replay_all
+from events.letters.dead_letters import DECIDE, dead_letters, discard_all, in_place_of, is_refusal, letters, replay_all
 from events.models import DeadLetter
 
 SHOWN = 20  # letters that a form names one by one
@@ -100,7 +99,7 @@ class DecidingPage(Page[DeadLetter]):
         ids = list(chosen.values_list("id", flat=True))
         count, failed = discard_all(ids, by=str(request.user), reason=form.cleaned_data["reason"])
         for letter_id, error in failed.items():
-            why = error.detail if isinstance(error, APIException) else repr(error)
+            why = str(error) if is_refusal(error) else repr(error)
             self.message_user(request, f"{letter_id} was not discarded: {why}", messages.ERROR)
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, f"{count} of {len(ids)} discarded.", level)

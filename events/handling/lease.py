@@ -9,8 +9,8 @@ from types import TracebackType
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from events.batches import renew_many
-from events.deliveries import Started
+from events.handling.batches import renew_many
+from events.handling.deliveries import Started
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Runs the deliveries of one message in a worker: together where the handler can, else one after the other.
 
-Whatever goes wrong, those that are not done are given back, uncounted, to be sent alone (events/batches.py).
+Whatever goes wrong, those that are not done are given back, uncounted, to be sent alone (events/handling/batches.py).
 """
 
 import logging
@@ -15,16 +15,17 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from events import batches, outcomes, tracing
+from events import tracing
 from events.correlation import correlated
-from events.deliveries import Started
 from events.errors import PermanentError, is_database_away, is_deadlock
 from events.failpoints import failpoint
 from events.handlers import Handler, ReceivedEvent, Shape
-from events.lease import LeaseKeeper
-from events.runner import DEADLOCK_RETRIES, apply_effect, receive
+from events.handling import batches, outcomes
+from events.handling.deliveries import Started
+from events.handling.lease import LeaseKeeper
+from events.handling.outcome_log import log_outcome
+from events.handling.runner import DEADLOCK_RETRIES, apply_effect, receive
 from events.sql import bounded_transaction
-from events.telling import tell
 from events.types import UnknownType
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class Batch:
     def _tell(self) -> None:
         for one in self._started:
             with correlated(one.correlation_id, one.traceparent):
-                tell(self.handler, one, self._outcome(one), batch=len(self._started))
+                log_outcome(self.handler, one, self._outcome(one), batch=len(self._started))
 
     def _outcome(self, one: Started) -> str:
         if one.id in self._done:

@@ -1,4 +1,4 @@
-"""Admin pages of the bus: events and deliveries to read, dead letters to decide (dead_letter_admin.py)."""
+"""Events, their deliveries and unusable messages, to read; and the page of dead letters."""
 
 from datetime import timedelta
 
@@ -9,9 +9,9 @@ from django.utils.timezone import now
 
 from adminkit.pages import Page, TabularInline, as_uuid, link
 from adminkit.read_only import ReadOnly
-from events.dead_letter_admin import DeadLetterAdmin, DecisionInline, FailedAttemptInline, NoteInline
+from events.admin.dead_letters import DeadLetterAdmin, DecisionInline, FailedAttemptInline, NoteInline
 from events.models import DeadLetter, Delivery, Event, State, UnusableMessage
-from events.tally import lowest_id
+from events.statistics.tally import lowest_id
 
 WEEK = timedelta(days=7)
 

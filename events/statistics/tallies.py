@@ -7,7 +7,7 @@ from typing import Any
 
 from events.models import Tally, TallyMark
 from events.sql import fetch
-from events.tally import BOUNDS
+from events.statistics.tally import BOUNDS
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,17 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from pydantic import ValidationError
 
-from events import deliveries, outcomes, tracing
+from events import tracing
 from events.correlation import correlated
-from events.deliveries import Started
 from events.errors import PermanentError, is_database_away, is_deadlock
 from events.failpoints import failpoint
 from events.handlers import Handler, ReceivedEvent, Shape
-from events.lease import LeaseKeeper
-from events.outcomes import Superseded
+from events.handling import deliveries, outcomes
+from events.handling.deliveries import Started
+from events.handling.lease import LeaseKeeper
+from events.handling.outcome_log import log_outcome
+from events.handling.outcomes import Superseded
 from events.sql import bounded_transaction
-from events.telling import tell
 from events.types import UnknownType, event_type
 
 logger = logging.getLogger(__name__)
@@ -71,9 +72,11 @@ def _run_started(handler: Handler, started: Started) -> str:
     try:
         _apply(handler, started)
     except Superseded:
-        tell(handler, started, "superseded", "since the lease ran out: another worker has it", level=logging.WARNING)
+        log_outcome(
+            handler, started, "superseded", "since the lease ran out: another worker has it", level=logging.WARNING
+        )
         return SUPERSEDED
-    tell(handler, started, "done")
+    log_outcome(handler, started, "done")
     return f"done at attempt {started.attempts}"
 
 

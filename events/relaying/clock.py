@@ -12,10 +12,11 @@ from typing import Any
 
 from django.conf import settings
 
-from events import floors, tally
+from events import floors
 from events.floors import FLOORS, Floors
 from events.policy import Backoff, default_limits
 from events.sql import bounded_transaction, fetch, state_of
+from events.statistics import tally
 from events.subscriptions import the_map
 
 logger = logging.getLogger(__name__)

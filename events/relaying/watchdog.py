@@ -6,8 +6,8 @@ Nothing is lost meanwhile, but somebody must see it.
 import logging
 import time
 
-from events import progress, snapshots
 from events.floors import Floors
+from events.statistics import progress, snapshots
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ class Watchdog:
         if now - self._looked < LOOK_EVERY:
             return
         self._looked = now
-        self.tell(progress.oldest_due(since), now)
-        self.tell_of_holder(snapshots.oldest_holder(), now)
+        self.report(progress.oldest_due(since), now)
+        self.report_holder(snapshots.oldest_holder(), now)
 
-    def tell(self, ages: dict[str, float], now: float) -> None:
+    def report(self, ages: dict[str, float], now: float) -> None:
         """Log what has changed. `ages`: seconds for which each queue's first delivery has waited."""
         stuck = {queue: age for queue, age in ages.items() if progress.is_stuck(age)}
         for queue, age in stuck.items():
@@ -44,7 +44,7 @@ class Watchdog:
             logger.info("%s moves again", queue)
             del self._told[queue]
 
-    def tell_of_holder(self, holder: snapshots.Holder | None, now: float) -> None:
+    def report_holder(self, holder: snapshots.Holder | None, now: float) -> None:
         """Log who holds an old snapshot, each REMIND_HOLDER_EVERY seconds, and that nobody does any more."""
         if holder is None:
             if self._told_of_holder:

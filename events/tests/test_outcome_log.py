@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from celery.exceptions import Retry
 
-from events import claims, deliveries, sweeps
-from events.batch_runner import run_batch
 from events.correlation import RequestIdFilter, correlated
 from events.errors import PermanentError
 from events.handlers import Handler
+from events.handling import deliveries
+from events.handling.batch_runner import run_batch
+from events.handling.runner import run as run_delivery
 from events.models import Delivery
-from events.runner import run as run_delivery
+from events.relaying import claims, sweeps
 from events.tests.helpers import claimed, handler, nothing, order_created, published, run
 from events.tests.test_batches import SIZE, batching, mark_many, refuse, tokens
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.conf import settings
 
-from events.dead_letters import data_of, in_place_of
-from events.groups import Group
+from events.letters.dead_letters import data_of, in_place_of
+from events.letters.groups import Group
 from events.models import DeadLetter
 
 LINE = 120  # characters of an error in a list

@@ -5,13 +5,14 @@ from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
-from events import floors, parking, tally
-from events.claims import due_queues
+from events import floors, parking
 from events.correlation import correlated
 from events.error_text import fingerprint
 from events.floors import FLOORS, Floors
 from events.policy import default_limits
+from events.relaying.claims import due_queues
 from events.sql import bounded_transaction, earlier_undone, fetch, held_back, note_failed, state_of
+from events.statistics import tally
 
 logger = logging.getLogger(__name__)
 

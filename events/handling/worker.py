@@ -18,10 +18,10 @@ from django.db import connection
 from kombu.transport import virtual
 from redis.exceptions import DataError
 
-from events import deliveries, unusable
 from events.error_text import ErrorText, fingerprint
+from events.handling import deliveries, unusable
+from events.handling.unusable import Problem, Unusable
 from events.models import Delivery, Reason
-from events.unusable import Problem, Unusable
 
 logger = logging.getLogger(__name__)
 

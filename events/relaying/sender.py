@@ -9,8 +9,8 @@ from celery import Celery
 from kombu import Connection
 
 from events import tracing
-from events.claims import Claim, Claimed
 from events.correlation import correlated
+from events.relaying.claims import Claim, Claimed
 
 logger = logging.getLogger(__name__)
 

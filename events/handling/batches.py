@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid4
 
-from events.deliveries import Started
+from events.handling.deliveries import Started
 from events.parking import WOKEN
 from events.policy import default_limits
 from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch, may_start, state_of

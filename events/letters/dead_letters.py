@@ -1,7 +1,7 @@
 """What a person does about a dead letter: replay it, perhaps edited, or discard it with a reason."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -9,16 +9,14 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from pydantic import ValidationError
-from rest_framework.exceptions import APIException
-from rest_framework.exceptions import ValidationError as InvalidInput
 
 from events import parking
 from events.correlation import correlated
-from events.errors import is_database_away
+from events.errors import EventsError, is_database_away
 from events.models import LETTER, DeadLetter, Decision, Delivery, Note, State
 from events.sql import fetch, state_of
-from events.subscriptions import the_map
-from events.types import UnknownType, event_type, registered
+from events.subscriptions import known_types, the_map
+from events.types import UnknownType, event_type
 
 _DECIDED = Exists(Decision.objects.filter(delivery=OuterRef("pk")))
 
@@ -32,12 +30,24 @@ def unseen(count: int) -> None:
     """A progress that nobody looks at."""
 
 
-class NotDead(APIException):
+class NotDead(EventsError):
     """The delivery is not, or no longer, a dead letter."""
 
-    status_code = 409
-    default_code = "not_dead"
-    default_detail = "Only a dead letter can be replayed or discarded, and this is not one, or no longer one."
+    def __init__(self) -> None:
+        super().__init__("Only a dead letter can be replayed or discarded, and this is not one, or no longer one.")
+
+
+class InvalidInput(EventsError):
+    """What a person gave cannot be taken. `problems` say what is wrong, by its place; "" is the whole."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.lines = [f"{place}: {told}" if place else told for place, told in problems.items()]
+        super().__init__("; ".join(self.lines))
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether an error says to a person why not: one of ours, or an API's, which a compensation may raise."""
+    return isinstance(error, EventsError) or hasattr(error, "detail")
 
 
 def dead_letters() -> QuerySet[DeadLetter]:
@@ -62,7 +72,7 @@ def is_known_handler(name: str) -> bool:
 
 def is_known_type(name: str) -> bool:
     """Tell whether letters may be of this event type: this code has it, or there are some."""
-    return name in registered() or DeadLetter.objects.filter(LETTER, event_type=name).exists()
+    return name in known_types() or DeadLetter.objects.filter(LETTER, event_type=name).exists()
 
 
 def replay(delivery_id: UUID, *, by: str, reason: str = "", data: dict[str, Any] | None = None) -> None:
@@ -142,19 +152,18 @@ def fitting(letter: Delivery, data: Any) -> dict[str, Any]:
     try:
         edited = event_type(letter.event_type).model_validate(data, extra="forbid")
     except UnknownType as error:
-        raise InvalidInput({"data": [str(error)]}) from error
+        raise InvalidInput({"": str(error)}) from error
     except ValidationError as error:
-        problems = {".".join(map(str, e["loc"])): [e["msg"]] for e in error.errors()}
-        raise InvalidInput({"data": problems}) from error
+        raise InvalidInput({".".join(map(str, e["loc"])) or "data": e["msg"] for e in error.errors()}) from error
     if edited.subject != letter.subject:
-        raise InvalidInput({"data": ["An edit may not make the event one about something else."]})
+        raise InvalidInput({"": "An edit may not make the event one about something else."})
     return edited.model_dump(mode="json")
 
 
 def add_note(delivery_id: UUID, *, by: str, text: str) -> Note:
     """Keep what a person writes down about a letter, whatever became of it. Raises InvalidInput for an empty text."""
     if not text.strip():
-        raise InvalidInput({"text": ["Write something."]})
+        raise InvalidInput({"": "Write something."})
     return Note.objects.create(delivery_id=delivery_id, by=by[:BY_LIMIT], text=text)
 
 
@@ -172,7 +181,7 @@ def _chunks(ids: Iterable[UUID]) -> Iterator[Sequence[UUID]]:
 
 def _check_reason(reason: str) -> None:
     if not reason.strip():
-        raise InvalidInput({"reason": ["Say why it is discarded."]})
+        raise InvalidInput({"": "Say why it is discarded."})
 
 
 def _lock(delivery_id: UUID) -> DeadLetter:

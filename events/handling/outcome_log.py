@@ -3,13 +3,13 @@
 import logging
 import time
 
-from events.deliveries import Started
 from events.handlers import Handler
+from events.handling.deliveries import Started
 
 logger = logging.getLogger(__name__)
 
 
-def tell(
+def log_outcome(
     handler: Handler,
     started: Started,
     outcome: str,

@@ -36,7 +36,7 @@ def is_fault(code: grpc.StatusCode, error: BaseException | None) -> bool:
     return code in _FAULTS and not isinstance(error and error.__cause__, ShuttingDown)
 
 
-def tell(method: str, code: grpc.StatusCode, took: float, *, failed: bool) -> None:
+def log_call(method: str, code: grpc.StatusCode, took: float, *, failed: bool) -> None:
     """Count a call that ended after so many seconds, and log it. Health checks that find all well are not logged."""
     counted = "unknown" if code is grpc.StatusCode.UNIMPLEMENTED else method  # of names made up there is no end
     requests.labels(counted, code.name).inc()

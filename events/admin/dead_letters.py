@@ -1,5 +1,5 @@
 """Admin pages of the dead letters: what went wrong, in groups and one by one. What is done about them stands in
-dead_letter_decisions.py and dead_letter_edit.py.
+decisions.py and edit.py.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,10 +23,10 @@ from django.utils.safestring import SafeString
 from adminkit.forms import Textarea
 from adminkit.pages import Button, Section, TabularInline, as_written, link
 from adminkit.read_only import ReadOnly
-from events.dead_letter_edit import EditingPage
-from events.dead_letters import add_note, letters
-from events.differences import difference_table, pretty
-from events.groups import groups
+from events.admin.differences import difference_table, pretty
+from events.admin.edit import EditingPage
+from events.letters.dead_letters import add_note, letters
+from events.letters.groups import groups
 from events.models import LETTER, DeadLetter, Decision, Delivery, FailedAttempt, Note, State
 from events.subscriptions import the_map
 

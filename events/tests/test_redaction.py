@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from events.hiding import HIDDEN, hide_private, may_be_private
+from events.redaction import HIDDEN, hide_private, may_be_private
 
 PRIVATE = [
     ("{'ada@example.com': (550, b'no')}", f"{{'{HIDDEN}': (550, b'no')}}"),

@@ -1,0 +1,1 @@
+"""What a worker does with a message: start its deliveries, run the handler, and write down how that ended."""

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class PostgresConfig(AppConfig):
+    name = "postgres"
+    label = "postgres_backend"  # "postgres" is django.contrib.postgres
