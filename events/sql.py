@@ -146,6 +146,5 @@ def _exists_earlier(alias: str, condition: str) -> str:
 
 
 def _server_version() -> int:
-    """Return PostgreSQL's version, as 180006 for 18.6."""
-    connection.ensure_connection()
+    """Return PostgreSQL's version, as 180006 for 18.6, of a connection that is open."""
     return int(connection.connection.info.server_version)

@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from celery.exceptions import SoftTimeLimitExceeded
-from django.db import connection, transaction
+from celery.exceptions import Retry, SoftTimeLimitExceeded
+from django.db import DataError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from events import floors
@@ -14,13 +14,15 @@ from events.correlation import correlated
 from events.errors import PermanentError
 from events.handlers import Handler, ReceivedEvent, Shape
 from events.handling import batches, deliveries
-from events.handling.batch_runner import run_batch
+from events.handling.batch_runner import Batch, run_batch
+from events.handling.runner import DEADLOCK_RETRIES
 from events.models import Delivery, Event, FailedAttempt, SubjectCounter
 from events.policy import Limits, make_policy
 from events.publishing import publish
 from events.relaying import claims, sweeps
 from events.relaying.claims import Claim, Claimed
 from events.relaying.relay import messages
+from events.sql import fetch
 from events.tests.helpers import handler, nothing, only, order_created, published, run
 from events.tests.transactions import a_transaction, lock
 from eventtypes.stock import StockReservedV1
@@ -123,6 +125,100 @@ def test_a_batch_that_takes_too_long_gives_the_rest_back_for_another_one() -> No
     assert states() == {("pending", 0, 25)}
 
 
+def test_a_batch_is_late_after_its_share_of_the_lease() -> None:
+    batch = Batch(Handler(NAME, mark, Shape.EFFECT, make_policy(limits=Limits(lease=10))), [], {})
+    batch._began -= 3
+    assert not batch.is_late()
+    batch._began -= 2
+    assert batch.is_late()
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), OperationalError("the connection is closed")])
+def test_where_the_time_is_over_or_the_database_away_the_rest_of_a_batch_is_not_tried(error: Exception) -> None:
+    tried: list[UUID] = []
+
+    def fail_third(event: ReceivedEvent[Any]) -> None:
+        tried.append(event.id)
+        if len(tried) == 3:
+            raise error
+        mark(event)
+
+    assert run_many(batching(None, fail_third)) == "2 of 5 done, 3 go on one by one"
+    assert len(tried) == 3
+    assert (states(), marks()) == ({("done", 1, 25), ("pending", 0, 1)}, 2)
+
+
+@pytest.mark.parametrize(("state", "tries"), [("40P01", 1 + DEADLOCK_RETRIES), ("22023", 1)])
+def test_a_batch_that_is_a_deadlocks_victim_every_time_is_tried_a_few_times(state: str, tries: int) -> None:
+    made: list[int] = []
+
+    def be_the_victim(events: Sequence[ReceivedEvent[Any]]) -> None:
+        made.append(1)
+        with connection.cursor() as cursor:
+            cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$")
+
+    assert run_many(batching(be_the_victim)) == "0 of 5 done, 5 go on one by one"
+    assert len(made) == tries
+
+
+def test_a_batch_that_was_a_deadlocks_victim_once_is_done() -> None:
+    made: list[int] = []
+
+    def be_the_victim_once(events: Sequence[ReceivedEvent[Any]]) -> None:
+        mark_many(events)
+        made.append(1)
+        if len(made) == 1:
+            with connection.cursor() as cursor:
+                cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40P01'; END $$")
+
+    assert run_many(batching(be_the_victim_once)) == "5 of 5 done"
+    assert marks() == SIZE
+
+
+def test_a_batch_that_cannot_be_started_is_left_to_its_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = waiting()
+    tries: list[Exception] = []
+
+    def be_away(*_: Any, **__: Any) -> None:
+        tries.append(OperationalError("the connection is closed"))
+        raise tries[-1]
+
+    monkeypatch.setattr(batches, "start_many", be_away)
+    with pytest.raises(Retry) as caught:
+        run_batch(batching(mark_many), sent, worker="test")
+    assert caught.value.exc is tries[1]
+    assert set(Delivery.objects.filter(pk__in=sent).values_list("state", flat=True)) == {"leased"}
+
+
+def test_a_connection_that_died_meanwhile_costs_a_batch_nothing() -> None:
+    sent = waiting()
+    ((pid,),) = fetch("SELECT pg_backend_pid()", {})
+    with a_transaction() as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [pid])
+    assert run_batch(batching(mark_many), sent, worker="test") == "5 of 5 done"
+
+
+def test_a_batch_that_the_database_does_not_start_is_an_error() -> None:
+    with pytest.raises(DataError):
+        run_many(Handler(NAME, mark, Shape.EFFECT, make_policy(limits=Limits(lease=10**12)), mark_many))
+
+
+def test_a_batch_that_was_lost_whole_before_its_transaction_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(members: Any) -> set[UUID]:
+        return set()
+
+    acted: list[Sequence[ReceivedEvent[Any]]] = []
+    monkeypatch.setattr(batches, "hold_many", lose)
+    assert run_many(batching(acted.append)) == "0 of 5 done, 5 go on one by one"
+    assert acted == []
+
+
+def test_work_outside_that_has_no_form_for_many_is_not_tried_in_a_batch(caplog: pytest.LogCaptureFixture) -> None:
+    assert run_many(batching(None, shape=Shape.OUTSIDE)) == "0 of 5 done, 5 go on one by one"
+    assert marks() == 0
+    assert not [record for record in caplog.records if "a batch of" in record.message]
+
+
 def test_two_copies_of_a_batch_do_it_once() -> None:
     sent = waiting()
     copies: list[str] = []
@@ -174,6 +270,29 @@ def test_a_batch_waits_for_nobody_who_holds_one_of_its_members() -> None:
         assert batches.give_back_many(started, alone=True) == 2
 
 
+def test_a_batch_starts_without_those_that_somebody_holds_and_waits_for_none() -> None:
+    sent = waiting()
+    ids = sorted(sent)
+    with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
+        lock(other, "events_delivery", ids[0])
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        assert {one.id for one in batches.start_many(sent, worker="test", lease=30)} == set(ids[1:])
+
+
+def test_of_a_workers_long_name_a_batch_keeps_the_beginning() -> None:
+    batches.start_many(waiting(), worker="a" * 99 + "bc", lease=30)
+    assert set(Delivery.objects.filter(state="running").values_list("worker", flat=True)) == {"a" * 99 + "b"}
+
+
+def test_what_a_batch_gives_back_is_seen_by_a_relay_that_looks_from_this_moment_on() -> None:
+    sent = waiting()
+    floor = sweeps.database_time()
+    run_batch(batching(refuse), sent, worker="test")
+    claim = claims.claim("inventory", SIZE, floor=floor)
+    assert claim is not None
+    assert len(claim.deliveries) == SIZE
+
+
 def test_a_worker_that_lost_its_batch_renews_no_lease_of_those_who_have_it_now() -> None:
     sent = waiting()
     lost = batches.start_many(sent, worker="lost", lease=30)
@@ -213,6 +332,21 @@ def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:
     claim = claims.claim("inventory", SIZE)
     assert claim is not None
     assert [len(message) for message in messages(claim.deliveries)] == [1] * SIZE
+
+
+def test_a_batch_that_was_cut_off_by_a_restart_of_postgresql_has_neither_tried_nor_waited() -> None:
+    sent = waiting()
+    batches.start_many(sent, worker="lost", lease=30)
+    Delivery.objects.filter(pk__in=sent).update(lease_until="2020-01-01T00:00:00Z")
+    assert sweeps.expire_leases() == SIZE
+    assert states() == {("pending", 0, 1)}
+    assert set(Delivery.objects.filter(pk__in=sent).values_list("waits", flat=True)) == {0}
+
+
+def test_an_event_whose_type_this_code_does_not_know_is_left_to_run_alone() -> None:
+    sent = waiting()
+    Event.objects.filter(pk=only(pk=min(sent)).event_id).update(type="order.created.v9")
+    assert run_batch(batching(mark_many), sent, worker="test") == "4 of 5 done, 1 go on one by one"
 
 
 def test_an_event_that_this_code_cannot_read_is_left_to_run_alone() -> None:

@@ -1,23 +1,40 @@
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from celery.exceptions import Retry
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from events.errors import DependencyAway
 from events.handling import deliveries
-from events.models import Delivery
+from events.models import Delivery, Event
 from events.relaying import claims
-from events.relaying.claims import DueQueue, claim, give_back
-from events.tests.helpers import handler, make_due, nothing, only, order_cancelled, order_created, published, run
+from events.relaying.claims import DueQueue, Gap, claim, give_back
+from events.tests.helpers import (
+    due_since,
+    handler,
+    make_due,
+    nothing,
+    only,
+    order_cancelled,
+    order_created,
+    published,
+    run,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
+either_end = pytest.mark.parametrize("newest", [False, True])
+# Of the newest, all that is due lies after the gap, or all before it.
+either_side = pytest.mark.parametrize(
+    "gap", [Gap(), Gap(datetime(2100, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC))]
+)
 
 
-def handlers_claimed(queue: str, size: int = 100) -> list[str]:
-    found = claim(queue, size)
+def handlers_claimed(queue: str, size: int = 100, *, newest: bool = False) -> list[str]:
+    found = claim(queue, size, newest=newest)
     return sorted(d.handler for d in found.deliveries) if found else []
 
 
@@ -73,14 +90,72 @@ def test_the_newest_claim_respects_the_order_of_a_subject_too() -> None:
     assert [d.handler for d in newest.deliveries] == ["inventory.reserve_items"]
 
 
-def test_two_relays_at_once_never_claim_the_same_delivery() -> None:
+def test_the_oldest_is_what_has_been_due_for_longest() -> None:
+    published(order_created())
+    due_since(60, event_id=published(order_created())[0])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        oldest = claim("inventory", 1)
+    assert oldest is not None
+    assert only(pk=oldest.deliveries[0].id).event_id == Event.objects.latest("id").id
+
+
+@either_end
+def test_what_is_not_due_yet_is_not_claimed(newest: bool) -> None:
+    published(order_created())
+    Delivery.objects.update(due_at=Now() + timedelta(seconds=60))
+    assert claim("inventory", 1, newest=newest) is None
+
+
+@either_end
+def test_a_claim_sees_what_is_due_from_its_floor_on(newest: bool) -> None:
+    published(order_created())
+    due = only(handler="inventory.reserve_items").due_at
+    assert due is not None
+    assert claim("inventory", 1, newest=newest, floor=due + timedelta(microseconds=1)) is None
+    assert claim("inventory", 1, newest=newest, floor=due) is not None
+
+
+def test_below_the_gap_too_a_claim_sees_what_is_due_from_its_floor_on() -> None:
+    published(order_created())
+    due = only(handler="inventory.reserve_items").due_at
+    assert due is not None
+    gap = Gap(due, due + timedelta(seconds=60))
+    assert claim("inventory", 1, newest=True, gap=gap, floor=due + timedelta(microseconds=1)) is None
+    assert claim("inventory", 1, newest=True, gap=gap, floor=due) is not None
+
+
+@either_side
+def test_of_the_newest_a_claim_looks_at_a_few_times_its_size(gap: Gap) -> None:
+    order_id = uuid4()
+    published(order_created(order_id))
+    for _ in range(claims.NEWEST_WINDOW):
+        published(order_cancelled(order_id))
+    assert claim("inventory", 1, newest=True, gap=gap) is None
+    assert claim("inventory", 2, newest=True, gap=gap) is not None
+
+
+@either_side
+@pytest.mark.parametrize(
+    "change", [{"due_at": "2150-01-01T00:00:00Z"}, {"state": "leased", "lease_until": "2099-01-01T00:00:00Z"}]
+)
+def test_what_backs_off_or_is_out_takes_no_place_among_the_newest(gap: Gap, change: dict[str, Any]) -> None:
+    due_since(60, event_id=published(order_created())[0])
+    others = published(*(order_created() for _ in range(claims.NEWEST_WINDOW)))
+    token = uuid4() if "state" in change else None
+    Delivery.objects.filter(event_id__in=others).update(token=token, **change)
+    assert claim("inventory", 1, newest=True, gap=gap) is not None
+
+
+@either_end
+def test_two_relays_at_once_never_claim_the_same_delivery(newest: bool) -> None:
     for _ in range(40):
         published(order_created())
     taken: list[list[object]] = []
 
     def relay() -> None:
         mine: list[object] = []
-        while found := claim("inventory", 3):
+        while found := claim("inventory", 3, newest=newest):
             mine += [d.id for d in found.deliveries]
         taken.append(mine)
         connection.close()
@@ -94,13 +169,14 @@ def test_two_relays_at_once_never_claim_the_same_delivery() -> None:
     assert len(everything) == len(set(everything)) == 40
 
 
-def test_a_claim_passes_over_rows_that_another_transaction_holds() -> None:
+@either_end
+def test_a_claim_passes_over_rows_that_another_transaction_holds(newest: bool) -> None:
     published(order_created())
     published(order_created())
     done = []
 
     def other() -> None:
-        done.append(handlers_claimed("inventory"))
+        done.append(handlers_claimed("inventory", newest=newest))
         connection.close()
 
     with transaction.atomic():
@@ -147,6 +223,19 @@ def test_the_due_queues_are_told_with_what_is_out() -> None:
     assert "analytics" not in {due.name for due in claims.due_queues()}
     make_due(consumer="analytics")
     assert "analytics" in {due.name for due in claims.due_queues()}
+
+
+def test_of_a_queue_no_more_are_counted_than_tell_that_a_whole_claim_is_there() -> None:
+    published(*(order_created() for _ in range(claims.LOOK + 1)))
+    assert {due.due for due in claims.due_queues()} == {claims.LOOK}
+
+
+def test_what_was_tried_and_has_waited_as_often_is_sent_alone() -> None:
+    published(order_created())
+    Delivery.objects.update(attempts=1, waits=1)
+    found = claim("inventory", 1)
+    assert found is not None
+    assert [(one.tries, one.batch) for one in found.deliveries] == [(2, 1)]
 
 
 @pytest.mark.parametrize("error", [ValueError("its own fault"), DependencyAway("the fault of another")])

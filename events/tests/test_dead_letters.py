@@ -3,7 +3,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from events.errors import PermanentError
 from events.letters import dead_letters
@@ -94,6 +94,44 @@ def test_an_edit_that_does_not_fit_the_type_is_refused_by_its_field() -> None:
     assert only(pk=letter).state == "dead"
 
 
+def test_a_replay_that_waited_for_somebody_elses_is_refused() -> None:
+    letter = a_dead_letter()
+    with a_transaction() as other:
+        other.execute(
+            "UPDATE events_delivery SET state = 'pending', reason = '', handled_at = NULL WHERE id = %s", [letter]
+        )
+        with meanwhile(lambda: replay(letter, by="ann")) as replayed:
+            until("it waits for the letter", waiting_for_locks)
+            other.commit()
+    with pytest.raises(NotDead):
+        replayed.result()
+    assert not Decision.objects.exists()
+
+
+def test_an_edit_of_a_type_that_this_code_does_not_know_is_refused() -> None:
+    letter = a_dead_letter()
+    Delivery.objects.filter(pk=letter).update(event_type="order.created.v9")
+    with pytest.raises(InvalidInput, match=r"order\.created\.v9"):
+        replay(letter, by="ann", data=only(pk=letter).event.data)
+
+
+def test_letters_are_what_is_dead_was_given_up_or_was_replayed_in_the_order_of_their_events() -> None:
+    dead, given_up, replayed = sorted(a_dead_letter() for _ in range(3))
+    discard(given_up, by="ann", reason="old")
+    replay(replayed, by="ann")
+    again = a_dead_letter()
+    replay(again, by="ann")
+    for letter in (replayed, dead):  # they lie in the table in another order
+        Delivery.objects.filter(pk=letter).update(worker="moved")
+    late = a_dead_letter()
+    Delivery.objects.filter(pk=dead).update(worker="moved again")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        assert [letter.id for letter in dead_letters.dead_letters()] == [dead, late]
+        assert [letter.id for letter in dead_letters.letters()] == [dead, given_up, replayed, again, late]
+        assert [letter.id for letter in dead_letters.replayed_letters()] == [given_up, replayed, again]
+
+
 def test_many_are_replayed_and_those_no_longer_dead_are_passed_over() -> None:
     letters = [a_dead_letter(), a_dead_letter()]
     replay(letters[0], by="ann")
@@ -177,12 +215,39 @@ def test_many_are_discarded_and_one_bad_compensation_keeps_none_of_the_others(mo
     letters = [a_dead_letter("inventory.reserve_items"), a_dead_letter(), a_dead_letter()]
     replay(letters[2], by="ann")
     monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), break_down)
-    count, failed = discard_all(letters, by="ann", reason="old")
-    assert (count, list(failed)) == (1, letters[:1])
+    looked_at: list[int] = []
+    count, failed = discard_all(letters, by="ann", reason="old", progress=looked_at.append)
+    assert (count, list(failed), looked_at) == (1, letters[:1], [1, 1, 1])
     assert isinstance(failed[letters[0]], PermanentError)
     assert [only(pk=letter).state for letter in letters] == ["dead", "discarded", "pending"]
     with pytest.raises(InvalidInput, match="Say why"):
         discard_all([], by="ann", reason=" ")
+
+
+def test_discarding_many_ends_where_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def be_away(order_id: Any) -> None:
+        raise OperationalError("the connection is closed")
+
+    letters = [a_dead_letter("inventory.reserve_items"), a_dead_letter()]
+    monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), be_away)
+    with pytest.raises(OperationalError):
+        discard_all(letters, by="ann", reason="old")
+    assert [only(pk=letter).state for letter in letters] == ["dead", "dead"]
+
+
+def test_of_a_compensation_the_first_line_is_told_or_else_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(order_id: Any) -> None:
+        """Do this.
+
+        In that way.
+        """
+
+    def untold(order_id: Any) -> None:
+        pass
+
+    for compensation, words in ((told, "Do this."), (untold, "untold")):
+        monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), compensation)
+        assert in_place_of("inventory.reserve_items") == words
 
 
 def test_what_a_discard_does_is_told_in_the_words_of_the_compensation() -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from celery import Celery
@@ -32,6 +32,7 @@ from events.tests.helpers import (
     handler,
     nothing,
     only,
+    order_cancelled,
     order_created,
     published,
     run,
@@ -189,6 +190,16 @@ def test_claims_of_the_newest_take_what_came_since_then_go_on_where_they_were() 
     assert ages == [10]
 
 
+def test_what_comes_to_be_seen_a_little_late_lies_in_no_gap() -> None:
+    for age in (100, 10):
+        due_since(age, event_id=published(order_created())[0])
+    gap, ages = taken(Gap())
+    assert ages == [1, 10]
+    due_since(10.5, event_id=published(order_created())[0])
+    gap, ages = taken(gap)
+    assert ages == [1]
+
+
 def test_what_has_come_to_lie_below_a_floor_is_seen_at_the_next_search() -> None:
     kept = KeptFloors(every=0, margin=1)
     known = kept.get()
@@ -249,6 +260,26 @@ def test_the_floor_of_leases_moves_with_them_and_passes_none_over(monkeypatch: p
     Delivery.objects.filter(queue="inventory").update(lease_until=Now() - timedelta(seconds=1))
     monkeypatch.setattr(kept._leases, "until", 0.0)
     assert sweeps.expire_leases(kept.get()) == 1
+
+
+def test_what_is_out_with_a_lease_below_the_floor_is_not_seen() -> None:
+    known = KeptFloors(every=0, margin=1).get()
+    published(order_created(), order_created())
+    claim("inventory", 1)
+    Delivery.objects.filter(state="leased").update(lease_until=Now() - timedelta(seconds=1))
+    assert [due.leased for due in due_queues(known) if due.name == "inventory"] == [0]
+    assert sweeps.expire_leases(known) == 0
+    assert [due.leased for due in due_queues() if due.name == "inventory"] == [1]
+    assert sweeps.expire_leases() == 1
+
+
+def test_what_is_held_back_below_the_floor_is_parked_at_the_next_search() -> None:
+    a_dead_letter("inventory.reserve_items", order_id := uuid4())
+    known = KeptFloors(every=0, margin=1).get()
+    published(order_cancelled(order_id), order_created())
+    due_since(60, handler="inventory.release_items")
+    assert sweeps.park_missed(known) == 0
+    assert sweeps.park_missed() == 1
 
 
 def test_a_clock_that_steps_back_hides_no_new_lease() -> None:

@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 from celery.exceptions import Retry
+from django.db.models.functions import Now
 
 from events.correlation import RequestIdFilter, correlated
 from events.errors import PermanentError
-from events.handlers import Handler
+from events.handlers import Handler, Shape
 from events.handling import deliveries
 from events.handling.batch_runner import run_batch
 from events.handling.runner import run as run_delivery
 from events.models import Delivery
+from events.policy import Limits, make_policy
 from events.relaying import claims, sweeps
 from events.tests.helpers import claimed, handler, nothing, order_created, published, run
-from events.tests.test_batches import SIZE, batching, mark_many, refuse, tokens
+from events.tests.test_batches import SIZE, batching, mark, mark_many, refuse, tokens
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -88,13 +90,26 @@ def test_one_whose_worker_is_lost(told: pytest.LogCaptureFixture) -> None:
     assert (line["outcome"], line["delivery"], line["request_id"]) == ("lost", delivery_id, "r-4")
 
 
-@pytest.mark.parametrize(("many", "outcome"), [(mark_many, "done"), (refuse, "to run alone")])
-def test_each_of_a_batch_under_its_own_request(told: pytest.LogCaptureFixture, many: Any, outcome: str) -> None:
+def test_a_message_that_is_lost_before_its_start(told: pytest.LogCaptureFixture) -> None:
+    published(order_created())
+    claimed()
+    Delivery.objects.filter(state="leased").update(lease_until=Now())
+    assert sweeps.expire_leases() == 1
+    assert outcomes(told) == []
+
+
+LATE = Handler("inventory.reserve_items", mark, Shape.EFFECT, make_policy(limits=Limits(lease=0)))
+
+
+@pytest.mark.parametrize(
+    ("batch", "outcome"), [(batching(mark_many), "done"), (batching(refuse), "to run alone"), (LATE, "postponed")]
+)
+def test_each_of_a_batch_under_its_own_request(told: pytest.LogCaptureFixture, batch: Handler, outcome: str) -> None:
     for number in range(SIZE):
         order_of(f"r-{number}")
     claim = claims.claim("inventory", SIZE)
     assert claim is not None
-    run_batch(batching(many), tokens(claim), worker="test")
+    run_batch(batch, tokens(claim), worker="test")
     lines = outcomes(told)
     assert sorted(line["request_id"] for line in lines) == [f"r-{number}" for number in range(SIZE)]
     assert {(line["outcome"], line["attempt"], line["batch"]) for line in lines} == {(outcome, 1, SIZE)}

@@ -1,9 +1,12 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from celery.exceptions import Retry
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from events.error_text import describe
 from events.errors import PermanentError
@@ -12,9 +15,11 @@ from events.handling.deliveries import Started
 from events.letters import dead_letters
 from events.models import Delivery
 from events.relaying import claims, sweeps
+from events.sql import fetch
 from events.tests.helpers import (
     a_dead_letter,
     claimed,
+    due_since,
     handler,
     make_due,
     nothing,
@@ -89,6 +94,7 @@ def test_one_that_backs_off_keeps_its_own_due_time_whatever_happens_before_it() 
     with pytest.raises(Retry):
         run(handler(fail, name=cancelled), "notifications")
     again_at = only(handler=cancelled).due_at
+    assert sweeps.park_missed() == 0
     dead_letters.replay(letter, by="ann")
     with pytest.raises(Retry):
         run(handler(fail, name=received), "notifications")
@@ -202,6 +208,93 @@ def test_the_sweep_parks_what_is_due_behind_a_dead_letter(order_id: UUID) -> Non
     Delivery.objects.filter(handler="inventory.release_items").update(due_at="2020-01-01T00:00:00Z")
     assert sweeps.park_missed() == 1
     assert release().due_at is None
+
+
+def test_the_sweep_looks_for_what_to_park_among_the_oldest(order_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PermanentError):
+        run(handler(fail_for_good))
+    (other,) = published(order_created())
+    monkeypatch.setattr(sweeps, "DUE", 1)
+    due_since(60, pk=release().id)
+    due_since(90, event_id=other)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        assert sweeps.park_missed() == 0
+    due_since(30, event_id=other)
+    assert sweeps.park_missed() == 1
+
+
+def test_the_sweep_waits_for_nobody(order_id: UUID) -> None:
+    with pytest.raises(PermanentError):
+        run(handler(fail_for_good))
+    due_since(60, pk=release().id)
+    with held_by_another(release().id):
+        assert sweeps.park_missed() == 0
+    assert sweeps.park_missed() == 1
+    Delivery.objects.filter(state="dead").update(state="discarded", reason="")
+    with held_by_another(release().id):
+        sweeps.wake_missed(after=sweeps.FIRST)
+        assert release().due_at is None
+    sweeps.wake_missed(after=sweeps.FIRST)
+    assert release().due_at is not None
+
+
+@contextmanager
+def held_by_another(delivery_id: UUID) -> Iterator[None]:
+    """Let somebody hold this delivery, and fail if the enclosed work waits for it."""
+    with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
+        lock(other, "events_delivery", delivery_id)
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        yield
+
+
+def test_the_sweep_goes_on_after_what_it_looked_at_also_where_that_has_to_wait(
+    order_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "PARKED", 1)
+    published(order_cancelled(order_id))
+    first, second = (
+        Delivery.objects.filter(handler="inventory.release_items").order_by("id").values_list("id", flat=True)
+    )
+    for each in (second, first):  # they lie in the table the other way round
+        Delivery.objects.filter(pk=each).update(due_at=None)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        assert [sweeps.wake_missed(after=after) for after in (sweeps.FIRST, first, second)] == [
+            first,
+            second,
+            sweeps.FIRST,
+        ]
+
+
+def test_the_sweep_wakes_nothing_that_has_come_to_back_off_since_it_looked(order_id: UUID) -> None:
+    run(handler(nothing))
+    with pytest.raises(Retry):
+        run(handler(fail, name="inventory.release_items"))
+    again_at = release().due_at
+    assert fetch(sweeps._WAKE_MISSED, {"ids": [release().id]}) == []
+    assert release().due_at == again_at
+
+
+def lose(queue: str) -> None:
+    """Let the worker be lost that has just started a delivery of this queue."""
+    Delivery.objects.filter(pk=started(queue).id).update(lease_until=Now(), lease_seconds=0)
+    assert sweeps.expire_leases() == 1
+
+
+def test_a_lost_worker_parks_what_its_delivery_holds_once_that_is_dead(order_id: UUID) -> None:
+    Delivery.objects.filter(handler="inventory.reserve_items").update(max_attempts=2)
+    lose("inventory")
+    assert release().due_at is not None
+    lose("inventory")
+    assert release().due_at is None
+
+
+def test_a_lost_worker_wakes_what_passes_its_dead_delivery_by(order_id: UUID) -> None:
+    Delivery.objects.filter(handler="notifications.send_order_received").update(max_attempts=1)
+    Delivery.objects.filter(handler="notifications.send_order_cancelled").update(due_at=None)
+    lose("notifications")
+    assert only(handler="notifications.send_order_cancelled").due_at is not None
 
 
 def test_the_sweep_parks_nothing_behind_what_is_about_to_run(order_id: UUID) -> None:

@@ -2,6 +2,7 @@ import threading
 from uuid import uuid4
 
 import pytest
+from celery.exceptions import Retry
 from django.db import connection, transaction
 
 from events.correlation import correlated
@@ -108,6 +109,23 @@ def test_what_is_published_behind_a_dead_letter_is_parked_at_once() -> None:
     published(order_cancelled(order_id))
     assert helpers.only(handler="inventory.release_items").due_at is None
     assert helpers.only(handler="analytics.track_order", event_type="order.cancelled.v1").due_at is not None
+
+
+def test_what_is_published_behind_one_that_backs_off_is_parked_until_that_is_due_again() -> None:
+
+    def stumble(event: object) -> None:
+        raise ValueError("no luck")
+
+    order_id = uuid4()
+    published(order_created(order_id))
+    with pytest.raises(Retry):
+        run(handler(stumble))
+    (first,) = published(order_cancelled(order_id))
+    assert helpers.only(handler="inventory.release_items", event_id=first).due_at is None
+    Delivery.objects.filter(event_id=first).delete()
+    helpers.make_due(handler="inventory.reserve_items")
+    (second,) = published(order_cancelled(order_id))
+    assert helpers.only(handler="inventory.release_items", event_id=second).due_at is not None
 
 
 def test_what_is_published_behind_a_done_delivery_is_due_at_once() -> None:

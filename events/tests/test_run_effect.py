@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from celery.exceptions import Retry, SoftTimeLimitExceeded
-from django.db import OperationalError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 
 from events import error_text
 from events.errors import DependencyAway, PermanentError
@@ -164,6 +164,44 @@ def test_a_deadlock_is_retried_without_a_new_attempt() -> None:
     assert run(handler(crossing)) == "done at attempt 1"
     thread.join(10)
     assert len(tries) == 2
+
+
+@pytest.mark.parametrize(("state", "tries"), [("40P01", 1 + runner.DEADLOCK_RETRIES), ("40001", 4), ("22023", 1)])
+def test_what_is_a_deadlocks_victim_every_time_is_tried_a_few_times_in_one_attempt(state: str, tries: int) -> None:
+    published(order_created())
+    made: list[int] = []
+
+    def be_the_victim(event: Any) -> None:
+        made.append(1)
+        with connection.cursor() as cursor:
+            cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$")
+
+    with pytest.raises(Retry):
+        run(handler(be_the_victim))
+    assert len(made) == tries
+    assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("pending", 1)
+
+
+def test_a_delivery_that_cannot_be_started_is_left_to_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    published(order_created())
+    message = claimed()
+    tries: list[Exception] = []
+
+    def be_away(*_: Any, **__: Any) -> None:
+        tries.append(OperationalError("the connection is closed"))
+        raise tries[-1]
+
+    monkeypatch.setattr(deliveries, "start", be_away)
+    with pytest.raises(Retry) as caught:
+        runner.run(handler(nothing), *message, worker="test")
+    assert caught.value.exc is tries[1]
+    assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("leased", 0)
+
+
+def test_a_start_that_the_database_refuses_is_an_error() -> None:
+    published(order_created())
+    with pytest.raises(DataError):
+        runner.run(handler(nothing, limits=Limits(10**12)), *claimed(), worker="test")
 
 
 def test_a_worker_that_lost_its_lease_commits_nothing() -> None:

@@ -1,18 +1,22 @@
-from uuid import uuid4
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
-from django.db import transaction
+from celery.exceptions import Retry
+from django.db import connection, transaction
 from django.db.models import Func
 
-from events.error_text import describe
+from events.error_text import describe, fingerprint
 from events.handling import deliveries, runner
 from events.letters import dead_letters
 from events.models import Delivery, Reason
-from events.relaying import sweeps
+from events.relaying import claims, sweeps
 from events.tests.helpers import (
     a_dead_letter,
     claimed,
     handler,
+    make_due,
     nothing,
     only,
     order_cancelled,
@@ -161,6 +165,80 @@ def test_a_message_that_was_lost_keeps_its_place_in_the_queue() -> None:
     assert only(handler=NAME).due_at == due
 
 
+def test_a_lost_worker_takes_the_place_of_the_error_before_and_a_lost_message_does_not() -> None:
+    def stumble(event: Any) -> None:
+        raise ValueError("no luck")
+
+    def error() -> tuple[str, ...]:
+        one = only(handler=NAME)
+        return one.error_type, one.error_message, one.error_traceback, one.fingerprint
+
+    published(order_created())
+    with pytest.raises(Retry):
+        run(handler(stumble))
+    make_due(handler=NAME)
+    before = error()
+    claimed()
+    let_the_lease_run_out()
+    sweeps.expire_leases()
+    assert error() == before
+    deliveries.start(*claimed(), worker="gone", lease=30)
+    let_the_lease_run_out()
+    sweeps.expire_leases()
+    told = "worker gone was lost, frozen or cut off in attempt 2"
+    assert error() == ("WorkerLost", told, "", fingerprint("WorkerLost"))
+
+
+def test_what_a_lost_worker_had_is_seen_by_a_relay_that_looks_from_this_moment_on() -> None:
+    published(order_created())
+    deliveries.start(*claimed(), worker="gone", lease=30)
+    let_the_lease_run_out()
+    floor = sweeps.database_time()
+    sweeps.expire_leases()
+    assert claims.claim("inventory", 1, floor=floor) is not None
+
+
+def test_a_message_that_nobody_started_kills_nothing_whatever_was_tried_before() -> None:
+    published(order_created())
+    Delivery.objects.filter(handler=NAME).update(attempts=1, max_attempts=1)
+    claimed()
+    let_the_lease_run_out()
+    sweeps.expire_leases()
+    assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("pending", 1)
+
+
+def test_where_the_clock_has_stepped_back_a_lost_attempt_is_counted() -> None:
+    published(order_created())
+    deliveries.start(*claimed(), worker="gone", lease=30)
+    let_the_lease_run_out()
+    sweeps.expire_leases(away_until=sweeps.database_time() + timedelta(hours=1))
+    assert (only(handler=NAME).attempts, only(handler=NAME).waits) == (1, 0)
+
+
+def test_of_many_leases_that_ran_out_a_sweep_ends_the_first_of_each_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    def over_since(seconds: int, delivery_id: UUID) -> None:
+        moment = sweeps.database_time() - timedelta(seconds=seconds)
+        Delivery.objects.filter(pk=delivery_id).update(lease_until=moment)
+
+    published(order_created(), order_created())
+    claim = claims.claim("inventory", 2)
+    assert claim is not None
+    lower, higher = sorted(delivery.id for delivery in claim.deliveries)
+    over_since(60, lower)
+    over_since(90, higher)
+    over_since(30, claimed("analytics")[0])
+    monkeypatch.setattr(sweeps, "EXPIRED", 1)
+    states = []
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        for _ in range(3):
+            assert sweeps.expire_leases() == 1
+            states.append((only(pk=lower).state, only(pk=higher).state))
+    assert ("pending", "leased") not in states
+    assert states[-1] == ("pending", "pending")
+    assert sweeps.expire_leases() == 0
+
+
 def test_a_lease_that_has_not_run_out_stays() -> None:
     published(order_created())
     claimed()
@@ -170,8 +248,6 @@ def test_a_lease_that_has_not_run_out_stays() -> None:
 
 def test_a_delivery_whose_worker_is_just_committing_is_left_to_it() -> None:
     import threading
-
-    from django.db import connection
 
     published(order_created())
     started = deliveries.start(*claimed(), worker="slow", lease=30)

@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from events.error_text import describe
-from events.handling import deliveries
+from events.handling import batches, deliveries
 from events.handling.deliveries import Started
 from events.models import Delivery, Reason
 from events.relaying import claims
@@ -37,6 +37,29 @@ def set_aside(started: Started) -> bool:
     return told is not None
 
 
+def hold_in_a_batch(started: Started) -> bool:
+    with transaction.atomic():
+        return bool(batches.hold_many([started]))
+
+
+def finish_in_a_batch(started: Started) -> bool:
+    return batches.finish_many([started]) > 0
+
+
+def give_back_from_a_batch(started: Started) -> bool:
+    return batches.give_back_many([started], alone=True) > 0
+
+
+def renew(started: Started) -> bool:
+    return batches.renew_many([started])
+
+
+AT_WORK = [
+    *(hold, deliveries.finish, retry, bury),
+    *(hold_in_a_batch, finish_in_a_batch, give_back_from_a_batch, renew),
+]
+
+
 def started() -> Started:
     published(order_created())
     found = deliveries.start(*claimed(), worker="test", lease=30)
@@ -48,7 +71,7 @@ def rows() -> list[tuple[Any, ...]]:
     return list(Delivery.objects.order_by("id").values_list())
 
 
-@pytest.mark.parametrize("write", [hold, deliveries.finish, retry, bury, set_aside])
+@pytest.mark.parametrize("write", [*AT_WORK, set_aside])
 def test_with_the_token_of_another_delivery_nothing_is_written(write: Callable[[Started], bool]) -> None:
     one, another = started(), started()
     before = rows()
@@ -58,7 +81,7 @@ def test_with_the_token_of_another_delivery_nothing_is_written(write: Callable[[
     assert write(one)
 
 
-@pytest.mark.parametrize("write", [hold, deliveries.finish, retry, bury])
+@pytest.mark.parametrize("write", AT_WORK)
 def test_with_the_token_of_a_message_nothing_is_written_before_its_start(write: Callable[[Started], bool]) -> None:
     one = started()
     published(order_created())
@@ -74,6 +97,7 @@ def test_a_token_starts_its_own_delivery_and_no_other() -> None:
     assert claim is not None
     one, another = claim.deliveries
     assert deliveries.start(one.id, another.token, worker="test", lease=30) is None
+    assert batches.start_many({one.id: another.token, another.id: one.token}, worker="test", lease=30) == []
     assert {delivery.state for delivery in Delivery.objects.filter(queue="inventory")} == {"leased"}
     assert deliveries.start(one.id, one.token, worker="test", lease=30) is not None
     assert only(pk=another.id).state == "leased"

@@ -18,14 +18,16 @@ MODULES = {
     "events/handling/deliveries.py": tuple(
         map(BUS, ("tokens", "waits", "unknown_handler", "parking", "failed_attempts", "sweep", "batches", "run_effect"))
     ),
-    "events/handling/batches.py": tuple(map(BUS, ("batches", "run_outside"))),
-    "events/sql.py": tuple(map(BUS, ("claim", "sweep", "parking", "publish", "run_effect", "failed_attempts"))),
+    "events/handling/batches.py": tuple(map(BUS, ("batches", "tokens", "waits", "run_outside"))),
+    "events/sql.py": tuple(map(BUS, ("sql", "claim", "sweep", "parking", "publish", "run_effect", "failed_attempts"))),
     "events/parking.py": tuple(map(BUS, ("parking", "batches", "dead_letters"))),
     "events/publishing.py": tuple(map(BUS, ("publish", "batches"))),
-    "events/relaying/claims.py": tuple(map(BUS, ("claim", "relay"))),
-    "events/relaying/sweeps.py": tuple(map(BUS, ("sweep", "parking", "batches", "failed_attempts", "tally"))),
+    "events/relaying/claims.py": tuple(map(BUS, ("claim", "relay", "floors"))),
+    "events/relaying/sweeps.py": tuple(
+        map(BUS, ("sweep", "parking", "failed_attempts", "outcome_log", "tally", "batches", "floors"))
+    ),
     "events/letters/dead_letters.py": tuple(map(BUS, ("dead_letters", "decisions", "deadletters_command"))),
-    "events/handling/outcomes.py": tuple(map(BUS, ("run_effect", "run_outside", "outcome_log"))),
+    "events/handling/outcomes.py": tuple(map(BUS, ("outcomes", "waits", "run_effect", "run_outside", "outcome_log"))),
     "events/handling/runner.py": tuple(map(BUS, ("run_effect", "run_outside", "outcome_log", "tracing"))),
     "events/handling/batch_runner.py": tuple(map(BUS, ("batches", "outcome_log", "tracing"))),
 }
