@@ -45,6 +45,12 @@ def delivery(system: System, report: Any) -> tuple[Any, ...]:
     return system.delivery(report, "reports.build")
 
 
+def handled(system: System, report: Any) -> int:
+    """Wait until the report's delivery is done, which is written after the report is ready; return its attempts."""
+    until("its delivery is done", lambda: delivery(system, report)[1] == "done")
+    return int(delivery(system, report)[2])
+
+
 def result(system: System, report: Any) -> tuple[str, Any]:
     """Status and what was told last, as django-celery-results has them."""
     rows = system.sql(
