@@ -1,10 +1,11 @@
 """Clients that open connections and then take their time, as a stranger with a laptop can in any number."""
 
+import multiprocessing
 import resource
 import socket
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from multiprocessing.synchronize import Event
 from urllib.parse import urlsplit
 
 HOST = b"Host: localhost\r\n"
@@ -25,67 +26,84 @@ FILES = 16_384
 
 
 class SlowClients:
-    """Keeps so many connections of each kind open: what the server closes is opened again."""
+    """A process that keeps so many connections of each kind open: what the server closes is opened again.
+
+    A process of its own: as a thread, it would take the interpreter from the very client that is timed beside it.
+    """
 
     def __init__(self, url: str, wanted: Mapping[bytes, int]) -> None:
-        where = urlsplit(url)
-        self._address = (where.hostname or "", where.port or 80)
-        self._wanted = wanted
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep_open)
-        self.open: dict[bytes, set[socket.socket]] = {kind: set() for kind in wanted}
-        self.answers: list[bytes] = []
+        processes = multiprocessing.get_context("spawn")
+        self._stop = processes.Event()
+        self._all_open = processes.Event()
+        self._timed_out = processes.Event()
+        self._process = processes.Process(
+            target=keep_open, args=(url, wanted, self._stop, self._all_open, self._timed_out)
+        )
 
     @property
     def all_open(self) -> bool:
-        """Whether nearly all are: some are always being closed by the server, and opened again."""
-        return all(len(self.open[kind]) >= number * 0.9 for kind, number in self._wanted.items())
+        """Whether nearly all were open at once: some are always being closed by the server, and opened again."""
+        return self._all_open.is_set()
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether one of them was answered 408."""
+        return self._timed_out.is_set()
 
     def start(self) -> None:
-        self._thread.start()
+        self._process.start()
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join()
-        for kind in self.open.values():
-            for client in kind:
+        self._process.join()
+
+
+def keep_open(url: str, wanted: Mapping[bytes, int], stop: Event, all_open: Event, timed_out: Event) -> None:
+    """Keep the connections open until `stop` is set."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, hard), hard))
+    where = urlsplit(url)
+    clients: dict[bytes, set[socket.socket]] = {kind: set() for kind in wanted}
+    while not stop.wait(TICK):
+        for kind, number in wanted.items():
+            for client in list(clients[kind]):
+                answer = drip(kind, client)
+                if answer is None:
+                    continue
+                clients[kind].remove(client)
                 client.close()
+                if b" 408 " in answer:
+                    timed_out.set()
+            while len(clients[kind]) < number and not stop.is_set():
+                clients[kind].add(connect((where.hostname or "", where.port or 80), kind))
+        if all(len(clients[kind]) >= number * 0.9 for kind, number in wanted.items()):
+            all_open.set()
 
-    def _keep_open(self) -> None:
-        while not self._stop.wait(TICK):
-            for kind, number in self._wanted.items():
-                for client in list(self.open[kind]):
-                    self._drip(kind, client)
-                while len(self.open[kind]) < number and not self._stop.is_set():
-                    self._connect(kind)
 
-    def _connect(self, kind: bytes) -> None:
-        client = socket.create_connection(self._address, timeout=10, source_address=(SOURCE, 0))
-        client.sendall(kind)
-        if kind is IDLE:
-            client.recv(4_096)
-        client.setblocking(False)
-        self.open[kind].add(client)
+def connect(address: tuple[str, int], kind: bytes) -> socket.socket:
+    client = socket.create_connection(address, timeout=10, source_address=(SOURCE, 0))
+    client.sendall(kind)
+    if kind is IDLE:
+        client.recv(4_096)
+    client.setblocking(False)
+    return client
 
-    def _drip(self, kind: bytes, client: socket.socket) -> None:
-        """Send one byte more; note what was answered, and that the server has closed the connection."""
-        with suppress(BlockingIOError):
-            try:
-                if kind is not IDLE:
-                    client.send(b"a")
-                answer = client.recv(4_096)
-            except ConnectionError:
-                answer = b""
-            self.answers.append(answer)
-            self.open[kind].remove(client)
-            client.close()
+
+def drip(kind: bytes, client: socket.socket) -> bytes | None:
+    """Send one byte more. Return None, or, once the server has closed the connection, its answer."""
+    with suppress(BlockingIOError):
+        try:
+            if kind is not IDLE:
+                client.send(b"a")
+            return client.recv(4_096)
+        except ConnectionError:
+            return b""
+    return None
 
 
 @contextmanager
 def slow_clients(url: str, wanted: Mapping[bytes, int] = MANY) -> Iterator[SlowClients]:
     """Have these clients at the web until the block ends."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, hard), hard))
     clients = SlowClients(url, wanted)
     clients.start()
     try:
