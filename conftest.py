@@ -35,7 +35,7 @@ def filled(boss: User) -> None:
     """One row, at least, of everything that the admin shows."""
     make_product("CUP", pieces=10)
     order = place(make_user("ada"), CUP=2)
-    stock.reserve(order.id, {"CUP": 2})
+    stock.reserve({order.id: {"CUP": 2}})
     bury("analytics.track_order")
     Notification.objects.create(
         event_id=uuid4(), template="welcome", user_id=boss.id, recipient="ada@example.com", subject="Welcome",

@@ -19,16 +19,17 @@ from psycopg.errors import LockNotAvailable
 
 from analytics.days import DAY, midnight
 from analytics.selectors import days_with_figures
-from analytics.services import STATUS, Figures, rows_of
-from events.chunks import CHUNK
+from analytics.services import Figures, rows_of
+from events.chunks import CHUNK, first_id_at
 from events.errors import EventsError
 from events.models import PurgeMark
 from events.policy import default_limits
 from events.purge import DELIVERIES_PURGED_UNTIL, purged_until
 from events.sql import Row, bounded_transaction, columns, fetch
-from eventtypes.orders import OrderData
+from eventtypes.orders import REACHED
 
 TRACK = "analytics.track_order"
+_KINDS = {kind.type: kind for kind in REACHED.values()}
 NEAR = timedelta(minutes=5)  # the same, of events that have just come
 LOCK_TIMEOUT = "1s"
 CLOCKS = timedelta(hours=2)  # by which the clocks of those who make the ids of events may differ from PostgreSQL's
@@ -71,7 +72,7 @@ def _day_after(moment: datetime | None) -> date | None:
 
 def known_days() -> Sequence[date]:
     """Return the first and the last day that have figures or events, in UTC; nothing where there are none."""
-    (first, last) = fetch(_ENDS, {"types": list(STATUS)})[0]
+    (first, last) = fetch(_ENDS, {"types": list(_KINDS)})[0]
     found = [*days_with_figures(), *(moment.astimezone(UTC).date() for moment in (first, last) if moment)]
     return [min(found), max(found)] if found else []
 
@@ -111,8 +112,8 @@ def _lock() -> None:
 
 def _read(day: date, begin: datetime, until: datetime) -> tuple[Figures, list[UUID]]:
     """Return the figures of the events from one moment to another, and the ids of those that are not done."""
-    figures, left, after = Figures(), [], _lowest_id(begin - CLOCKS)
-    parameters = {"begin": begin, "until": until, "last": _lowest_id(until + CLOCKS), "chunk": CHUNK, **_SHARED}
+    figures, left, after = Figures(), [], first_id_at(begin - CLOCKS)
+    parameters = {"begin": begin, "until": until, "last": first_id_at(until + CLOCKS), "chunk": CHUNK, **_SHARED}
     while True:
         with bounded_transaction(default_limits()):
             rows = fetch(_READ, parameters | {"after": after})
@@ -130,17 +131,12 @@ def _done_since(left: Sequence[UUID]) -> Sequence[Row]:
 
 def _later(until: datetime, end: datetime) -> Sequence[Row]:
     """Return type and data of the events that came later, and are done."""
-    return fetch(_LATER, {"first": _lowest_id(until - NEAR), "until": until, "end": end, **_SHARED})
+    return fetch(_LATER, {"first": first_id_at(until - NEAR), "until": until, "end": end, **_SHARED})
 
 
 def _add(figures: Figures, day: date, events: Iterable[Row]) -> None:
     for name, data in events:
-        figures.add(OrderData.model_validate_json(data), STATUS[name], day)
-
-
-def _lowest_id(moment: datetime) -> UUID:
-    """Return an id (version 7 begins with milliseconds) before that of every event of after this moment."""
-    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
+        figures.add(_KINDS[name].model_validate_json(data), day)
 
 
 @dataclass(frozen=True)
@@ -186,7 +182,7 @@ TABLES = (
     Table("analytics_dailyproductsales", "lines", ("sku", "currency", "status"), ("orders", "quantity", "amount")),
 )
 
-_SHARED = {"types": list(STATUS), "handler": TRACK}
+_SHARED = {"types": list(_KINDS), "handler": TRACK}
 
 # By the ids, which begin with the time. An event counts where its delivery is done, or was and is purged: then the
 # purge has come as far. A younger one without a delivery never had one: `events backfill` is for those.

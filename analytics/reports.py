@@ -111,7 +111,7 @@ def fail(turn: Turn, reason: str) -> bool:
 @transaction.atomic
 def cancel(report_id: UUID) -> None:
     """Give a report up for who asked, whatever its state, and remove its file. Whoever builds it stops."""
-    report = Report.objects.select_for_update().exclude(status=Status.EXPIRED).filter(pk=report_id).first()
+    report = Report.objects.select_for_update(no_key=True).exclude(status=Status.EXPIRED).filter(pk=report_id).first()
     if report is not None:
         _end(Report.objects.filter(pk=report_id), Status.CANCELLED, file="")
         transaction.on_commit(lambda: files.remove(report.file))  # lost in a crash, it is a stray that beat removes

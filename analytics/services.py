@@ -28,23 +28,12 @@ DO UPDATE SET orders = s.orders + EXCLUDED.orders, quantity = s.quantity + EXCLU
     amount = s.amount + EXCLUDED.amount
 """
 
-# The status that an order has reached with each event.
-STATUS = {
-    "order.created.v1": "pending",
-    "order.confirmed.v1": "confirmed",
-    "order.rejected.v1": "rejected",
-    "order.cancelled.v1": "cancelled",
-    "order.fulfilled.v1": "fulfilled",
-}
 
-Counted = tuple[OrderData, str, date]
-
-
-def count_orders(counted: Iterable[Counted]) -> None:
-    """Add orders, each with the status that it reached and the day (UTC) on which it did, to the figures."""
+def count_orders(counted: Iterable[tuple[OrderData, date]]) -> None:
+    """Add orders, each with the day (UTC) on which it reached its event's status, to the figures."""
     figures = Figures()
-    for order, status, day in counted:
-        figures.add(order, status, day)
+    for order, day in counted:
+        figures.add(order, day)
     with connection.cursor() as cursor:
         cursor.execute(_ADD_ORDERS, columns(rows_of(figures.orders), 5))
         cursor.execute(_ADD_LINES, columns(rows_of(figures.lines), 7))
@@ -70,11 +59,11 @@ class Figures:
         self.orders: defaultdict[tuple[date, str, str], Sum] = defaultdict(Sum)
         self.lines: defaultdict[tuple[date, str, str, str], Sum] = defaultdict(Sum)
 
-    def add(self, order: OrderData, status: str, day: date) -> None:
-        """Count an order that reached a status on a day."""
-        self.orders[day, order.currency, status].add(1, amount=order.total)
+    def add(self, order: OrderData, day: date) -> None:
+        """Count an order that reached its event's status on a day."""
+        self.orders[day, order.currency, order.status].add(1, amount=order.total)
         for line in order.items:
-            self.lines[day, line.sku, order.currency, status].add(1, line.quantity, amount=line.line_total)
+            self.lines[day, line.sku, order.currency, order.status].add(1, line.quantity, amount=line.line_total)
 
 
 def rows_of(sums: Mapping[Any, Sum]) -> list[tuple[Any, ...]]:

@@ -1,14 +1,14 @@
 """What analytics do about events, the reports that they build, and what beat has them do."""
 
 from collections.abc import Sequence
-from datetime import UTC, date
+from datetime import UTC
 
 from celery import shared_task
 from django.conf import settings
 
 from analytics import reports, summaries
 from analytics.building import build
-from analytics.services import STATUS, count_orders
+from analytics.services import count_orders
 from events.declare import effect, outside
 from events.handlers import ReceivedEvent
 from events.policy import Limits
@@ -16,19 +16,10 @@ from eventtypes.orders import OrderData
 from eventtypes.reports import ReportRequestedV1
 
 
-def track_many(events: Sequence[ReceivedEvent[OrderData]]) -> None:
-    """Count the orders of a batch."""
-    count_orders([(event.data, STATUS[event.type], _day(event)) for event in events])
-
-
-@effect("analytics.track_order", many=track_many)
-def track_order(event: ReceivedEvent[OrderData]) -> None:
-    """Count the order on the day of the event. Additions commute, so a late replay spoils nothing."""
-    count_orders([(event.data, STATUS[event.type], _day(event))])
-
-
-def _day(event: ReceivedEvent[OrderData]) -> date:
-    return event.time.astimezone(UTC).date()
+@effect("analytics.track_order", many=True)
+def track_order(events: Sequence[ReceivedEvent[OrderData]]) -> None:
+    """Count each order on the day of its event. Additions commute, so a late replay spoils nothing."""
+    count_orders([(event.data, event.time.astimezone(UTC).date()) for event in events])
 
 
 @outside(

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from uuid import UUID
 
+from events.chunks import FIRST
 from events.errors import EventsError
 from events.purge import DELIVERIES_PURGED_UNTIL, no_purge
 from events.sql import fetch, held_back
@@ -37,7 +37,7 @@ def backfill(handler_name: str, *, from_the_beginning: bool = False) -> Iterator
     Raises NotSubscribed.
     """
     parameters = _parameters(handler_name, from_the_beginning)
-    after = UUID(int=0)
+    after = FIRST
     while True:
         with no_purge():
             last, looked_at, made = fetch(_BACKFILL, parameters | {"after": after})[0]

@@ -13,7 +13,12 @@ from events.policy import default_limits
 from events.sql import Row, bounded_transaction, fetch
 
 CHUNK = 5_000  # rows
-FIRST = UUID(int=0)
+FIRST = UUID(int=0)  # before every id
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """Return the least id of version 7 that can be made from a moment on (RFC 9562, 5.7)."""
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
 @dataclass(frozen=True)

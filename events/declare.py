@@ -9,85 +9,95 @@ also that of the Celery task which runs the handler, and so what Flower shows.
 There are two shapes. An *effect* is a change in the database: it runs inside the transaction that also marks the
 delivery done, so it happens exactly once. An *outside* handler acts on something else (mail, files): it runs with no
 transaction open, may run twice, and must bear that.
+
+Under a backlog a message tells of several deliveries, each of another subject. A handler that is declared with
+`many=True` takes the events of a message, one or several, and does their work together:
+
+    @effect("inventory.reserve_items", many=True)
+    def reserve_items(events: Sequence[ReceivedEvent[OrderCreatedV1]]) -> None: ...
+
+If it raises, nothing is changed, and each event is sent again alone. An outside one yields each event when its work is
+done, so that only the others are sent again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, overload
 from uuid import UUID
 
 from celery import Task, shared_task
-from celery.exceptions import Ignore
 
+from events import flower
 from events.handlers import Handler, ReceivedEvent, Shape
-from events.handling.batch_runner import run_batch
-from events.handling.runner import NOT_OURS, run
-from events.policy import Policy, make_policy
+from events.handling.runner import run
+from events.policy import make_policy
 from events.types import EventData
 
 T = TypeVar("T", bound=EventData)
-HandlerFunction = Callable[[ReceivedEvent[T]], None]
 
 
-def effect(
-    name: str, *, many: Callable[[Sequence[ReceivedEvent[T]]], None] | None = None, **policy: Any
-) -> Callable[[HandlerFunction[T]], Handler]:
+class OfOne(Protocol):
+    """Makes a handler of a function that takes one event."""
+
+    def __call__(self, function: Callable[[ReceivedEvent[T]], None], /) -> Handler: ...
+
+
+class EffectOfMany(Protocol):
+    """Makes a handler of a function that takes the events of a message."""
+
+    def __call__(self, function: Callable[[Sequence[ReceivedEvent[T]]], None], /) -> Handler: ...
+
+
+class OutsideOfMany(Protocol):
+    """Makes a handler of a function that takes the events of a message, and yields each whose work is done."""
+
+    def __call__(self, function: Callable[[Sequence[ReceivedEvent[T]]], Iterable[ReceivedEvent[T]]], /) -> Handler: ...
+
+
+@overload
+def effect(name: str, *, many: Literal[False] = False, **policy: Any) -> OfOne: ...
+@overload
+def effect(name: str, *, many: Literal[True], **policy: Any) -> EffectOfMany: ...
+def effect(name: str, *, many: bool = False, **policy: Any) -> Any:
     """Declare a handler whose whole effect is in the database. `policy`: what make_policy() takes.
 
-    `many` does the same for the events of a batch in one transaction, all or nothing; without it each has its own.
+    Without `many` the events of a message have a transaction each.
     """
-    return _declare(name, Shape.EFFECT, make_policy(**policy), many)
+    return lambda function: _declare(Handler(name, function, Shape.EFFECT, make_policy(**policy), many))
 
 
-def outside(
-    name: str,
-    *,
-    many: Callable[[Sequence[ReceivedEvent[T]]], Iterable[ReceivedEvent[T]]] | None = None,
-    result: bool = False,
-    **policy: Any,
-) -> Callable[[HandlerFunction[T]], Handler]:
+@overload
+def outside(name: str, *, many: Literal[False] = False, result: bool = False, **policy: Any) -> OfOne: ...
+@overload
+def outside(name: str, *, many: Literal[True], **policy: Any) -> OutsideOfMany: ...
+def outside(name: str, *, many: bool = False, result: bool = False, **policy: Any) -> Any:
     """Declare a handler that acts outside the database. `policy`: what make_policy() takes.
 
-    `many` does the same for the events of a batch, yielding each when it is done; without it there are no batches.
+    Without `many` no two share a message: such work may take long, and the other would wait for it.
     `result`: the task's state, and what the handler tells of itself (events/jobs.py), are kept as a plain task's are,
     for jobs that somebody asks about. The delivery stays the record; the result only shows it.
     """
-    limited = make_policy(**policy if many else {"batch": 1} | policy)
-    return _declare(name, Shape.OUTSIDE, limited, many, result=result)
+    bounds = make_policy(**policy if many else policy | {"batch": 1})
+    return lambda function: _declare(Handler(name, function, Shape.OUTSIDE, bounds, many), result=result)
 
 
-def _declare(
-    name: str, shape: Shape, policy: Policy, many: Any, *, result: bool = False
-) -> Callable[[HandlerFunction[Any]], Handler]:
-    def decorate(function: HandlerFunction[Any]) -> Handler:
-        handler = Handler(name, function, shape, policy, many)
-        _make_task(handler, result=result)
-        return handler
-
-    return decorate
-
-
-def _make_task(handler: Handler, *, result: bool) -> None:
-    """Register the Celery task that runs the handler: early ack, no retries of Celery's own.
-
-    Its result is not stored, unless it is to be. Then a copy of a message must leave it alone: neither STARTED, which
-    Celery would write before our code knows of the copy, nor an end.
-    """
+def _declare(handler: Handler, *, result: bool = False) -> Handler:
+    """Register the Celery task that runs the handler: early ack, no retries of Celery's own."""
 
     def deliver(task: "Task[Any, Any]", delivery: str | list[str], token: str | list[str]) -> str:
-        worker = str(task.request.hostname)
-        traceparent = task.request.get("traceparent")  # as the ids: one, or one for each, or none
-        if isinstance(delivery, list):
-            ids = [UUID(one) for one in delivery]
-            sent = dict(zip(ids, map(UUID, token), strict=True))
-            return run_batch(handler, sent, worker=worker, parents=dict(zip(ids, traceparent or [], strict=False)))
-        told = run(handler, UUID(delivery), UUID(str(token)), worker=worker, parent=traceparent or "")
-        if result and told in NOT_OURS:
-            raise Ignore(told)
-        return told
+        ids, tokens, parents = map(_listed, (delivery, token, task.request.get("traceparent")))
+        sent = dict(zip(map(UUID, ids), map(UUID, tokens), strict=True))
+        told = run(handler, sent, worker=str(task.request.hostname), parents=dict(zip(sent, parents, strict=False)))
+        return flower.end(told, result=result)
 
     deliver.__doc__ = handler.function.__doc__
     limits = handler.policy.limits
     options: dict[str, Any] = {"bind": True, "soft_time_limit": limits.soft, "time_limit": limits.hard}
     options["delivers"] = True  # an attribute of the task: its arguments are a delivery's ids
-    options |= {"track_started": False} if result else {"ignore_result": True}
+    options |= flower.task_options(result=result)
     shared_task(name=handler.name, **options)(deliver)  # type: ignore[no-untyped-call]
+    return handler
+
+
+def _listed(given: str | list[str] | None) -> list[str]:
+    """Return what a message says of its deliveries: of one alone as it is, of several as a list, or nothing."""
+    return given if isinstance(given, list) else [given] if given else []

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
+from events.chunks import first_id_at
 from events.errors import in_one_line, is_database_away
 from events.models import Event
 
@@ -53,9 +54,4 @@ def follow(wanted: Wanted, *, shown: int, every: float) -> Iterator[Event]:
 
 def _recent(wanted: Wanted) -> list[UUID]:
     oldest = datetime.now(UTC) - LOOK_BACK
-    return list(Event.objects.filter(**wanted, id__gte=_first_id_of(oldest)).values_list("id", flat=True))
-
-
-def _first_id_of(moment: datetime) -> UUID:
-    """Return the least id of version 7 that can be made at a moment (RFC 9562, 5.7)."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    return list(Event.objects.filter(**wanted, id__gte=first_id_at(oldest)).values_list("id", flat=True))

@@ -1,6 +1,6 @@
 """What a handler is, and what it receives. Handlers are declared with events/declare.py."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -36,20 +36,27 @@ class Shape(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Handler:
-    """A named function that events are delivered to."""
+    """A named function that events are delivered to.
+
+    It takes one event, or, where it is of `many`, those of a message, each of another subject. Of many, one that acts
+    outside the database yields each event whose work is done.
+    """
 
     name: str
-    function: Callable[[ReceivedEvent[Any]], None]
+    function: Callable[..., Any]
     shape: Shape
     policy: Policy
-    many: Callable[[Sequence[ReceivedEvent[Any]]], Iterable[ReceivedEvent[Any]] | None] | None = None
-    """The same for a whole batch: events of as many subjects. An outside one yields each event whose work is done."""
+    many: bool = False
 
     @property
     def consumer(self) -> str:
         """The app that consumes the event; also the name of its queue."""
         return self.name.partition(".")[0]
 
-    def __call__(self, event: ReceivedEvent[Any]) -> None:
-        """Run the function itself, as tests do; the bus goes through events/handling/runner.py."""
-        self.function(event)
+    def __call__(self, *events: ReceivedEvent[Any]) -> None:
+        """Run the function on these events, as tests do; the bus goes through events/handling/runner.py."""
+        if self.many:
+            list(self.function(events) or ())
+            return
+        for event in events:
+            self.function(event)

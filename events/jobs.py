@@ -9,11 +9,8 @@ for done, chunk in enumerate(chunks):
 import mmap
 from typing import Any
 
-from celery import current_app
-
+from events import flower
 from events.errors import DependencyAway
-
-PROGRESS = "PROGRESS"  # the state of a task that tells of it: no state of Celery's own, as its manual has it
 
 # A byte that a worker's main process shares with its pool processes, which are forked from it: it is told to end, and
 # they are not.
@@ -44,7 +41,4 @@ def report_progress(progress: int, **facts: Any) -> None:
     For handlers that are declared with `result=True`: django-celery-results has it while the job runs, and keeps what
     was told last in `meta` when it has ended. Outside of a task, as in tests, nobody is told.
     """
-    task: Any = current_app.current_task
-    if task is not None:
-        task.request.meta = told = {**facts, "progress": progress}
-        task.update_state(state=PROGRESS, meta=told)
+    flower.show_progress({**facts, "progress": progress})

@@ -38,7 +38,7 @@ WHERE id IN (
     SELECT id FROM events_delivery
     WHERE subject = %(subject)s AND consumer = %(consumer)s AND (sequence, handler) > (%(sequence)s, %(handler)s)
       AND handled_at IS NULL AND state = 'pending' AND coalesce(due_at, 'infinity') <= clock_timestamp()
-    FOR UPDATE SKIP LOCKED)
+    FOR NO KEY UPDATE SKIP LOCKED)
 """
 
 
@@ -47,7 +47,7 @@ def _first_parked(subject: str, consumer: str) -> str:
     return f"""SELECT d.id FROM events_delivery d
     WHERE d.subject = {subject} AND d.consumer = {consumer}
       AND d.handled_at IS NULL AND d.state = 'pending' AND coalesce(d.due_at, '-infinity') = '-infinity'
-    ORDER BY d.sequence, d.handler LIMIT 1 FOR UPDATE SKIP LOCKED"""
+    ORDER BY d.sequence, d.handler LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"""
 
 
 _WAKE = f"UPDATE events_delivery SET due_at = now() WHERE id = ({_first_parked('%(subject)s', '%(consumer)s')})"

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Model, QuerySet
 
+from events.chunks import FIRST
 from events.models import PurgeMark
 from events.policy import default_limits
 from events.sql import bounded_transaction, execute, fetch
@@ -58,7 +58,7 @@ def purge_events(*, older_than_days: int) -> int:
     if not older_than_days:
         return 0
     days = max(older_than_days, settings.EVENTS["KEEP_DONE_DAYS"])
-    total, after = 0, UUID(int=0)
+    total, after = 0, FIRST
     while True:
         with _a_chunk():
             last, deleted = fetch(_PURGE_EVENTS, {"days": days, "chunk": CHUNK, "after": after})[0]

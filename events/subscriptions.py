@@ -1,9 +1,11 @@
 """Reads the map from events to handlers, which the deployment declares (settings.EVENTS["SUBSCRIPTIONS"])."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
+from itertools import chain
 from uuid import UUID
 
 from django.conf import settings
@@ -19,12 +21,18 @@ class Consumer:
     """What holds for all handlers of one app.
 
     `dead_holds`: whether a dead letter holds back the later deliveries of its subject. Where it does not, handlers
-    must commute, since a replay then comes late. `in_flight`: how many deliveries may be out with workers at once;
-    times the time that one takes, it must stay well under the lease.
+    must commute, since a replay then comes late. `in_flight`: how many deliveries may be out with workers at once, four
+    claims where it is not said (events/relaying/batching.py); times the time that one takes, it must stay well under
+    the lease.
     """
 
     dead_holds: bool
-    in_flight: int = 100
+    in_flight: int | None = None
+
+
+def dead_letter_queue(consumer: str) -> str:
+    """Return the name under which operators know a consumer's dead letters."""
+    return f"{consumer}.dlq"
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,14 @@ class Map:
     def handlers(self, kind: type[EventData]) -> Sequence[Handler]:
         """Return the handlers of an event type, in no particular order."""
         return self.subscriptions.get(kind, ())
+
+    @cached_property
+    def largest_batches(self) -> Mapping[str, int]:
+        """How many deliveries of one handler may share a message, at most, by consumer."""
+        found: dict[str, int] = defaultdict(int)
+        for handler in chain.from_iterable(self.subscriptions.values()):
+            found[handler.consumer] = max(found[handler.consumer], handler.policy.batch)
+        return found
 
     def handler_names(self) -> set[str]:
         """Return the names of all handlers that are subscribed to something."""

@@ -52,6 +52,7 @@ class OrderData(AboutOrder):
     """The whole order, as every event of its life carries it."""
 
     example: ClassVar[Mapping[str, Any]] = ORDER
+    status: ClassVar[str]  # which the order has reached with the event
     number: str = Field(description="The order's name for people.")
     user_id: UUID = Field(description="The person. Who they are is asked of the user service: no event tells.")
     currency: str = Field(description="ISO 4217, of all prices of the order.")
@@ -64,6 +65,7 @@ class OrderCreatedV1(OrderData):
     """An order was accepted."""
 
     type = "order.created.v1"
+    status = "pending"
 
 
 @register
@@ -71,6 +73,7 @@ class OrderConfirmedV1(OrderData):
     """The order will be delivered."""
 
     type = "order.confirmed.v1"
+    status = "confirmed"
 
 
 @register
@@ -78,6 +81,7 @@ class OrderRejectedV1(OrderData):
     """The order will not be delivered; `reason` says what was short."""
 
     type = "order.rejected.v1"
+    status = "rejected"
     example = ORDER | {"reason": "Out of stock: TEA-SENCHA-100 (3 ordered, 1 available)"}
     reason: str = Field(description="Why.")
 
@@ -87,6 +91,7 @@ class OrderCancelledV1(OrderData):
     """The order was called off by its `customer` or by `staff`."""
 
     type = "order.cancelled.v1"
+    status = "cancelled"
     example = ORDER | {"reason": "customer"}
     reason: Literal["customer", "staff"] = Field(description="Why.")
 
@@ -96,3 +101,11 @@ class OrderFulfilledV1(OrderData):
     """The goods have left."""
 
     type = "order.fulfilled.v1"
+    status = "fulfilled"
+
+
+REACHED: Mapping[str, type[OrderData]] = {
+    kind.status: kind
+    for kind in (OrderCreatedV1, OrderConfirmedV1, OrderRejectedV1, OrderCancelledV1, OrderFulfilledV1)
+}
+"""The event that tells of each status that an order reaches."""

@@ -1,10 +1,10 @@
-"""Writes of stock: adjusting, reserving, releasing, shipping. Each in a transaction, products in sorted order.
+"""Writes of stock: adjusting, reserving, releasing, shipping. Each in a transaction, for one order or for many.
 
-Every change of a stock row is one conditional UPDATE, so two at once cannot both take the last piece, and one that
-was done already changes nothing.
+Stock rows are locked in sorted order before their counts are changed, so two at once cannot both take the last piece,
+and what was done already changes nothing.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -27,14 +27,6 @@ class Short:
     sku: str
     requested: int
     available: int
-
-
-class OutOfStock(Exception):
-    """Something was short; nothing was reserved."""
-
-    def __init__(self, shortages: Sequence[Short]) -> None:
-        super().__init__(", ".join(f"{s.sku}: {s.requested} wanted, {s.available} available" for s in shortages))
-        self.shortages = shortages
 
 
 class NoStockItem(PermanentError):
@@ -62,72 +54,45 @@ def adjust(product: Product, *, quantity: int, reason: str) -> StockItem:
 
 
 @transaction.atomic
-def reserve(order_id: UUID, wanted: Mapping[str, int]) -> None:
-    """Set the wanted pieces (sku to quantity) aside for an order, or none of them: then raises OutOfStock.
+def reserve(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequence[Short]]:
+    """Set the wanted pieces (sku to quantity) of each order aside, or none of its; return what each was short of.
 
-    Does nothing where it was done already.
-    """
-    if Reservation.objects.filter(order_id=order_id).exists():
-        return
-    products = _products(wanted.keys())
-    in_order = sorted(wanted, key=lambda sku: products[sku].id)  # the order in which _active() locks too
-    shortages = [short for sku in in_order if (short := _take(products[sku], wanted[sku]))]
-    if shortages:
-        raise OutOfStock(shortages)
-    Reservation.objects.bulk_create(
-        Reservation(order_id=order_id, product=products[sku], quantity=quantity) for sku, quantity in wanted.items()
-    )
-
-
-@transaction.atomic
-def reserve_many(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequence[Short]]:
-    """Do what reserve() does for many orders, in the order given; return what was short for each, if anything.
-
-    The stock rows stay locked to the end of the transaction, so that what is left can be told from one order to the
-    next.
+    In the order given. Nothing is done for an order for which it was done already, and that is short of nothing. Raises
+    NoStockItem. The stock rows stay locked to the end of the transaction, so that what is left can be told from one
+    order to the next.
     """
     done = set(Reservation.objects.filter(order_id__in=wanted).values_list("order_id", flat=True))
     orders = {order_id: lines for order_id, lines in wanted.items() if order_id not in done}
     products = _products({sku for lines in orders.values() for sku in lines})
-    items = _lock(products)
+    locked = _lock({product.id for product in products.values()})
+    items = {sku: locked[product.id] for sku, product in products.items()}
     shortages = {order_id: _set_aside(items, lines) for order_id, lines in orders.items()}
-    reserved = [(item.product_id, item.reserved) for item in items.values()]
     lines = [
         (uuid7(), order_id, products[sku].id, quantity)
         for order_id, wanted_lines in orders.items()
         if not shortages[order_id]
         for sku, quantity in wanted_lines.items()
     ]
-    execute(_SET_RESERVED, dict(zip(("products", "reserved"), columns(reserved, 2), strict=True)))
+    _write(items.values())
     execute(_RESERVE, dict(zip(("ids", "orders", "products", "quantities"), columns(lines, 4), strict=True)))
     return dict.fromkeys(wanted, ()) | shortages
 
 
-# What bulk_update() and bulk_create() would do, at a third of their cost: the ORM writes a value for each field of
-# each row into the statement.
-_SET_RESERVED = """
-UPDATE inventory_stockitem s SET reserved = new.reserved
-FROM unnest(%(products)s::uuid[], %(reserved)s::bigint[]) AS new (product_id, reserved)
-WHERE s.product_id = new.product_id AND s.reserved <> new.reserved
-"""
-_RESERVE = """
-INSERT INTO inventory_reservation (id, order_id, product_id, quantity, state, created_at)
-SELECT id, order_id, product_id, quantity, 'active', now()
-FROM unnest(%(ids)s::uuid[], %(orders)s::uuid[], %(products)s::uuid[], %(quantities)s::int[])
-     AS new (id, order_id, product_id, quantity)
-"""
+@transaction.atomic
+def release(order_ids: Collection[UUID]) -> int:
+    """Free what is set aside for these orders; return how many lines. Nothing to free is fine."""
+    return len(_end(order_ids, Reservation.State.RELEASED))
 
 
 @transaction.atomic
-def release(order_id: UUID) -> int:
-    """Free what is set aside for an order; return how many lines. Nothing to free is fine."""
-    return sum(_end(r, Reservation.State.RELEASED, on_hand=0) for r in _active(order_id))
-
-
-@transaction.atomic
-def ship(order_id: UUID) -> int:
-    """Take what is set aside for an order off the shelf; return how many lines. Done already is fine."""
-    return sum(_ship(reservation) for reservation in _active(order_id))
+def ship(order_ids: Collection[UUID]) -> int:
+    """Take what is set aside for these orders off the shelf; return how many lines. Done already is fine."""
+    shipped = _end(order_ids, Reservation.State.SHIPPED)
+    Movement.objects.bulk_create(
+        Movement(product_id=r.product_id, kind=Movement.Kind.SHIPMENT, quantity=-r.quantity, order_id=r.order_id)
+        for r in shipped
+    )
+    return len(shipped)
 
 
 def _products(skus: Set[str]) -> dict[str, Product]:
@@ -139,20 +104,10 @@ def _products(skus: Set[str]) -> dict[str, Product]:
     return products
 
 
-def _take(product: Product, quantity: int) -> Short | None:
-    taken = StockItem.objects.filter(product=product, on_hand__gte=F("reserved") + quantity).update(
-        reserved=F("reserved") + quantity
-    )
-    if taken:
-        return None
-    return Short(product.sku, quantity, StockItem.objects.get(product=product).available)
-
-
-def _lock(products: Mapping[str, Product]) -> dict[str, StockItem]:
+def _lock(product_ids: Iterable[UUID]) -> dict[UUID, StockItem]:
     """Lock the stock rows of these products, in the order in which all are locked."""
-    ids = sorted(product.id for product in products.values())
-    rows = {i.product_id: i for i in StockItem.objects.select_for_update().filter(product__in=ids).order_by("product")}
-    return {sku: rows[product.id] for sku, product in products.items()}
+    rows = StockItem.objects.select_for_update(no_key=True).filter(product__in=product_ids).order_by("product")
+    return {item.product_id: item for item in rows}
 
 
 def _set_aside(items: Mapping[str, StockItem], lines: Mapping[str, int]) -> Sequence[Short]:
@@ -164,28 +119,36 @@ def _set_aside(items: Mapping[str, StockItem], lines: Mapping[str, int]) -> Sequ
     return short
 
 
-def _active(order_id: UUID) -> Sequence[Reservation]:
-    """Lock an order's active reservations, in the order in which all stock rows are locked."""
-    return list(
-        Reservation.objects.select_for_update(of=("self",))
-        .filter(order_id=order_id, state=Reservation.State.ACTIVE)
-        .order_by("product_id")
-    )
+def _end(order_ids: Collection[UUID], state: Reservation.State) -> Sequence[Reservation]:
+    """Give back what is set aside for these orders; where it is shipped, it leaves the shelf. Return the lines."""
+    active = Reservation.objects.filter(order_id__in=order_ids, state=Reservation.State.ACTIVE)
+    ended = list(active.select_for_update(of=("self",), no_key=True).order_by("product_id", "id"))
+    items = _lock({reservation.product_id for reservation in ended})
+    for reservation in ended:
+        items[reservation.product_id].reserved -= reservation.quantity
+        if state is Reservation.State.SHIPPED:
+            items[reservation.product_id].on_hand -= reservation.quantity
+    _write(items.values())
+    Reservation.objects.filter(pk__in=[reservation.pk for reservation in ended]).update(state=state)
+    return ended
 
 
-def _end(reservation: Reservation, state: Reservation.State, *, on_hand: int) -> int:
-    """Give the pieces of a locked reservation back, `on_hand` of them leaving the shelf."""
-    Reservation.objects.filter(pk=reservation.pk).update(state=state)
-    return StockItem.objects.filter(product_id=reservation.product_id).update(
-        reserved=F("reserved") - reservation.quantity, on_hand=F("on_hand") - on_hand
-    )
+def _write(items: Iterable[StockItem]) -> None:
+    """Write the counts of these locked rows."""
+    counts = columns([(item.product_id, item.on_hand, item.reserved) for item in items], 3)
+    execute(_SET_COUNTS, dict(zip(("products", "on_hand", "reserved"), counts, strict=True)))
 
 
-def _ship(reservation: Reservation) -> int:
-    Movement.objects.create(
-        product_id=reservation.product_id,
-        kind=Movement.Kind.SHIPMENT,
-        quantity=-reservation.quantity,
-        order_id=reservation.order_id,
-    )
-    return _end(reservation, Reservation.State.SHIPPED, on_hand=reservation.quantity)
+# What bulk_update() and bulk_create() would do, at a third of their cost: the ORM writes a value for each field of
+# each row into the statement.
+_SET_COUNTS = """
+UPDATE inventory_stockitem s SET on_hand = new.on_hand, reserved = new.reserved
+FROM unnest(%(products)s::uuid[], %(on_hand)s::bigint[], %(reserved)s::bigint[]) AS new (product_id, on_hand, reserved)
+WHERE s.product_id = new.product_id AND (s.on_hand, s.reserved) <> (new.on_hand, new.reserved)
+"""
+_RESERVE = """
+INSERT INTO inventory_reservation (id, order_id, product_id, quantity, state, created_at)
+SELECT id, order_id, product_id, quantity, 'active', now()
+FROM unnest(%(ids)s::uuid[], %(orders)s::uuid[], %(products)s::uuid[], %(quantities)s::int[])
+     AS new (id, order_id, product_id, quantity)
+"""

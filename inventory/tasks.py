@@ -15,27 +15,12 @@ from inventory import stock
 from inventory.selectors import stock_violations
 
 
-def reserve_many(events: Sequence[ReceivedEvent[OrderCreatedV1]]) -> None:
-    """Reserve the items of a batch's orders."""
-    shortages = stock.reserve_many({event.data.order_id: _wanted(event) for event in events})
-    outcomes = [_outcome(order_id, short) for order_id, short in shortages.items()]
+@effect("inventory.reserve_items", many=True)
+def reserve_items(events: Sequence[ReceivedEvent[OrderCreatedV1]]) -> None:
+    """Reserve the items of each order, all or none, and say which it was."""
+    wanted = {event.data.order_id: {line.sku: line.quantity for line in event.data.items} for event in events}
+    outcomes = [_outcome(order_id, short) for order_id, short in stock.reserve(wanted).items()]
     publish(*outcomes, causes={event.data.order_id: event for event in events})
-
-
-@effect("inventory.reserve_items", many=reserve_many)
-def reserve_items(event: ReceivedEvent[OrderCreatedV1]) -> None:
-    """Reserve the order's items, all or none, and say which it was."""
-    order_id = event.data.order_id
-    try:
-        stock.reserve(order_id, _wanted(event))
-    except stock.OutOfStock as error:
-        publish(_outcome(order_id, error.shortages))
-    else:
-        publish(_outcome(order_id, ()))
-
-
-def _wanted(event: ReceivedEvent[OrderCreatedV1]) -> dict[str, int]:
-    return {line.sku: line.quantity for line in event.data.items}
 
 
 def _outcome(order_id: UUID, shortages: Sequence[stock.Short]) -> StockReservedV1 | StockRejectedV1:
@@ -45,16 +30,16 @@ def _outcome(order_id: UUID, shortages: Sequence[stock.Short]) -> StockReservedV
     return StockRejectedV1(order_id=order_id, shortages=data)
 
 
-@effect("inventory.release_items")
-def release_items(event: ReceivedEvent[OrderCancelledV1]) -> None:
-    """Free what was reserved for the order."""
-    stock.release(event.data.order_id)
+@effect("inventory.release_items", many=True)
+def release_items(events: Sequence[ReceivedEvent[OrderCancelledV1]]) -> None:
+    """Free what was reserved for the orders."""
+    stock.release([event.data.order_id for event in events])
 
 
-@effect("inventory.ship_items")
-def ship_items(event: ReceivedEvent[OrderFulfilledV1]) -> None:
-    """Take the order's items off the shelf."""
-    stock.ship(event.data.order_id)
+@effect("inventory.ship_items", many=True)
+def ship_items(events: Sequence[ReceivedEvent[OrderFulfilledV1]]) -> None:
+    """Take the orders' items off the shelf."""
+    stock.ship([event.data.order_id for event in events])
 
 
 class BooksDoNotAgree(Exception):

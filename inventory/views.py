@@ -58,8 +58,8 @@ def _etag(request: Request, sku: str) -> str:
 
 
 def _locked_etag(request: Request, sku: str) -> str:
-    """Return the entity tag of what nobody else can change until this transaction is over."""
-    Product.objects.select_for_update().filter(sku=sku).first()
+    """Return the entity tag of a product that nobody else can edit until this transaction is over."""
+    Product.objects.select_for_update(no_key=True).filter(sku=sku).first()
     return _tag(version_of(products_of(include_inactive=True), sku))
 
 

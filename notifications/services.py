@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -24,12 +24,14 @@ from events.correlation import correlated
 from events.errors import DependencyAway, PermanentError
 from events.handlers import ReceivedEvent
 from events.sql import ASYNCHRONOUSLY, execute, fetch
+from events.types import EventData
 from notifications.models import Notification
 from notifications.people import people
 from values.emails import in_ascii
 from values.names import in_one_line
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T", bound=EventData)
 
 SUBJECTS = {
     "welcome": "Welcome",
@@ -71,23 +73,15 @@ class Interrupted(Exception):
     """The mail may have left or not; it is sent again, with the same Message-ID."""
 
 
-def notify(event: ReceivedEvent[Any], template: str) -> None:
-    """Send the mail of this template about this event, once: a row that says `sent` is not sent again.
+def notify(events: Sequence[ReceivedEvent[T]], template: str) -> Iterator[ReceivedEvent[T]]:
+    """Send the mail of this template about each event, once, and yield the events whose mails have left.
 
-    The row is committed first. A crash after the mail left and before the row says so sends it again, with the same
-    Message-ID. Raises DependencyAway while the mail server, or who knows the person, is away, and PermanentError where
-    trying again cannot help.
+    The rows are committed first, and a row that says `sent` is not sent again. A crash after the mail left and before
+    the row says so sends it again, with the same Message-ID. Raises DependencyAway while the mail server, or who knows
+    the person, is away, and PermanentError where trying again cannot help: at the first that fails, when those before
+    it are sent and yielded.
     """
-    for _ in notify_many([event], template):
-        pass
-
-
-def notify_many(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator[ReceivedEvent[Any]]:
-    """Do what notify() does for many events over one connection, and yield those whose mails have left.
-
-    Raises at the first that fails, as notify() does; those before it are sent, and are yielded before.
-    """
-    left: list[ReceivedEvent[Any]] = []
+    left: list[ReceivedEvent[T]] = []
     try:
         for event in _send_each(events, template):
             _mark(event, template, waits=event is events[-1])
@@ -116,7 +110,7 @@ WHERE event_id = %(event)s AND template = %(template)s
 _SENT_UNWAITED = _SENT.replace("WHERE", f"FROM {ASYNCHRONOUSLY} WHERE")
 
 
-def _send_each(events: Sequence[ReceivedEvent[Any]], template: str) -> Iterator[ReceivedEvent[Any]]:
+def _send_each(events: Sequence[ReceivedEvent[T]], template: str) -> Iterator[ReceivedEvent[T]]:
     """Send each mail that is still to be sent, and yield its event, before the next is sent."""
     with ExitStack() as stack:
         connection: BaseEmailBackend | None = None

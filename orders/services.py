@@ -1,12 +1,13 @@
 """Writes of orders: placing one, and each step of its life. Every step publishes its event in its transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Case, Value, When
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 from rest_framework.exceptions import APIException, ValidationError
@@ -15,19 +16,13 @@ from uuid_utils.compat import uuid7
 from events.handlers import ReceivedEvent
 from events.publishing import publish
 from events.sql import joined_transaction
-from events.types import EventData
-from eventtypes.orders import (
-    Line,
-    OrderCancelledV1,
-    OrderConfirmedV1,
-    OrderCreatedV1,
-    OrderFulfilledV1,
-    OrderRejectedV1,
-)
+from eventtypes.orders import REACHED, Line, OrderCreatedV1
 from inventory.selectors import Offer, for_sale
 from orders.models import Order, OrderLine, StatusChange
 from orders.states import Status, sources
 from values.money import in_currency
+
+Causes = Mapping[UUID, ReceivedEvent[Any]]
 
 
 @dataclass(frozen=True)
@@ -64,72 +59,73 @@ def place_order(*, user_id: UUID, items: Sequence[Item]) -> Order:
     return order
 
 
-def confirm_order(order_id: UUID) -> bool:
-    """Confirm a pending order; False where it has moved on already, which is fine."""
-    return _move(order_id, Status.CONFIRMED, lambda facts: OrderConfirmedV1(**facts)) is not None
+def confirm_orders(order_ids: Collection[UUID], *, causes: Causes | None = None) -> int:
+    """Confirm those that are pending of these orders; return how many. The others have moved on, which is fine.
 
-
-@transaction.atomic
-def confirm_orders(causes: Mapping[UUID, ReceivedEvent[Any]]) -> int:
-    """Confirm those that are pending of these orders, each because of its event; return how many.
-
-    They stay locked to the commit, so none is cancelled between the look at its status and the update.
+    `causes`: as publish() takes them.
     """
-    pending = Order.objects.select_for_update(of=("self",)).filter(pk__in=causes.keys(), status=Status.PENDING)
-    orders = list(pending.order_by("id").prefetch_related("lines"))
-    if not orders:
-        return 0
-    Order.objects.filter(pk__in=[order.id for order in orders]).update(status=Status.CONFIRMED, updated_at=Now())
-    StatusChange.objects.bulk_create(
-        StatusChange(order=order, from_status=Status.PENDING, to_status=Status.CONFIRMED) for order in orders
-    )
-    events = [OrderConfirmedV1(**_snapshot(order, order.lines.all())) for order in orders]
-    publish(*events, causes=causes)
-    return len(orders)
+    return len(_move(order_ids, Status.CONFIRMED, causes=causes))
 
 
-def reject_order(order_id: UUID, *, reason: str) -> bool:
-    """Reject a pending order; False where it has moved on already, which is fine."""
-    rejected = _move(order_id, Status.REJECTED, lambda facts: OrderRejectedV1(**facts, reason=reason), reason=reason)
-    return rejected is not None
+def reject_orders(reasons: Mapping[UUID, str], *, causes: Causes | None = None) -> int:
+    """Reject those that are pending of these orders, each for its reason, as confirm_orders() confirms them."""
+    return len(_move(reasons.keys(), Status.REJECTED, reasons=reasons, causes=causes))
 
 
 def is_pending(order_id: UUID) -> bool:
     """Tell whether an order is pending, and keep it so to the end of the transaction."""
-    return Order.objects.select_for_update().filter(pk=order_id, status=Status.PENDING).exists()
+    return Order.objects.select_for_update(no_key=True).filter(pk=order_id, status=Status.PENDING).exists()
 
 
 def cancel_order(order: Order, *, by: Literal["customer", "staff"]) -> Order:
     """Cancel a pending or confirmed order. Raises WrongStatus where it is too late."""
-    moved = _move(order.id, Status.CANCELLED, lambda facts: OrderCancelledV1(**facts, reason=by), reason=by)
-    return moved or _refuse(order, Status.CANCELLED)
+    return _moved(order, Status.CANCELLED, _move([order.id], Status.CANCELLED, reasons={order.id: by}))
 
 
 def fulfil_order(order: Order) -> Order:
     """Mark a confirmed order as sent. Raises WrongStatus unless it is confirmed."""
-    moved = _move(order.id, Status.FULFILLED, lambda facts: OrderFulfilledV1(**facts))
-    return moved or _refuse(order, Status.FULFILLED)
+    return _moved(order, Status.FULFILLED, _move([order.id], Status.FULFILLED))
 
 
 @transaction.atomic
 def _move(
-    order_id: UUID, to: Status, event: Callable[[dict[str, Any]], EventData], *, reason: str = ""
-) -> Order | None:
-    """Take the order one step on, locked to the commit; None where the table of states does not allow it now."""
-    before = Order.objects.select_for_update().filter(pk=order_id, status__in=sources(to)).first()
-    if before is None:
-        return None
-    changes: dict[str, Any] = {"rejection_reason": reason} if to is Status.REJECTED else {}
-    Order.objects.filter(pk=order_id).update(status=to, updated_at=Now(), **changes)
-    StatusChange.objects.create(order=before, from_status=before.status, to_status=to, reason=reason)
-    order = Order.objects.prefetch_related("lines").get(pk=order_id)
-    publish(event(_snapshot(order, order.lines.all())))
+    order_ids: Collection[UUID],
+    to: Status,
+    *,
+    reasons: Mapping[UUID, str] | None = None,
+    causes: Causes | None = None,
+) -> Sequence[UUID]:
+    """Take these orders one step on, locked to the commit; return those of which the table of states allows it now.
+
+    Each publishes the event of its new status, which tells the reason where there is one.
+    """
+    reasons = reasons or {}
+    found = Order.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=order_ids, status__in=sources(to))
+    orders = list(found.order_by("id").prefetch_related("lines"))
+    if not orders:
+        return []
+    moved = Order.objects.filter(pk__in=[order.id for order in orders])
+    changes: dict[str, Any] = {"rejection_reason": _by_order(reasons)} if to is Status.REJECTED else {}
+    moved.update(status=to, updated_at=Now(), **changes)
+    StatusChange.objects.bulk_create(
+        StatusChange(order=order, from_status=order.status, to_status=to, reason=reasons.get(order.id, ""))
+        for order in orders
+    )
+    why: dict[UUID, dict[str, Any]] = {order_id: {"reason": reason} for order_id, reason in reasons.items()}
+    publish(*(REACHED[to](**_snapshot(o, o.lines.all()), **why.get(o.id, {})) for o in orders), causes=causes)
+    return [order.id for order in orders]
+
+
+def _by_order(texts: Mapping[UUID, str]) -> Case:
+    return Case(*(When(pk=order_id, then=Value(text)) for order_id, text in texts.items()))
+
+
+def _moved(order: Order, to: Status, moved: Sequence[UUID]) -> Order:
+    """Return the order as it is now. Raises WrongStatus where it was not moved."""
+    order.refresh_from_db(fields=["status", "updated_at"])
+    if not moved:
+        raise WrongStatus(order, to)
     return order
-
-
-def _refuse(order: Order, to: Status) -> Order:
-    order.refresh_from_db(fields=["status"])
-    raise WrongStatus(order, to)
 
 
 # One statement in place of four: each costs a round trip, and the ORM as much again to write it. The number and the

@@ -7,30 +7,27 @@ from celery import shared_task
 from events.declare import effect
 from events.handlers import ReceivedEvent
 from eventtypes.stock import Shortage, StockRejectedV1, StockReservedV1
-from orders.services import confirm_order, confirm_orders, reject_order
+from orders.services import confirm_orders, reject_orders
 from rest.idempotency import purge_answers
 
 
-def confirm_many(events: Sequence[ReceivedEvent[StockReservedV1]]) -> None:
-    """Confirm the orders of a batch."""
-    confirm_orders({event.data.order_id: event for event in events})
+@effect("orders.confirm", many=True)
+def confirm(events: Sequence[ReceivedEvent[StockReservedV1]]) -> None:
+    """Confirm the orders whose items are set aside."""
+    causes = {event.data.order_id: event for event in events}
+    confirm_orders(causes.keys(), causes=causes)
 
 
-@effect("orders.confirm", many=confirm_many)
-def confirm(event: ReceivedEvent[StockReservedV1]) -> None:
-    """Confirm the order whose items are set aside."""
-    confirm_order(event.data.order_id)
+@effect("orders.reject", many=True)
+def reject(events: Sequence[ReceivedEvent[StockRejectedV1]]) -> None:
+    """Reject the orders, saying what each was short of."""
+    reasons = {event.data.order_id: _reason(event.data.shortages) for event in events}
+    reject_orders(reasons, causes={event.data.order_id: event for event in events})
 
 
-@effect("orders.reject")
-def reject(event: ReceivedEvent[StockRejectedV1]) -> None:
-    """Reject the order, saying what was short."""
-    reason = "; ".join(_in_words(shortage) for shortage in event.data.shortages)
-    reject_order(event.data.order_id, reason=f"Out of stock: {reason}")
-
-
-def _in_words(shortage: Shortage) -> str:
-    return f"{shortage.sku} ({shortage.requested} ordered, {shortage.available} available)"
+def _reason(shortages: Sequence[Shortage]) -> str:
+    short = (f"{one.sku} ({one.requested} ordered, {one.available} available)" for one in shortages)
+    return f"Out of stock: {'; '.join(short)}"
 
 
 @shared_task(name="orders.purge")

@@ -7,14 +7,14 @@ counters that publishing takes.
 from uuid import UUID
 
 from inventory import stock
-from orders.services import is_pending, reject_order
+from orders.services import is_pending, reject_orders
 
 REASON = "We could not process this order."
 
 
 def reject(order_id: UUID) -> None:
     """Reject the order, which will never be confirmed; one that has moved on stays as it is."""
-    reject_order(order_id, reason=REASON)
+    reject_orders({order_id: REASON})
 
 
 def release(order_id: UUID) -> None:
@@ -22,7 +22,7 @@ def release(order_id: UUID) -> None:
 
     In place of a shipment this leaves the pieces on hand in the books: count the shelf, and adjust the stock.
     """
-    stock.release(order_id)
+    stock.release([order_id])
 
 
 def reject_and_release(order_id: UUID) -> None:

@@ -15,11 +15,11 @@ from django.db.models.functions import Now
 
 from events import jobs
 from events.errors import PermanentError
-from events.handling import deliveries, runner
+from events.handling import runner
 from events.models import Delivery
 from events.relaying import sweeps
 from events.subscriptions import the_map
-from events.tests.helpers import claimed, make_due, only
+from events.tests.helpers import claimed, make_due, only, start_one
 from inventory.tests.shop import make_product
 from tests import pages
 from tests.pages import ROOT
@@ -51,7 +51,7 @@ def page(code: Any, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Pa
 
 def run(page: Any) -> str:
     """Claim the delivery that is due, and run it: the parts of the relay and of a worker."""
-    return runner.run(page.write_price_list, *claimed("price_lists"), worker="test")
+    return runner.run(page.write_price_list, dict([claimed("price_lists")]), worker="test")
 
 
 def left(page: Any, list_id: UUID) -> list[str]:
@@ -97,7 +97,7 @@ def test_a_worker_that_is_lost_costs_a_lease_and_after_the_last_it_is_a_dead_let
     page.want_price_list()
     for _ in range(4):
         delivery, token = claimed("price_lists")
-        assert deliveries.start(delivery, token, worker="lost", lease=30)
+        assert start_one(delivery, token, worker="lost", lease=30)
         Delivery.objects.update(lease_until=Now(), lease_seconds=0)  # its lease is over
         assert sweeps.expire_leases() == 1
     assert (only(handler=NAME).state, only(handler=NAME).reason) == ("dead", "worker_lost")

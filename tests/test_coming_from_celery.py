@@ -18,18 +18,18 @@ from knox.models import AuthToken
 
 from events.errors import PermanentError
 from events.handlers import Handler
-from events.handling import deliveries, runner
+from events.handling import runner
 from events.models import Delivery, Event
 from events.publishing import NoTransaction, publish
 from events.relaying import sweeps
 from events.relaying.claims import claim
 from events.subscriptions import the_map
-from events.tests.helpers import claimed, make_due, only
+from events.tests.helpers import claimed, make_due, only, start_one
 from events.types import event_type
 from inventory.stock import reserve
 from inventory.tests.shop import counts, make_product
 from orders.models import Order
-from orders.services import confirm_order
+from orders.services import confirm_orders
 from orders.tests.placing import place
 from tests import pages
 from tests.pages import ROOT
@@ -111,7 +111,7 @@ def run(name: str) -> str:
     """Claim the delivery that is due to this handler, and run it: the parts of the relay and of a worker."""
     the_handler = handler(name)
     delivery_id, token = claimed(the_handler.consumer)
-    return runner.run(the_handler, delivery_id, token, worker="test")
+    return runner.run(the_handler, {delivery_id: token}, worker="test")
 
 
 # --- .delay() and on_commit ---------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_a_permanent_error_is_a_dead_letter_at_once(closed: User, crm: Crm) -> N
 def test_what_a_lost_worker_held_is_due_again_when_its_lease_is_over(closed: User, crm: Crm) -> None:
     delivery_id, token = claimed("crm")
     limits = handler(FORGET).policy.limits
-    assert deliveries.start(delivery_id, token, worker="lost", lease=limits.lease)
+    assert start_one(delivery_id, token, worker="lost", lease=limits.lease)
     assert (sweeps.expire_leases(), claim("crm", 1)) == (0, None)
     Delivery.objects.filter(pk=delivery_id).update(lease_until=Now(), lease_seconds=0)
     assert sweeps.expire_leases() == 1
@@ -218,8 +218,8 @@ def test_a_clock_that_looks_does_what_is_due_once(page: Any, user: User) -> None
 def test_each_step_publishes_what_the_next_one_handles(page: Any, user: User) -> None:
     make_product("CUP", pieces=10)
     order = place(user, CUP=3)
-    reserve(order.id, {"CUP": 3})
-    assert confirm_order(order.id)
+    reserve({order.id: {"CUP": 3}})
+    assert confirm_orders([order.id])
     page.close_account(user.id)
     assert run("orders.cancel_open") == "done at attempt 1"
     assert (statuses(), counts()) == ({order.id: "cancelled"}, (10, 3))

@@ -63,7 +63,7 @@ def test_a_search_finds_what_reads_the_same(browser: Client) -> None:
 
 def test_pieces_are_booked_on_the_page_of_a_product(browser: Client) -> None:
     product = make_product("POT", pieces=10)
-    stock.reserve(uuid4(), {"POT": 4})
+    stock.reserve({uuid4(): {"POT": 4}})
     form = product_form(add_pieces="-6", reason="broken", price="31.00")
     assert browser.post(url(Product, "change", product.pk), form).status_code == 302
     assert counts("POT") == (4, 4)
@@ -81,7 +81,7 @@ def test_a_change_of_stock_needs_its_reason(browser: Client) -> None:
 
 def test_what_is_reserved_cannot_be_taken_away(browser: Client) -> None:
     product = make_product("POT", pieces=10)
-    stock.reserve(uuid4(), {"POT": 4})
+    stock.reserve({uuid4(): {"POT": 4}})
     answer = browser.post(url(Product, "change", product.pk), product_form(add_pieces="-7", reason="lost"), follow=True)
     assert any("The stock was not changed" in message for message in said(answer))
     assert counts("POT") == (10, 4)
@@ -110,7 +110,7 @@ def test_a_taken_sku_is_refused_by_the_form(browser: Client) -> None:
 
 def test_the_page_of_a_product_shows_its_stock_and_its_last_movements(browser: Client) -> None:
     product = make_product("POT", pieces=10)
-    stock.reserve(uuid4(), {"POT": 4})
+    stock.reserve({uuid4(): {"POT": 4}})
     stock.adjust(product, quantity=-2, reason="broken in the shop")
     page = text(browser.get(url(Product, "change", product.pk)))
     for told in ("opening stock", "+10", "broken in the shop", "-2", "?q=POT"):

@@ -128,7 +128,7 @@ def test_orders_are_found_by_number_address_sku_and_id_exactly(browser: Client) 
     make_product("POT")
     ada, bob = make_user("ada"), make_user("bob")
     cup, pot = place(ada, CUP=1), place(bob, POT=1)
-    stock.reserve(pot.id, {"POT": 1})
+    stock.reserve({pot.id: {"POT": 1}})
     for typed in (cup.number, cup.number.lower(), " Ada@Example.com ", str(cup.id)):
         assert found(browser, q=typed) == {cup.number}, typed
     assert found(browser, q="POT") == {pot.number}

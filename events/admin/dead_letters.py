@@ -28,7 +28,7 @@ from events.admin.edit import EditingPage
 from events.letters.dead_letters import add_note, letters
 from events.letters.groups import groups
 from events.models import LETTER, DeadLetter, Decision, Delivery, FailedAttempt, Note, State
-from events.subscriptions import the_map
+from events.subscriptions import dead_letter_queue, the_map
 
 GROUP_HEADERS = ["Queue", "Handler", "Error", "Letters", "First died", "Last died", "Replay"]
 
@@ -125,7 +125,7 @@ class DeadLetterAdmin(ReadOnly, EditingPage):
     @admin.display(description="queue")
     def dead_letter_queue(self, letter: DeadLetter) -> str:
         """Return the name under which operators know the consumer's dead letters."""
-        return f"{letter.consumer}.dlq"
+        return dead_letter_queue(letter.consumer)
 
     @admin.display
     def error(self, letter: DeadLetter) -> str:

@@ -10,8 +10,8 @@ from django.utils.timezone import now
 from adminkit.pages import Page, TabularInline, as_uuid, link
 from adminkit.read_only import ReadOnly
 from events.admin.dead_letters import DeadLetterAdmin, DecisionInline, FailedAttemptInline, NoteInline
+from events.chunks import first_id_at
 from events.models import DeadLetter, Delivery, Event, State, UnusableMessage
-from events.statistics.tally import lowest_id
 
 WEEK = timedelta(days=7)
 
@@ -45,7 +45,7 @@ class EventAdmin(ReadOnly, Page[Event]):
         """Find by id or subject; else by a request's id, which has no index: among the events of the last week."""
         wanted = as_uuid(text)
         found = rows.filter(Q(pk=wanted) | Q(subject=wanted)) if wanted else rows.none()
-        return found if found.exists() else rows.filter(pk__gte=lowest_id(now() - WEEK), correlation_id=text[:255])
+        return found if found.exists() else rows.filter(pk__gte=first_id_at(now() - WEEK), correlation_id=text[:255])
 
 
 @admin.register(Delivery)

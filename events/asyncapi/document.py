@@ -7,7 +7,7 @@ from django.conf import settings
 
 from events.asyncapi.schemas import component_schemas, path_of, types
 from events.handlers import Handler
-from events.subscriptions import the_map
+from events.subscriptions import dead_letter_queue, the_map
 from events.types import EventData
 from rest.openapi.document import VERSION
 
@@ -96,7 +96,7 @@ def _handled(handler: Handler) -> Part:
         "summary": (handler.function.__doc__ or "").partition("\n")[0],
         "tags": [{"name": handler.consumer}],
         "x-queue": handler.consumer,
-        "x-dead-letters": f"{handler.consumer}.dlq",
+        "x-dead-letters": dead_letter_queue(handler.consumer),
         "x-dead-letter-holds-back-later-events": the_map().consumers[handler.consumer].dead_holds,
         "x-max-attempts": handler.policy.max_attempts,
     }

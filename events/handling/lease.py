@@ -9,7 +9,7 @@ from types import TracebackType
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from events.handling.batches import renew_many
+from events.handling import deliveries
 from events.handling.deliveries import Started
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class LeaseKeeper:
 
     def _renew(self) -> bool:
         try:
-            return renew_many(self._started)
+            return deliveries.renew(self._started)
         except DatabaseError as error:
             logger.warning("could not renew the lease of %s: %s", self._started[0].id, error)
             connection.close()

@@ -3,15 +3,16 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from celery.exceptions import Retry, SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from events import flower
 from events.error_text import describe
-from events.errors import EventsError, Failure, classify, is_database_away
+from events.errors import Failure, classify, is_database_away
 from events.handlers import Handler
 from events.handling import deliveries
 from events.handling.deliveries import Started
@@ -28,34 +29,34 @@ PAUSE = 0.5  # seconds between tries to write down an outcome while the database
 def put_off(what: str, error: Exception) -> Retry:
     """Return what to raise where the database is away, and log it: the lease brings back what is in hand."""
     logger.warning("%s: %r", what, error)
-    return Retry(what, exc=error)
+    return flower.later(what, error)
 
 
-class Superseded(EventsError):
-    """This worker's lease ran out and the delivery went to another; a change in the database is rolled back."""
-
-
-def fail(handler: Handler, started: Started, error: Exception) -> NoReturn:
+def fail(handler: Handler, started: Started, error: Exception) -> None:
     """Write down what becomes of the delivery, and tell Celery in the way that makes Flower show it.
 
-    Raises the error where the delivery is dead now, Retry where it is due again later, and Superseded where this
-    worker had lost it: what it failed of is then the business of nobody.
+    Raises the error where the delivery is dead now, and Retry where it is due again later. Returns where this worker
+    had lost it: what it failed of is then the business of nobody.
     """
+    if isinstance(error, UnknownType):
+        _wait_for_code(handler, started, error)
+        return
     failure = classify(error)
     reason = _reason_to_die(failure, started)
     if reason is not None:
-        _write_mine(handler, lambda: deliveries.bury(started, reason, describe(error)), error)
-        log_outcome(handler, started, "dead", str(reason.label), level=logging.ERROR, error=error)
-        raise error
+        if write_down(handler, lambda: deliveries.bury(started, reason, describe(error))):
+            log_outcome(handler, started, "dead", str(reason.label), level=logging.ERROR, error=error)
+            raise error
+        return
     delay = handler.policy.backoff.delay(started.attempts + started.waits)
-    _write_mine(handler, lambda: _give_back(started, failure, error, delay), error)
-    log_outcome(handler, started, "retry", f"again in {delay:.1f} s", level=logging.WARNING, error=error)
-    raise Retry(exc=error, when=round(delay, 3)) from error  # type: ignore[arg-type]  # it takes any number
+    if write_down(handler, lambda: _give_back(started, failure, error, delay)):
+        log_outcome(handler, started, "retry", f"again in {delay:.1f} s", level=logging.WARNING, error=error)
+        raise flower.again(error, delay) from error
 
 
-def wait_for_code(handler: Handler, started: Started, error: UnknownType) -> NoReturn:
+def _wait_for_code(handler: Handler, started: Started, error: UnknownType) -> None:
     """Set a delivery aside whose type this code does not know. Raises as fail() does."""
-    policy = settings.EVENTS
+    delay = settings.EVENTS["UNKNOWN_RETRY"]
 
     def set_aside() -> str | None:
         return deliveries.set_aside(
@@ -63,17 +64,17 @@ def wait_for_code(handler: Handler, started: Started, error: UnknownType) -> NoR
             started.token,
             reason=Reason.UNKNOWN_TYPE,
             error=describe(error),
-            grace=policy["UNKNOWN_GRACE"],
-            delay=policy["UNKNOWN_RETRY"],
+            grace=settings.EVENTS["UNKNOWN_GRACE"],
+            delay=delay,
         )
 
     state = write_down(handler, set_aside)
     if state is None:
-        raise Superseded from error
-    log_outcome(handler, started, str(state), "since no code here knows it", level=logging.WARNING, error=error)
+        return
+    log_outcome(handler, started, state, "since no code here knows it", level=logging.WARNING, error=error)
     if state == "dead":
         raise error
-    raise Retry(exc=error, when=policy["UNKNOWN_RETRY"]) from error
+    raise flower.again(error, delay) from error
 
 
 def write_down(handler: Handler, write: Callable[[], T]) -> T:
@@ -90,12 +91,6 @@ def write_down(handler: Handler, write: Callable[[], T]) -> T:
                 raise put_off(f"{handler.name}: the outcome could not be written", error) from error
             connection.close()
             _pause(error)
-
-
-def _write_mine(handler: Handler, write: Callable[[], bool], error: Exception) -> None:
-    """Write an outcome of an attempt. Raises Superseded where the delivery is no longer this worker's."""
-    if not write_down(handler, write):
-        raise Superseded from error
 
 
 def _give_back(started: Started, failure: Failure, error: Exception, delay: float) -> bool:

@@ -186,7 +186,7 @@ def _check_reason(reason: str) -> None:
 
 def _lock(delivery_id: UUID) -> DeadLetter:
     letter = (
-        DeadLetter.objects.select_for_update(of=("self",))
+        DeadLetter.objects.select_for_update(of=("self",), no_key=True)
         .select_related("event")
         .filter(pk=delivery_id, state=State.DEAD)
         .first()
@@ -214,7 +214,7 @@ RETURNING id
 _REPLAY_CHUNK = f"""
 WITH dead AS (
     SELECT id, handled_at FROM events_delivery
-    WHERE id = ANY(%(ids)s) AND {state_of("events_delivery")} = 'dead' ORDER BY id FOR UPDATE
+    WHERE id = ANY(%(ids)s) AND {state_of("events_delivery")} = 'dead' ORDER BY id FOR NO KEY UPDATE
 ), replayed AS (
     UPDATE events_delivery d SET {_SET_REPLAYED} FROM dead WHERE d.id = dead.id
     RETURNING d.id, dead.handled_at

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from events.sql import fetch
+from events.subscriptions import dead_letter_queue
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Group:
     @property
     def queue(self) -> str:
         """Return the name under which operators know the consumer's dead letters."""
-        return f"{self.consumer}.dlq"
+        return dead_letter_queue(self.consumer)
 
 
 def groups() -> Sequence[Group]:

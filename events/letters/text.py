@@ -9,6 +9,7 @@ from django.conf import settings
 from events.letters.dead_letters import data_of, in_place_of
 from events.letters.groups import Group
 from events.models import DeadLetter
+from events.subscriptions import dead_letter_queue
 
 LINE = 120  # characters of an error in a list
 
@@ -16,7 +17,8 @@ LINE = 120  # characters of an error in a list
 def line(letter: DeadLetter) -> str:
     """Return a letter on one line."""
     error = _one_line(letter.error_type, letter.error_message)
-    return f"{letter.id}  {letter.consumer}.dlq  {letter.handler}  {letter.reason}  {_time(letter.handled_at)}  {error}"
+    queue = dead_letter_queue(letter.consumer)
+    return f"{letter.id}  {queue}  {letter.handler}  {letter.reason}  {_time(letter.handled_at)}  {error}"
 
 
 def group_line(group: Group) -> str:
@@ -31,7 +33,7 @@ def page(letter: DeadLetter) -> Iterator[str]:
     event = letter.event
     facts = {
         "id": letter.id,
-        "queue": f"{letter.consumer}.dlq",
+        "queue": dead_letter_queue(letter.consumer),
         "handler": letter.handler,
         "event": f"{event.type} {event.id}",
         "subject": letter.subject,

@@ -14,12 +14,11 @@ from events.sql import ASYNCHRONOUSLY, earlier_undone, fetch, sent_token, state_
 NEWEST_WINDOW = 8
 END = datetime.max.replace(tzinfo=UTC)
 GAP_MARGIN = timedelta(seconds=1)  # by which what is newest may come to be seen after what is newer
-LOOK = 25  # deliveries that are counted of each queue at a look: enough to know that a whole claim is there
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery to send. `tries`: how often it ran before, counted or not; `batch`: how many may share its message."""
+    """A delivery to send. `tries`: how often it ran before, counted or not; `batch`: how many may share a message."""
 
     id: UUID
     token: UUID
@@ -67,7 +66,7 @@ class Gap:
 class DueQueue:
     """A queue that has a delivery due. Of its deliveries, so many are sent and not started, and so many run.
 
-    `due`: how many are due, counted to LOOK at most.
+    `due`: how many are due, as far as they were counted.
     """
 
     name: str
@@ -76,12 +75,14 @@ class DueQueue:
     due: int
 
 
-def due_queues(since: Floors | None = None) -> Sequence[DueQueue]:
+def due_queues(since: Floors | None = None, *, count_to: int = 1) -> Sequence[DueQueue]:
     """Return each queue that has a delivery due, with how many of its deliveries are out with workers.
 
-    What lies below the floors is not seen; without floors everything is looked through.
+    What is due is counted to `count_to`. What lies below the floors is not seen; without floors everything is looked
+    through.
     """
-    return [DueQueue(*row) for row in fetch(_DUE_QUEUES, floors.parameters(floors.known(since)))]
+    known = floors.parameters(floors.known(since))
+    return [DueQueue(*row) for row in fetch(_DUE_QUEUES, known | {"count_to": count_to})]
 
 
 def claim(
@@ -117,7 +118,7 @@ FROM {FLOORS}, LATERAL (
     SELECT count(*) AS ready
     FROM (SELECT 1 FROM events_delivery d
           WHERE d.queue = floor.queue AND d.state = 'pending' AND d.due_at >= floor.due AND d.due_at <= now()
-          LIMIT {LOOK}) AS first) AS waiting
+          LIMIT %(count_to)s) AS first) AS waiting
 WHERE ready > 0
 """
 
@@ -128,7 +129,7 @@ SET state = 'leased', token = {sent_token("d")},
 FROM {ASYNCHRONOUSLY}, chosen JOIN events_event e ON e.id = chosen.event_id
 WHERE d.id = chosen.id
 RETURNING d.id, d.token, d.handler, d.attempts + d.waits, e.correlation_id, e.traceparent,
-          CASE WHEN d.attempts + d.waits = 0 THEN d.batch ELSE 1 END, d.due_at
+          d.batch, d.due_at
 """
 
 _CLAIM_OLDEST = f"""
@@ -136,7 +137,7 @@ WITH chosen AS (
     SELECT d.id, d.event_id FROM events_delivery d
     WHERE d.queue = %(queue)s AND d.state = 'pending' AND d.due_at >= %(floor)s AND d.due_at <= now()
       AND NOT {earlier_undone("d")}
-    ORDER BY d.due_at LIMIT %(size)s FOR UPDATE SKIP LOCKED
+    ORDER BY d.due_at LIMIT %(size)s FOR NO KEY UPDATE SKIP LOCKED
 )
 {_LEASE}
 """
@@ -156,7 +157,7 @@ WITH recent AS MATERIALIZED (
     SELECT mine.id, mine.event_id FROM recent, LATERAL (
         SELECT d.id, d.event_id FROM events_delivery d
         WHERE d.id = recent.id AND {state_of("d")} = 'pending' AND d.due_at <= now() AND NOT {earlier_undone("d")}
-        FOR UPDATE SKIP LOCKED) AS mine
+        FOR NO KEY UPDATE SKIP LOCKED) AS mine
     LIMIT %(size)s
 )
 {_LEASE}

@@ -109,7 +109,7 @@ WITH found AS MATERIALIZED (
     FROM (SELECT id FROM found ORDER BY id LIMIT %(chunk)s) AS of, LATERAL (
         SELECT d.id, extract(epoch FROM d.{column} - clock_timestamp())::float8 AS seconds FROM events_delivery d
         WHERE d.id = of.id AND {state_of("d")} IN ({states}) AND d.{column} > now() + make_interval(secs => %(nearest)s)
-        FOR UPDATE SKIP LOCKED) AS mine
+        FOR NO KEY UPDATE SKIP LOCKED) AS mine
 )"""
 
 

@@ -11,32 +11,31 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from math import inf
 
-from celery import Celery
 from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import OperationalError as BrokerError
 
 from events import floors
+from events.chunks import FIRST
 from events.errors import in_one_line, is_database_away
 from events.failpoints import failpoint
 from events.floors import KeptFloors
 from events.relaying import claims, clock, sweeps
-from events.relaying.claims import Claim, Claimed, DueQueue, Gap
-from events.relaying.sender import Sender
+from events.relaying.batching import LEAST, bound, claim_size, messages, whole_claim
+from events.relaying.claims import Claim, DueQueue, Gap
+from events.relaying.sender import Sends
 from events.relaying.watchdog import Watchdog
 from events.statistics import tally
-from events.subscriptions import Consumer, the_map
 
 logger = logging.getLogger(__name__)
 
 POLL = 0.01  # seconds between polls without a backlog: a median of 5 ms until an event is seen
-CLAIM = claims.LOOK  # deliveries a claim
 # Seconds from one claim of a queue to the next that is not whole. What comes meanwhile shares messages: so their rate
 # has an end, and with it what Celery costs. The first after a quiet while goes at once.
 GAP = 0.1
@@ -46,7 +45,6 @@ SWEEP_EVERY = 1.0  # seconds
 MARGIN = 2.0  # seconds that a floor lies back: who publishes in a transaction that is shorter waits for no sweep
 COUNT_EVERY = 5.0  # seconds: charts and metrics are so old at most, and a second
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds without the broker or the database: doubled at each failure
-UNMAPPED = Consumer(dead_holds=True)  # bounds of a queue that this relay's code does not know
 
 
 @dataclass
@@ -65,20 +63,11 @@ class Pause:
         self.seconds = FIRST_PAUSE
 
 
-def messages(deliveries: Sequence[Claimed]) -> Iterator[Sequence[Claimed]]:
-    """Put the deliveries into messages: those of one handler together, as many as may share one."""
-    by_handler: dict[tuple[str, int], list[Claimed]] = defaultdict(list)
-    for delivery in deliveries:
-        by_handler[delivery.handler, delivery.batch].append(delivery)
-    for (_, batch), group in by_handler.items():
-        yield from (group[start : start + batch] for start in range(0, len(group), batch))
-
-
 class Relay:
     """One relay. run() returns after stop() was called, with nothing claimed and unsent."""
 
-    def __init__(self, app: Celery) -> None:
-        self._sender = Sender(app)
+    def __init__(self, sender: Sends) -> None:
+        self._sender = sender
         self._stopping = threading.Event()
         self._pause = Pause()
         self._claims: dict[str, Iterator[int]] = defaultdict(count)  # of each queue, to tell every fourth
@@ -86,7 +75,7 @@ class Relay:
         self._gaps: dict[str, Gap] = {}  # of each queue, since the last sweep
         self._next_sweep = 0.0
         self._next_count = 0.0
-        self._parked_from = sweeps.FIRST
+        self._parked_from = FIRST
         self._is_database_away = False
         self._away_until: datetime | None = None  # by PostgreSQL's clock
         self._kept_floors = KeptFloors(every=0, margin=MARGIN)
@@ -107,7 +96,7 @@ class Relay:
             except (DatabaseError, BrokerError, OSError) as error:
                 self._wait_out(error)
                 continue
-            if sent < CLAIM:  # there is no backlog: what comes in the meantime goes in one turn
+            if sent < LEAST:  # there is no backlog: what comes in the meantime goes in one turn
                 self._stopping.wait(POLL)
         self._sender.close()
 
@@ -115,7 +104,7 @@ class Relay:
         """Sweep when it is time, then claim and send once for every queue that has something due; return how many."""
         if time.monotonic() >= self._next_sweep:
             self._sweep()
-        return sum(self._serve(due) for due in claims.due_queues(self._floors))
+        return sum(self._serve(due) for due in claims.due_queues(self._floors, count_to=whole_claim()))
 
     def _sweep(self) -> None:
         began = time.monotonic()
@@ -165,12 +154,9 @@ class Relay:
 
     def _room(self, due: DueQueue) -> int:
         """Return how many deliveries of the queue to claim now; 0 for none."""
-        bound = the_map().consumers.get(due.name, UNMAPPED).in_flight
-        # Only whole claims: into any smaller room they would shrink to two or three deliveries each. And at most a
-        # quarter of the bound, so that one slow delivery does not keep the next claim waiting.
-        size = max(1, min(CLAIM, bound // 4))
+        size, most = claim_size(due.name), bound(due.name)
         seconds = self._seconds_since_claim(due.name) if due.due < size else inf  # a whole claim waits for no more
-        if due.leased + due.running + size > bound or seconds < GAP:
+        if due.leased + due.running + size > most or seconds < GAP:
             return 0
         length = self._sender.length(due.name)
         if length > due.leased:
@@ -178,7 +164,7 @@ class Relay:
             # the same, so what could be sent now are copies of them. But one goes out at a time, lest deliveries wait
             # for ever behind a plain task's messages, should it be those.
             size = 0 if due.leased else 1
-        if length + size > bound or (length and seconds < BUSY_GAP):
+        if length + size > most or (length and seconds < BUSY_GAP):
             return 0
         return size
 

@@ -2,13 +2,12 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
-from uuid import uuid4
+from typing import Any, Protocol
 
 from celery import Celery
 from kombu import Connection
 
-from events import tracing
+from events import flower, tracing
 from events.correlation import correlated
 from events.relaying.claims import Claim, Claimed
 
@@ -19,6 +18,19 @@ TRANSPORT = {"socket_timeout": 1, "socket_connect_timeout": 1, "socket_keepalive
 # One try: the relay has its own back-off, and a delivery that was not sent is given back. `retry=False` would not
 # do: kombu then waits 6 s for a broker that refuses.
 RETRY_POLICY = {"max_retries": 0}
+
+
+class Sends(Protocol):
+    """What a relay hands its deliveries to: Sender, or who runs them here and now (manage.py load_demo)."""
+
+    def length(self, queue: str) -> int:
+        """Return the number of messages that wait already."""
+
+    def send(self, claim: Claim, deliveries: Sequence[Claimed]) -> None:
+        """Hand on the message of these deliveries, all of one handler."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
 
 
 class Sender:
@@ -36,8 +48,7 @@ class Sender:
     def send(self, claim: Claim, deliveries: Sequence[Claimed]) -> None:
         """Send the message of these deliveries, all of one handler. Raises BrokerError, OSError.
 
-        The Celery id of a lone one is the delivery's own; a batch is a task of its own. Whether its result is kept is
-        declared with the handler, which the worker has and the relay need not.
+        Whether a task's result is kept is declared with the handler, which the worker has and the relay need not.
         """
         spans = [tracing.begin(tracing.SEND, delivery.handler, delivery) for delivery in deliveries]
         with tracing.ended(*spans):
@@ -53,13 +64,12 @@ class Sender:
         self._app.send_task(
             first.handler,
             args=[ids, tokens] if more else [ids[0], tokens[0]],
-            task_id=str(uuid4()) if more else ids[0],
             queue=queue,
-            retries=first.tries,
             headers=headers,
             producer=self._open(),
             retry=True,
             retry_policy=RETRY_POLICY,
+            **flower.message_options([delivery.id for delivery in deliveries], tries=first.tries),
         )
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from events import floors, parking
+from events.chunks import FIRST
 from events.correlation import correlated
 from events.error_text import fingerprint
 from events.floors import FLOORS, Floors
@@ -19,7 +20,6 @@ logger = logging.getLogger(__name__)
 EXPIRED = 500  # rows a sweep: a mass of expired leases is worked off over several seconds
 PARKED = 1_000  # rows a sweep looks at, round and round: 12 ms of each second
 DUE = 200  # rows a queue and sweep: what is due and held back sits among the oldest
-FIRST = UUID(int=0)
 WORKER_LOST = "WorkerLost"  # what stands as the error's type of an attempt that nobody ended
 
 
@@ -102,7 +102,7 @@ WITH over AS MATERIALIZED (
                d.attempts >= d.max_attempts AS spent, d.in_batch
         FROM events_delivery d
         WHERE d.id = of.id AND {state_of("d")} IN ('leased', 'running') AND d.lease_until < clock_timestamp()
-        FOR UPDATE SKIP LOCKED) AS mine
+        FOR NO KEY UPDATE SKIP LOCKED) AS mine
 ), fate AS (
     SELECT id, started, cut_off, started AND NOT cut_off AND NOT in_batch AS counted,
            started AND spent AND NOT cut_off AS dies FROM expired
@@ -138,7 +138,7 @@ UPDATE events_delivery SET due_at = now()
 WHERE id IN (
     SELECT d.id FROM events_delivery d
     WHERE d.id = ANY(%(ids)s) AND d.state = 'pending' AND d.due_at IS NULL AND NOT {earlier_undone("d")}
-    ORDER BY d.id FOR UPDATE SKIP LOCKED)
+    ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING id
 """
 
@@ -151,7 +151,7 @@ WITH oldest AS MATERIALIZED (
     SELECT mine.id FROM (SELECT id FROM oldest ORDER BY id) AS of, LATERAL (
         SELECT d.id FROM events_delivery d
         WHERE d.id = of.id AND {state_of("d")} = 'pending' AND d.due_at IS NOT NULL AND {held_back("d")}
-        FOR UPDATE SKIP LOCKED) AS mine
+        FOR NO KEY UPDATE SKIP LOCKED) AS mine
 )
 UPDATE events_delivery d SET due_at = NULL FROM held WHERE d.id = held.id
 RETURNING d.id

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from events.letters.dead_letters import data_of, in_place_of, is_known_handler, is_known_type
 from events.models import DeadLetter, Decision, Delivery, FailedAttempt, State
+from events.subscriptions import dead_letter_queue
 from rest.strict import Query, Strict
 
 # States as the API tells them: how the bus hands deliveries out is no concern of a reader.
@@ -98,7 +99,7 @@ class LetterSerializer(serializers.ModelSerializer[DeadLetter]):
 
     def get_queue(self, letter: Delivery) -> str:
         """Return the name under which operators know the consumer's dead letters."""
-        return f"{letter.consumer}.dlq"
+        return dead_letter_queue(letter.consumer)
 
 
 class FailedAttemptSerializer(serializers.ModelSerializer[FailedAttempt]):

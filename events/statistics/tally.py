@@ -7,10 +7,10 @@ sum of all. Nothing on the way of a delivery pays for it.
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 from events import commit_horizon
+from events.chunks import first_id_at
 from events.floors import Floors
 from events.policy import default_limits
 from events.sql import bounded_transaction, execute, fetch
@@ -23,7 +23,7 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 6
 BUCKETS = len(BOUNDS) + 1
 
 STEP = 600  # seconds that are counted at once: after a day without a relay it catches up in several turns
-CLOCKS = 30  # seconds by which the clocks of web servers, which make the ids of events, may differ from PostgreSQL's
+CLOCKS = timedelta(seconds=30)  # by which PostgreSQL's clock may differ from those of web servers, which make the ids
 
 
 def advance() -> bool:
@@ -41,7 +41,7 @@ def advance() -> bool:
             execute(_FIRST_MARK, {})
             return False
         since, until, more = rows[0]
-        ids = {"first_id": lowest_id(since), "last_id": lowest_id(until + 2 * timedelta(seconds=CLOCKS))}
+        ids = {"first_id": first_id_at(since - CLOCKS), "last_id": first_id_at(until + CLOCKS)}
         execute(_COUNT, {"since": since, "until": until} | ids)
         execute("UPDATE events_tallymark SET until = %(until)s", {"until": until})
         return bool(more)
@@ -65,17 +65,12 @@ def note(what: str, by_handler: Mapping[str, int]) -> None:
         execute(_NOTE, {"what": what, "names": list(by_handler), "counts": list(by_handler.values())})
 
 
-def lowest_id(since: datetime) -> UUID:
-    """Return an id (version 7 begins with milliseconds) before that of every event of after this moment."""
-    return UUID(int=int((since.timestamp() - CLOCKS) * 1000) << 80)
-
-
 # Up to the moment at which the oldest open transaction began, all `handled_at` and events' `time` are there to be seen
 # (events/commit_horizon.py); one that is frozen is waited for until PostgreSQL ends it. This statement's answer comes
 # before the snapshot in which is counted.
 _NEXT_WINDOW = f"""
 WITH mark AS (
-    SELECT until FROM events_tallymark FOR UPDATE SKIP LOCKED
+    SELECT until FROM events_tallymark FOR NO KEY UPDATE SKIP LOCKED
 ), committed AS (
     SELECT greatest(clock_timestamp() - make_interval(secs => %(longest)s),
                     least(clock_timestamp(), min(xact_start)) - make_interval(secs => %(margin)s)) AS until
@@ -89,7 +84,7 @@ FROM mark, committed WHERE committed.until > mark.until
 # The mark is always behind the clock, unless that stepped back.
 _BRING_DOWN_MARK = """
 UPDATE events_tallymark SET until = clock_timestamp()
-WHERE id IN (SELECT id FROM events_tallymark WHERE until > clock_timestamp() FOR UPDATE SKIP LOCKED)
+WHERE id IN (SELECT id FROM events_tallymark WHERE until > clock_timestamp() FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING id
 """
 

@@ -10,7 +10,8 @@ from django.db import connection, transaction
 from events import floors
 from events.errors import PermanentError
 from events.handlers import Handler, Shape
-from events.handling import runner
+from events.handling import deliveries, runner
+from events.handling.deliveries import Started
 from events.models import Delivery
 from events.policy import make_policy
 from events.publishing import publish
@@ -46,10 +47,15 @@ def published(*events: EventData) -> list[UUID]:
 
 
 def handler(
-    function: Callable[[Any], None], name: str = "inventory.reserve_items", shape: Shape = Shape.EFFECT, **policy: Any
+    function: Callable[[Any], Any],
+    name: str = "inventory.reserve_items",
+    shape: Shape = Shape.EFFECT,
+    *,
+    many: bool = False,
+    **policy: Any,
 ) -> Handler:
     """A handler of an existing name with other code, as a new release would bring."""
-    return Handler(name, function, shape, make_policy(**policy))
+    return Handler(name, function, shape, make_policy(**policy), many)
 
 
 def nothing(event: Any) -> None:
@@ -66,7 +72,12 @@ def claimed(queue: str = "inventory") -> tuple[UUID, UUID]:
 def run(the_handler: Handler, queue: str = "inventory") -> str:
     """Claim the one delivery that is due and run it with this handler."""
     delivery_id, token = claimed(queue)
-    return runner.run(the_handler, delivery_id, token, worker="test")
+    return runner.run(the_handler, {delivery_id: token}, worker="test")
+
+
+def start_one(delivery_id: UUID, token: UUID, *, worker: str, lease: int) -> Started | None:
+    """Start the delivery of a message that tells of it alone."""
+    return next(iter(deliveries.start({delivery_id: token}, worker=worker, lease=lease)), None)
 
 
 def break_down(event: Any) -> None:

@@ -1,6 +1,7 @@
 """Deliveries that share a message: done together, and given back to run alone when anything goes wrong."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,22 +10,24 @@ from celery.exceptions import Retry, SoftTimeLimitExceeded
 from django.db import DataError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
-from events import floors
+from events import floors, flower
 from events.correlation import correlated
 from events.errors import PermanentError
 from events.handlers import Handler, ReceivedEvent, Shape
-from events.handling import batches, deliveries
-from events.handling.batch_runner import Batch, run_batch
-from events.handling.runner import DEADLOCK_RETRIES
+from events.handling import deliveries, runner
+from events.handling.runner import DEADLOCK_RETRIES, Batch
 from events.models import Delivery, Event, FailedAttempt, SubjectCounter
-from events.policy import Limits, make_policy
+from events.policy import Limits
 from events.publishing import publish
+from events.relaying import batching as claim_sizes
 from events.relaying import claims, sweeps
+from events.relaying.batching import LEAST, messages
 from events.relaying.claims import Claim, Claimed
-from events.relaying.relay import messages
 from events.sql import fetch
-from events.tests.helpers import handler, nothing, only, order_created, published, run
+from events.subscriptions import the_map
+from events.tests.helpers import handler, nothing, only, order_created, published, run, start_one
 from events.tests.transactions import a_transaction, lock
+from eventtypes.orders import OrderData
 from eventtypes.stock import StockReservedV1
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,8 +50,8 @@ def marks() -> int:
     return SubjectCounter.objects.filter(last=-1).count()
 
 
-def batching(many: Many | None, one: Callable[[Any], None] = mark, shape: Shape = Shape.EFFECT) -> Handler:
-    return Handler(NAME, one, shape, make_policy(), many)
+def batching(many: Many, shape: Shape = Shape.EFFECT, **policy: Any) -> Handler:
+    return handler(many, NAME, shape, many=True, **policy)
 
 
 def waiting() -> dict[UUID, UUID]:
@@ -64,7 +67,7 @@ def tokens(claim: Claim) -> dict[UUID, UUID]:
 
 
 def run_many(the_handler: Handler) -> str:
-    return run_batch(the_handler, waiting(), worker="test")
+    return runner.run(the_handler, waiting(), worker="test")
 
 
 def states() -> set[tuple[str, int, int]]:
@@ -112,7 +115,7 @@ def test_without_a_form_for_many_one_bad_event_costs_the_others_nothing() -> Non
         if event.id == bad[0]:
             raise ValueError("this one")
 
-    assert run_many(batching(None, fail_first)) == "4 of 5 done, 1 go on one by one"
+    assert run_many(handler(fail_first)) == "4 of 5 done, 1 go on one by one"
     assert states() == {("done", 1, 25), ("pending", 0, 1)}
     assert not Delivery.objects.filter(in_batch=True).exists()
     assert only(handler=NAME, state="pending").event_id == bad[0]
@@ -120,13 +123,13 @@ def test_without_a_form_for_many_one_bad_event_costs_the_others_nothing() -> Non
 
 
 def test_a_batch_that_takes_too_long_gives_the_rest_back_for_another_one() -> None:
-    slow = Handler(NAME, mark, Shape.EFFECT, make_policy(limits=Limits(lease=0)))
+    slow = handler(mark, limits=Limits(lease=0))
     assert run_many(slow) == "0 of 5 done"
     assert states() == {("pending", 0, 25)}
 
 
 def test_a_batch_is_late_after_its_share_of_the_lease() -> None:
-    batch = Batch(Handler(NAME, mark, Shape.EFFECT, make_policy(limits=Limits(lease=10))), [], {})
+    batch = Batch(handler(mark, limits=Limits(lease=10)), [], alone=False, parents={})
     batch._began -= 3
     assert not batch.is_late()
     batch._began -= 2
@@ -143,7 +146,7 @@ def test_where_the_time_is_over_or_the_database_away_the_rest_of_a_batch_is_not_
             raise error
         mark(event)
 
-    assert run_many(batching(None, fail_third)) == "2 of 5 done, 3 go on one by one"
+    assert run_many(handler(fail_third)) == "2 of 5 done, 3 go on one by one"
     assert len(tried) == 3
     assert (states(), marks()) == ({("done", 1, 25), ("pending", 0, 1)}, 2)
 
@@ -183,9 +186,9 @@ def test_a_batch_that_cannot_be_started_is_left_to_its_leases(monkeypatch: pytes
         tries.append(OperationalError("the connection is closed"))
         raise tries[-1]
 
-    monkeypatch.setattr(batches, "start_many", be_away)
+    monkeypatch.setattr(deliveries, "start", be_away)
     with pytest.raises(Retry) as caught:
-        run_batch(batching(mark_many), sent, worker="test")
+        runner.run(batching(mark_many), sent, worker="test")
     assert caught.value.exc is tries[1]
     assert set(Delivery.objects.filter(pk__in=sent).values_list("state", flat=True)) == {"leased"}
 
@@ -195,12 +198,12 @@ def test_a_connection_that_died_meanwhile_costs_a_batch_nothing() -> None:
     ((pid,),) = fetch("SELECT pg_backend_pid()", {})
     with a_transaction() as other:
         other.execute("SELECT pg_terminate_backend(%s)", [pid])
-    assert run_batch(batching(mark_many), sent, worker="test") == "5 of 5 done"
+    assert runner.run(batching(mark_many), sent, worker="test") == "5 of 5 done"
 
 
 def test_a_batch_that_the_database_does_not_start_is_an_error() -> None:
     with pytest.raises(DataError):
-        run_many(Handler(NAME, mark, Shape.EFFECT, make_policy(limits=Limits(lease=10**12)), mark_many))
+        run_many(batching(mark_many, limits=Limits(lease=10**12)))
 
 
 def test_a_batch_that_was_lost_whole_before_its_transaction_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,15 +211,21 @@ def test_a_batch_that_was_lost_whole_before_its_transaction_does_nothing(monkeyp
         return set()
 
     acted: list[Sequence[ReceivedEvent[Any]]] = []
-    monkeypatch.setattr(batches, "hold_many", lose)
+    monkeypatch.setattr(deliveries, "hold", lose)
     assert run_many(batching(acted.append)) == "0 of 5 done, 5 go on one by one"
     assert acted == []
 
 
-def test_work_outside_that_has_no_form_for_many_is_not_tried_in_a_batch(caplog: pytest.LogCaptureFixture) -> None:
-    assert run_many(batching(None, shape=Shape.OUTSIDE)) == "0 of 5 done, 5 go on one by one"
-    assert marks() == 0
-    assert not [record for record in caplog.records if "a batch of" in record.message]
+def test_work_outside_of_one_event_that_came_in_a_batch_is_done_one_after_the_other() -> None:
+    done: list[UUID] = []
+
+    def fail_third(event: ReceivedEvent[Any]) -> None:
+        if len(done) == 2:
+            raise ConnectionRefusedError
+        done.append(event.id)
+
+    assert run_many(handler(fail_third, shape=Shape.OUTSIDE)) == "2 of 5 done, 3 go on one by one"
+    assert {one.event_id for one in Delivery.objects.filter(handler=NAME, state="done")} == set(done)
 
 
 def test_two_copies_of_a_batch_do_it_once() -> None:
@@ -224,19 +233,19 @@ def test_two_copies_of_a_batch_do_it_once() -> None:
     copies: list[str] = []
 
     def copy_arrives(events: Sequence[ReceivedEvent[Any]]) -> None:
-        copies.append(run_batch(batching(mark_many), sent, worker="other"))
+        copies.append(runner.run(batching(mark_many), sent, worker="other"))
         mark_many(events)
 
-    run_batch(batching(copy_arrives), sent, worker="test")
-    assert copies == ["stale: none of these 5 deliveries is this message's any more"]
+    runner.run(batching(copy_arrives), sent, worker="test")
+    assert copies == [flower.STALE]
     assert states() == {("done", 1, 25)}
     assert marks() == SIZE
 
 
 def test_a_late_copy_of_a_batch_that_failed_starts_none_of_it_together_again() -> None:
     sent = waiting()
-    run_batch(batching(refuse), sent, worker="test")
-    assert run_batch(batching(mark_many), sent, worker="test").startswith("stale")
+    runner.run(batching(refuse), sent, worker="test")
+    assert runner.run(batching(mark_many), sent, worker="test").startswith("stale")
     assert states() == {("pending", 0, 1)}
 
 
@@ -244,30 +253,30 @@ def test_a_batch_whose_leases_ran_out_in_the_brokers_list_is_run_all_the_same() 
     sent = waiting()
     Delivery.objects.filter(pk__in=sent).update(lease_until=Now())
     assert sweeps.expire_leases() == SIZE
-    assert run_batch(batching(mark_many), sent, worker="test") == "5 of 5 done"
+    assert runner.run(batching(mark_many), sent, worker="test") == "5 of 5 done"
 
 
 def test_a_delivery_that_was_lost_meanwhile_is_left_out() -> None:
     sent = waiting()
     ids = sorted(sent)
-    started = batches.start_many(sent, worker="test", lease=30)
+    started = deliveries.start(sent, worker="test", lease=30)
     Delivery.objects.filter(pk=ids[0]).update(token=uuid4())
     with transaction.atomic():
-        assert batches.hold_many(started) == set(ids[1:])
-    assert batches.finish_many(started) == SIZE - 1
+        assert deliveries.hold(started) == set(ids[1:])
+    assert deliveries.finish(started) == set(ids[1:])
     assert only(pk=ids[0]).state == "running"
 
 
 def test_a_batch_waits_for_nobody_who_holds_one_of_its_members() -> None:
     sent = waiting()
     ids = sorted(sent)
-    started = batches.start_many(sent, worker="test", lease=30)
+    started = deliveries.start(sent, worker="test", lease=30)
     with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
         lock(other, "events_delivery", ids[0])
         cursor.execute("SET LOCAL lock_timeout = '50ms'")
-        assert batches.hold_many(started) == set(ids[1:])
-        assert batches.finish_many([one for one in started if one.id in ids[:3]]) == 2
-        assert batches.give_back_many(started, alone=True) == 2
+        assert deliveries.hold(started) == set(ids[1:])
+        assert deliveries.finish([one for one in started if one.id in ids[:3]]) == set(ids[1:3])
+        assert deliveries.give_back(started, alone=True) == 2
 
 
 def test_a_batch_starts_without_those_that_somebody_holds_and_waits_for_none() -> None:
@@ -276,18 +285,18 @@ def test_a_batch_starts_without_those_that_somebody_holds_and_waits_for_none() -
     with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
         lock(other, "events_delivery", ids[0])
         cursor.execute("SET LOCAL lock_timeout = '50ms'")
-        assert {one.id for one in batches.start_many(sent, worker="test", lease=30)} == set(ids[1:])
+        assert {one.id for one in deliveries.start(sent, worker="test", lease=30)} == set(ids[1:])
 
 
 def test_of_a_workers_long_name_a_batch_keeps_the_beginning() -> None:
-    batches.start_many(waiting(), worker="a" * 99 + "bc", lease=30)
+    deliveries.start(waiting(), worker="a" * 99 + "bc", lease=30)
     assert set(Delivery.objects.filter(state="running").values_list("worker", flat=True)) == {"a" * 99 + "b"}
 
 
 def test_what_a_batch_gives_back_is_seen_by_a_relay_that_looks_from_this_moment_on() -> None:
     sent = waiting()
     floor = sweeps.database_time()
-    run_batch(batching(refuse), sent, worker="test")
+    runner.run(batching(refuse), sent, worker="test")
     claim = claims.claim("inventory", SIZE, floor=floor)
     assert claim is not None
     assert len(claim.deliveries) == SIZE
@@ -295,21 +304,21 @@ def test_what_a_batch_gives_back_is_seen_by_a_relay_that_looks_from_this_moment_
 
 def test_a_worker_that_lost_its_batch_renews_no_lease_of_those_who_have_it_now() -> None:
     sent = waiting()
-    lost = batches.start_many(sent, worker="lost", lease=30)
-    assert batches.renew_many(lost)
+    lost = deliveries.start(sent, worker="lost", lease=30)
+    assert deliveries.renew(lost)
     Delivery.objects.filter(pk__in=sent).update(lease_until=Now())
     sweeps.expire_leases()
     claim = claims.claim("inventory", SIZE)
     assert claim is not None
     for one in claim.deliveries:
-        assert deliveries.start(one.id, one.token, worker="second", lease=30)
+        assert start_one(one.id, one.token, worker="second", lease=30)
     leases = set(Delivery.objects.filter(pk__in=sent).values_list("lease_until", flat=True))
-    assert not batches.renew_many(lost)
+    assert not deliveries.renew(lost)
     assert set(Delivery.objects.filter(pk__in=sent).values_list("lease_until", flat=True)) == leases
 
 
 def test_a_batchs_leases_hold_from_its_start_and_from_each_renewal() -> None:
-    started = batches.start_many(waiting(), worker="at work", lease=7)
+    started = deliveries.start(waiting(), worker="at work", lease=7)
     assert sweeps.expire_leases() == 0
     for one in Delivery.objects.filter(state="running"):
         assert one.started_at is not None
@@ -317,14 +326,14 @@ def test_a_batchs_leases_hold_from_its_start_and_from_each_renewal() -> None:
         assert (one.lease_until - one.started_at).total_seconds() == pytest.approx(7, abs=0.5)
         assert (one.lease_seconds, one.worker) == (7, "at work")
     Delivery.objects.filter(state="running").update(lease_until=Now())
-    assert batches.renew_many(started[:2])
+    assert deliveries.renew(started[:2])
     assert sweeps.expire_leases() == SIZE - 2
 
 
 def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:
     sent = waiting()
     ids = sorted(sent)
-    batches.start_many(sent, worker="lost", lease=30)
+    deliveries.start(sent, worker="lost", lease=30)
     Delivery.objects.filter(pk__in=ids).update(lease_until=Now(), max_attempts=1)
     assert sweeps.expire_leases() == SIZE
     assert states() == {("pending", 0, 1)}
@@ -336,7 +345,7 @@ def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:
 
 def test_a_batch_that_was_cut_off_by_a_restart_of_postgresql_has_neither_tried_nor_waited() -> None:
     sent = waiting()
-    batches.start_many(sent, worker="lost", lease=30)
+    deliveries.start(sent, worker="lost", lease=30)
     Delivery.objects.filter(pk__in=sent).update(lease_until="2020-01-01T00:00:00Z")
     assert sweeps.expire_leases() == SIZE
     assert states() == {("pending", 0, 1)}
@@ -346,14 +355,14 @@ def test_a_batch_that_was_cut_off_by_a_restart_of_postgresql_has_neither_tried_n
 def test_an_event_whose_type_this_code_does_not_know_is_left_to_run_alone() -> None:
     sent = waiting()
     Event.objects.filter(pk=only(pk=min(sent)).event_id).update(type="order.created.v9")
-    assert run_batch(batching(mark_many), sent, worker="test") == "4 of 5 done, 1 go on one by one"
+    assert runner.run(batching(mark_many), sent, worker="test") == "4 of 5 done, 1 go on one by one"
 
 
 def test_an_event_that_this_code_cannot_read_is_left_to_run_alone() -> None:
     sent = waiting()
     ids = sorted(sent)
     Event.objects.filter(pk=only(pk=ids[0]).event_id).update(data={"nothing": "fits"})
-    assert run_batch(batching(mark_many), sent, worker="test") == "4 of 5 done, 1 go on one by one"
+    assert runner.run(batching(mark_many), sent, worker="test") == "4 of 5 done, 1 go on one by one"
     with pytest.raises(PermanentError):
         run(handler(nothing))
     assert only(pk=ids[0]).reason == "permanent_error"
@@ -362,7 +371,7 @@ def test_an_event_that_this_code_cannot_read_is_left_to_run_alone() -> None:
 def test_a_batch_of_which_nothing_can_be_read_is_left_to_run_alone(caplog: pytest.LogCaptureFixture) -> None:
     sent = waiting()
     Event.objects.update(data={"nothing": "fits"})
-    assert run_batch(batching(mark_many), sent, worker="test") == "0 of 5 done, 5 go on one by one"
+    assert runner.run(batching(mark_many), sent, worker="test") == "0 of 5 done, 5 go on one by one"
     assert states() == {("pending", 0, 1)}
     assert not [record for record in caplog.records if "a batch of" in record.message]
 
@@ -395,7 +404,7 @@ def test_what_a_batch_publishes_keeps_the_request_that_each_came_from() -> None:
         follow_ups = [StockReservedV1(order_id=event.subject) for event in events]
         publish(*follow_ups, causes={event.subject: event for event in events})
 
-    run_batch(batching(follow), tokens(claim), worker="test")
+    runner.run(batching(follow), tokens(claim), worker="test")
     for number, order in enumerate(orders):
         ids = set(Event.objects.filter(subject=order.order_id).values_list("correlation_id", flat=True))
         assert ids == {f"request-{number}"}
@@ -408,7 +417,7 @@ def test_those_that_wait_behind_a_batch_are_woken() -> None:
     subjects = list(Delivery.objects.filter(pk__in=ids).values_list("subject", flat=True))
     published(*(order_created(subject) for subject in subjects))
     Delivery.objects.filter(handler=NAME, state="pending").update(due_at=None)
-    run_batch(batching(mark_many), sent, worker="test")
+    runner.run(batching(mark_many), sent, worker="test")
     assert Delivery.objects.filter(handler=NAME, state="pending", due_at__isnull=False).count() == SIZE
 
 
@@ -426,3 +435,16 @@ def test_those_of_one_handler_share_a_message() -> None:
     assert sizes(*claimed(60)) == [25, 25, 10]
     assert sizes(*claimed(3, batch=1)) == [1, 1, 1]
     assert sizes(*claimed(3), *claimed(2, name="inventory.ship_items"), *claimed(2, batch=1)) == [3, 2, 1, 1]
+
+
+@pytest.mark.parametrize("batch", [1, 25, 60])
+def test_a_claim_is_as_large_as_the_largest_batch_of_its_queue(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    """`batch` above 25 would have no effect if a claim were no larger."""
+    the = the_map()
+    large = replace(the, subscriptions={**the.subscriptions, OrderData: [handler(mark, batch=batch)]})
+    monkeypatch.setattr(claim_sizes, "the_map", lambda: large)
+    assert claim_sizes.claim_size("inventory") == max(LEAST, batch) == claim_sizes.whole_claim()
+    assert claim_sizes.bound("inventory") == 4 * max(LEAST, batch)
+    assert (claim_sizes.claim_size("orders"), claim_sizes.bound("orders")) == (LEAST, 4 * LEAST)
+    assert (claim_sizes.claim_size("reports"), claim_sizes.bound("reports")) == (1, 2)
+    assert (claim_sizes.claim_size("unknown"), claim_sizes.bound("unknown")) == (LEAST, 4 * LEAST)

@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from events.errors import DependencyAway
-from events.handling import deliveries
 from events.models import Delivery, Event
 from events.relaying import claims
+from events.relaying.batching import messages
 from events.relaying.claims import DueQueue, Gap, claim, give_back
 from events.tests.helpers import (
     due_since,
@@ -23,6 +23,7 @@ from events.tests.helpers import (
     order_created,
     published,
     run,
+    start_one,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -204,7 +205,7 @@ def test_only_what_was_not_sent_and_nobody_has_started_is_given_back() -> None:
     found = claim("inventory", 3)
     assert found is not None
     unsent, started, sent = found.deliveries
-    assert deliveries.start(started.id, started.token, worker="test", lease=30) is not None
+    assert start_one(started.id, started.token, worker="test", lease=30) is not None
     give_back([unsent, started])
     states = [only(pk=one.id).state for one in (unsent, started, sent)]
     assert states == ["pending", "running", "leased"]
@@ -214,7 +215,7 @@ def test_the_due_queues_are_told_with_what_is_out() -> None:
     published(order_created())
     published(order_created())
     claim("inventory", 1)
-    assert claims.due_queues() == [
+    assert claims.due_queues(count_to=25) == [
         DueQueue("analytics", leased=0, running=0, due=2),
         DueQueue("inventory", leased=1, running=0, due=1),
         DueQueue("notifications", leased=0, running=0, due=2),
@@ -226,8 +227,8 @@ def test_the_due_queues_are_told_with_what_is_out() -> None:
 
 
 def test_of_a_queue_no_more_are_counted_than_tell_that_a_whole_claim_is_there() -> None:
-    published(*(order_created() for _ in range(claims.LOOK + 1)))
-    assert {due.due for due in claims.due_queues()} == {claims.LOOK}
+    published(*(order_created() for _ in range(4)))
+    assert {due.due for due in claims.due_queues(count_to=3)} == {3}
 
 
 def test_what_was_tried_and_has_waited_as_often_is_sent_alone() -> None:
@@ -235,7 +236,8 @@ def test_what_was_tried_and_has_waited_as_often_is_sent_alone() -> None:
     Delivery.objects.update(attempts=1, waits=1)
     found = claim("inventory", 1)
     assert found is not None
-    assert [(one.tries, one.batch) for one in found.deliveries] == [(2, 1)]
+    assert [one.tries for one in found.deliveries] == [2]
+    assert [len(message) for message in messages([*found.deliveries] * 3)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("error", [ValueError("its own fault"), DependencyAway("the fault of another")])
@@ -250,4 +252,5 @@ def test_after_its_first_run_a_delivery_is_sent_alone(error: Exception) -> None:
     make_due(consumer="inventory")
     found = claim("inventory", 3)
     assert found is not None
-    assert sorted((one.tries, one.batch) for one in found.deliveries) == [(0, 25), (0, 25), (1, 1)]
+    assert sorted(one.tries for one in found.deliveries) == [0, 0, 1]
+    assert sorted(len(message) for message in messages(found.deliveries)) == [1, 2]

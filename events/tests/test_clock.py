@@ -17,8 +17,9 @@ from events.handling import deliveries
 from events.models import Delivery, Reason, Tally, TallyMark, WaitingFor
 from events.relaying import claims, clock, sweeps
 from events.relaying.relay import Relay
+from events.relaying.sender import Sender
 from events.statistics import tally
-from events.tests.helpers import claimed, only, order_created, published
+from events.tests.helpers import claimed, only, order_created, published, start_one
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "inventory.reserve_items"
@@ -44,7 +45,7 @@ def test_a_lease_runs_out_after_one_lease_from_now(state: str, caplog: pytest.Lo
     published(order_created())
     message = claimed()
     if state == "running":
-        assert deliveries.start(*message, worker="gone", lease=10)
+        assert start_one(*message, worker="gone", lease=10)
     Delivery.objects.filter(handler=NAME).update(lease_seconds=10)
     step_back()
     assert clock.bring_down_leases() == 1
@@ -54,7 +55,7 @@ def test_a_lease_runs_out_after_one_lease_from_now(state: str, caplog: pytest.Lo
 
 def test_a_lease_that_is_as_long_as_it_may_be_stays() -> None:
     published(order_created())
-    assert deliveries.start(*claimed(), worker="w", lease=10)
+    assert start_one(*claimed(), worker="w", lease=10)
     before = only(handler=NAME).lease_until
     assert clock.bring_down_leases() == 0
     assert only(handler=NAME).lease_until == before
@@ -74,7 +75,7 @@ def fail(times: int, **how: Any) -> None:
     """Let the reservation have failed so many times, the last time just now."""
     for _ in range(times):
         Delivery.objects.filter(handler=NAME).update(due_at=Now())
-        started = deliveries.start(*claimed(), worker="w", lease=30)
+        started = start_one(*claimed(), worker="w", lease=30)
         assert started
         deliveries.retry(started, error=ERROR, **{"counted": True, "delay": 0.9} | how)
 
@@ -147,7 +148,7 @@ def test_the_relay_brings_all_of_it_down_by_itself_and_it_is_counted(caplog: pyt
     claimed()
     tally.advance()
     step_back()
-    relay = Relay(Celery(broker=settings.BROKER_URL))
+    relay = Relay(Sender(Celery(broker=settings.BROKER_URL)))
     relay._sweep()
     assert seconds_ahead("lease_until") <= only(handler=NAME).lease_seconds
     assert {due.name for due in claims.due_queues()} == {"notifications", "analytics"}

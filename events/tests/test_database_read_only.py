@@ -9,10 +9,11 @@ from celery import Celery
 from celery.exceptions import Retry
 from django.db import connection
 
-from events.handling import deliveries, outcomes, runner
+from events.handling import outcomes, runner
 from events.policy import Limits
 from events.relaying.relay import Relay
-from events.tests.helpers import claimed, handler, nothing, only, order_created, published
+from events.relaying.sender import Sender
+from events.tests.helpers import claimed, handler, nothing, only, order_created, published, start_one
 from events.tests.server_settings import read_only_database
 from events.tests.test_relay import broker, broker_url
 from events.tests.test_sweep import let_the_lease_run_out
@@ -27,7 +28,7 @@ NAME = "inventory.reserve_items"
 def relay(broker: object, caplog: pytest.LogCaptureFixture) -> Iterator[Relay]:
     """A relay that runs in a thread until the test ends."""
     caplog.set_level(logging.WARNING)
-    relay = Relay(Celery(broker=broker_url()))
+    relay = Relay(Sender(Celery(broker=broker_url())))
 
     def run() -> None:
         try:
@@ -55,9 +56,9 @@ def test_a_delivery_is_not_started_and_not_counted() -> None:
     published(order_created())
     sent = claimed()
     with read_only_database(), pytest.raises(Retry):
-        runner.run(handler(nothing), *sent, worker="test")
+        runner.run(handler(nothing), dict([sent]), worker="test")
     assert state() == ("leased", 0, 0)
-    assert runner.run(handler(nothing), *sent, worker="test") == "done at attempt 1"
+    assert runner.run(handler(nothing), dict([sent]), worker="test") == "done at attempt 1"
 
 
 def test_an_attempt_that_the_refusal_cut_off_is_taken_back(
@@ -68,7 +69,7 @@ def test_an_attempt_that_the_refusal_cut_off_is_taken_back(
     until("it is sent", lambda: state()[0] == "leased")
     delivery = only(handler=NAME)
     assert delivery.token
-    started = deliveries.start(delivery.id, delivery.token, worker="test", lease=30)
+    started = start_one(delivery.id, delivery.token, worker="test", lease=30)
     assert started
     monkeypatch.setattr(Limits, "soft", 0.0)
     with read_only_database():

@@ -10,7 +10,18 @@ from events.letters.dead_letters import replay
 from events.models import Delivery, FailedAttempt
 from events.purge import purge_final
 from events.relaying import sweeps
-from events.tests.helpers import break_down, claimed, handler, make_due, nothing, only, order_created, published, run
+from events.tests.helpers import (
+    break_down,
+    claimed,
+    handler,
+    make_due,
+    nothing,
+    only,
+    order_created,
+    published,
+    run,
+    start_one,
+)
 from events.tests.test_sweep import let_the_lease_run_out
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,7 +60,7 @@ def test_each_attempt_that_counted_is_noted_with_its_times_place_and_error() -> 
 
 def test_a_worker_that_was_lost_is_noted_with_its_name() -> None:
     published(order_created())
-    deliveries.start(*claimed(), worker="gone@host", lease=30)
+    start_one(*claimed(), worker="gone@host", lease=30)
     let_the_lease_run_out()
     sweeps.expire_leases()
     number, worker, error_type, message = noted()[0]
@@ -60,7 +71,7 @@ def test_a_worker_that_was_lost_is_noted_with_its_name() -> None:
 def test_the_lost_worker_that_made_it_dead_is_noted_too() -> None:
     published(order_created())
     Delivery.objects.filter(handler=NAME).update(max_attempts=1)
-    deliveries.start(*claimed(), worker="gone@host", lease=30)
+    start_one(*claimed(), worker="gone@host", lease=30)
     let_the_lease_run_out()
     sweeps.expire_leases()
     assert only(handler=NAME).state == "dead"
@@ -80,7 +91,7 @@ def claimed_before_the_crash() -> None:
     claimed()
     let_the_lease_run_out()
     sweeps.expire_leases()
-    deliveries.start(*claimed(), worker="gone", lease=30)
+    start_one(*claimed(), worker="gone", lease=30)
     Delivery.objects.filter(handler=NAME).update(lease_until="2020-01-01T00:00:00Z")
     sweeps.expire_leases()
     assert only(handler=NAME).state == "pending"
@@ -88,7 +99,7 @@ def claimed_before_the_crash() -> None:
 
 def test_a_lost_lease_notes_nothing_for_who_lost_it() -> None:
     published(order_created())
-    started = deliveries.start(*claimed(), worker="slow", lease=30)
+    started = start_one(*claimed(), worker="slow", lease=30)
     assert started is not None
     let_the_lease_run_out()
     sweeps.expire_leases()

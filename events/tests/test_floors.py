@@ -17,12 +17,13 @@ from django.db.models.functions import Now
 from events import commit_horizon, floors
 from events.error_text import describe
 from events.floors import BEGINNING, KeptFloors
-from events.handling import batches, deliveries
+from events.handling import deliveries
 from events.letters import dead_letters
 from events.models import Delivery, Reason
 from events.relaying import claims, sweeps
 from events.relaying.claims import Gap, claim, due_queues
 from events.relaying.relay import Relay
+from events.relaying.sender import Sender
 from events.sql import fetch
 from events.statistics import progress
 from events.tests.helpers import (
@@ -109,11 +110,11 @@ def work() -> None:
     claims.give_back(found.deliveries)
     found = claim("analytics", 10)
     assert found
-    started = batches.start_many({d.id: d.token for d in found.deliveries}, worker="w", lease=30)
-    batches.hold_many(started)
-    batches.renew_many(started)
-    batches.finish_many(started[:1])
-    batches.give_back_many(started[1:], alone=True)
+    started = deliveries.start({d.id: d.token for d in found.deliveries}, worker="w", lease=30)
+    deliveries.hold(started)
+    deliveries.renew(started)
+    deliveries.finish(started[:1])
+    deliveries.give_back(started[1:], alone=True)
     aside = {"reason": Reason.UNKNOWN_TYPE, "error": describe(ValueError()), "grace": 60, "delay": 1}
     deliveries.set_aside(*claimed("notifications"), **aside)  # type: ignore[arg-type]
 
@@ -132,7 +133,7 @@ def test_no_statement_reads_what_is_over_again_while_a_snapshot_is_held() -> Non
     with a_snapshot():
         handle_many(event_id)
         with statements() as made:
-            look_at_all(Relay(Celery(broker=settings.BROKER_URL)))
+            look_at_all(Relay(Sender(Celery(broker=settings.BROKER_URL))))
             work()
         read = {sql: pages_read(sql, parameters) for sql, parameters in made if is_asked_again(sql)}
     searches = [read.pop(sql) for sql in (floors._SEARCH_DUE, floors._SEARCH_LEASES)]
@@ -223,7 +224,7 @@ def test_a_queue_that_the_map_does_not_have_is_found_by_what_is_due_or_out() -> 
 
 def test_the_relay_serves_within_a_second_what_lies_below_its_floor() -> None:
     """As after a commit that was slow, or a lease that was given back by another relay."""
-    relay = Relay(Celery(broker=settings.BROKER_URL))
+    relay = Relay(Sender(Celery(broker=settings.BROKER_URL)))
     relay.turn()
     published(order_created())
     due_since(60)
@@ -235,7 +236,7 @@ def test_the_relay_serves_within_a_second_what_lies_below_its_floor() -> None:
 
 
 def test_what_is_published_in_a_short_transaction_waits_for_no_search() -> None:
-    relay = Relay(Celery(broker=settings.BROKER_URL))
+    relay = Relay(Sender(Celery(broker=settings.BROKER_URL)))
     relay.turn()
     published(order_created())
     due_since(0.5)

@@ -8,7 +8,8 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from events import floors, parking
-from events.handling import batches, deliveries, runner
+from events.chunks import FIRST
+from events.handling import deliveries, runner
 from events.letters import dead_letters
 from events.models import Delivery
 from events.relaying import claims, clock, sweeps
@@ -73,8 +74,8 @@ def test_a_sweep_looks_at_a_bounded_part_of_them_and_wakes_none() -> None:
     subjects = [uuid4() for _ in range(SUBJECTS)]
     die(*subjects)
     hold_behind(*subjects, each=500)
-    after, rounds = sweeps.FIRST, 0
-    while rounds == 0 or after != sweeps.FIRST:
+    after, rounds = FIRST, 0
+    while rounds == 0 or after != FIRST:
         after = sweeps.wake_missed(after=after)
         rounds += 1
     assert rounds == SUBJECTS * 500 // sweeps.PARKED + 1  # whole ones, and the end
@@ -91,7 +92,7 @@ def test_after_the_fix_and_a_replay_of_all_everything_is_done_in_order() -> None
     fixed = handler(lambda event: seen.append((event.subject, event.sequence)), "orders.confirm")
     while found := claims.claim("orders", 25):
         for delivery in found.deliveries:
-            runner.run(fixed, delivery.id, delivery.token, worker="test")
+            runner.run(fixed, {delivery.id: delivery.token}, worker="test")
     assert len(seen) == SUBJECTS * 6
     for subject in subjects:
         assert [sequence for who, sequence in seen if who == subject] == list(range(1, 7))
@@ -99,8 +100,8 @@ def test_after_the_fix_and_a_replay_of_all_everything_is_done_in_order() -> None
 
 
 STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "finish": (deliveries._FINISH, {"id": uuid4(), "token": uuid4()}),
-    "finish_many": (batches._FINISH_MANY, {"ids": [uuid4()], "token": uuid4()}),
+    "finish": (deliveries._FINISH[True], {"id": uuid4(), "token": uuid4()}),
+    "finish_many": (deliveries._FINISH[False], {"ids": [uuid4()], "token": uuid4()}),
     "wake": (parking._WAKE, {"subject": uuid4(), "consumer": "orders"}),
     "park": (parking._PARK, {"subject": uuid4(), "consumer": "orders", "sequence": 1, "handler": "orders.confirm"}),
 }
@@ -120,7 +121,7 @@ def test_the_next_of_a_subject_is_found_by_the_subject_also_while_nothing_waits(
     assert "delivery_due" not in plan
 
 
-EVERYTHING = floors.parameters(floors.unknown())
+EVERYTHING = floors.parameters(floors.unknown()) | {"count_to": 25}
 QUIET: dict[str, tuple[str, dict[str, Any]]] = {
     "search_due": (floors._SEARCH_DUE, {"queues": ["inventory"], "margin": 0}),
     "search_leases": (floors._SEARCH_LEASES, {"queues": ["inventory"], "shortest": 29}),
@@ -155,11 +156,11 @@ def test_a_backlog_that_comes_after_a_quiet_time_is_not_read_whole_at_each_look(
     assert claim
     sent = {one.id: one.token for one in claim.deliveries}
     if name == "start_many":
-        sql, parameters = batches._START_MANY, {"worker": "test", "lease": 30, "new_token": uuid4()}
-        parameters |= {"ids": list(sent), "tokens": list(sent.values())}
+        sql, parameters = deliveries._START[False], {"worker": "test", "lease": 30, "new_token": uuid4()}
+        parameters |= {"ids": list(sent), "tokens": list(sent.values()), "alone": False}
     elif name == "finish_many":
-        token = batches.start_many(sent, worker="test", lease=30)[0].token
-        sql, parameters = batches._FINISH_MANY, {"ids": list(sent), "token": token}
+        token = deliveries.start(sent, worker="test", lease=30)[0].token
+        sql, parameters = deliveries._FINISH[False], {"ids": list(sent), "token": token}
     else:
         sql, parameters = QUIET[name]
     assert rows_read(sql, parameters) < BACKLOG / 2

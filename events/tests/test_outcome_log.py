@@ -10,14 +10,13 @@ from django.db.models.functions import Now
 
 from events.correlation import RequestIdFilter, correlated
 from events.errors import PermanentError
-from events.handlers import Handler, Shape
-from events.handling import deliveries
-from events.handling.batch_runner import run_batch
+from events.handlers import Handler
+from events.handling import runner
 from events.handling.runner import run as run_delivery
 from events.models import Delivery
-from events.policy import Limits, make_policy
+from events.policy import Limits
 from events.relaying import claims, sweeps
-from events.tests.helpers import claimed, handler, nothing, order_created, published, run
+from events.tests.helpers import claimed, handler, nothing, order_created, published, run, start_one
 from events.tests.test_batches import SIZE, batching, mark, mark_many, refuse, tokens
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,7 +75,7 @@ def test_a_copy_of_a_message(told: pytest.LogCaptureFixture) -> None:
     order_of("r-3")
     delivery_id, token = claimed()
     for _ in range(2):
-        run_delivery(handler(nothing), delivery_id, token, worker="test")
+        run_delivery(handler(nothing), {delivery_id: token}, worker="test")
     assert len(outcomes(told)) == 1
     assert f"{delivery_id}: stale" in told.text
 
@@ -84,7 +83,7 @@ def test_a_copy_of_a_message(told: pytest.LogCaptureFixture) -> None:
 def test_one_whose_worker_is_lost(told: pytest.LogCaptureFixture) -> None:
     order_of("r-4")
     delivery_id, token = claimed()
-    deliveries.start(delivery_id, token, worker="lost", lease=0)
+    start_one(delivery_id, token, worker="lost", lease=0)
     sweeps.expire_leases()
     (line,) = outcomes(told)
     assert (line["outcome"], line["delivery"], line["request_id"]) == ("lost", delivery_id, "r-4")
@@ -98,7 +97,7 @@ def test_a_message_that_is_lost_before_its_start(told: pytest.LogCaptureFixture)
     assert outcomes(told) == []
 
 
-LATE = Handler("inventory.reserve_items", mark, Shape.EFFECT, make_policy(limits=Limits(lease=0)))
+LATE = handler(mark, limits=Limits(lease=0))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ def test_each_of_a_batch_under_its_own_request(told: pytest.LogCaptureFixture, b
         order_of(f"r-{number}")
     claim = claims.claim("inventory", SIZE)
     assert claim is not None
-    run_batch(batch, tokens(claim), worker="test")
+    runner.run(batch, tokens(claim), worker="test")
     lines = outcomes(told)
     assert sorted(line["request_id"] for line in lines) == [f"r-{number}" for number in range(SIZE)]
     assert {(line["outcome"], line["attempt"], line["batch"]) for line in lines} == {(outcome, 1, SIZE)}

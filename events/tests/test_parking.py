@@ -8,6 +8,7 @@ from celery.exceptions import Retry
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from events.chunks import FIRST
 from events.error_text import describe
 from events.errors import PermanentError
 from events.handling import deliveries
@@ -28,6 +29,7 @@ from events.tests.helpers import (
     order_created,
     published,
     run,
+    start_one,
 )
 from events.tests.transactions import a_transaction, lock
 
@@ -75,7 +77,7 @@ def test_other_consumers_of_the_subject_go_on(order_id: UUID) -> None:
 def test_behind_a_dead_letter_of_inventory_the_next_stays_parked(order_id: UUID) -> None:
     with pytest.raises(PermanentError):
         run(handler(fail_for_good))
-    sweeps.wake_missed(after=sweeps.FIRST)
+    sweeps.wake_missed(after=FIRST)
     assert release().due_at is None
     assert claims.claim("inventory", 10) is None
 
@@ -105,7 +107,7 @@ def test_one_that_backs_off_keeps_its_own_due_time_whatever_happens_before_it() 
 
 
 def started(queue: str = "inventory") -> Started:
-    found = deliveries.start(*claimed(queue), worker="test", lease=30)
+    found = start_one(*claimed(queue), worker="test", lease=30)
     assert found is not None
     return found
 
@@ -124,9 +126,9 @@ def test_parking_and_waking_wait_for_nobody_and_leave_the_rest_to_the_sweep(orde
     with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
         lock(other, "events_delivery", release().id)
         cursor.execute("SET LOCAL lock_timeout = '50ms'")
-        assert deliveries.finish(started())
+        assert deliveries.finish([started()])
         assert release().due_at is None
-    sweeps.wake_missed(after=sweeps.FIRST)
+    sweeps.wake_missed(after=FIRST)
     assert release().due_at is not None
 
 
@@ -160,7 +162,7 @@ def test_the_next_in_order_is_woken_and_no_other(order_id: UUID) -> None:
         Delivery.objects.filter(pk=each).update(due_at=None)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
-        assert deliveries.finish(holder)
+        assert deliveries.finish([holder])
     assert [only(pk=each).due_at is None for each in ids] == [False, True, True]
 
 
@@ -233,9 +235,9 @@ def test_the_sweep_waits_for_nobody(order_id: UUID) -> None:
     assert sweeps.park_missed() == 1
     Delivery.objects.filter(state="dead").update(state="discarded", reason="")
     with held_by_another(release().id):
-        sweeps.wake_missed(after=sweeps.FIRST)
+        sweeps.wake_missed(after=FIRST)
         assert release().due_at is None
-    sweeps.wake_missed(after=sweeps.FIRST)
+    sweeps.wake_missed(after=FIRST)
     assert release().due_at is not None
 
 
@@ -260,10 +262,10 @@ def test_the_sweep_goes_on_after_what_it_looked_at_also_where_that_has_to_wait(
         Delivery.objects.filter(pk=each).update(due_at=None)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
-        assert [sweeps.wake_missed(after=after) for after in (sweeps.FIRST, first, second)] == [
+        assert [sweeps.wake_missed(after=after) for after in (FIRST, first, second)] == [
             first,
             second,
-            sweeps.FIRST,
+            FIRST,
         ]
 
 

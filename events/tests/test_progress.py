@@ -8,13 +8,13 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
 
 from events import floors
-from events.handling import deliveries
 from events.models import Delivery
 from events.relaying.relay import Relay
+from events.relaying.sender import Sender
 from events.relaying.watchdog import REMIND_EVERY, Watchdog
 from events.statistics import progress
 from events.statistics.progress import oldest_due, queue_states
-from events.tests.helpers import claimed, due_since, order_cancelled, order_created, published
+from events.tests.helpers import claimed, due_since, order_cancelled, order_created, published, start_one
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REFUSING = "redis://127.0.0.1:1/0"  # nothing listens on port 1
@@ -45,7 +45,7 @@ def test_what_is_parked_or_backs_off_is_not_due() -> None:
 def test_what_waits_for_an_earlier_one_that_runs_is_not_stuck() -> None:
     order_id = uuid4()
     published(order_created(order_id), order_cancelled(order_id))
-    assert deliveries.start(*claimed(), worker="w", lease=30)
+    assert start_one(*claimed(), worker="w", lease=30)
     due_since(90, queue="inventory")
     assert inventory() == 0
 
@@ -115,5 +115,5 @@ def test_it_tells_while_the_broker_is_away(caplog: pytest.LogCaptureFixture) -> 
     published(order_created())
     due_since(90)
     with pytest.raises((BrokerError, OSError)):
-        Relay(Celery(broker=REFUSING)).turn()
+        Relay(Sender(Celery(broker=REFUSING))).turn()
     assert "inventory does not move: a delivery has been due for 9" in caplog.text

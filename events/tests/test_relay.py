@@ -13,9 +13,12 @@ from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
 
 from events.models import Delivery
+from events.relaying import batching
 from events.relaying import relay as module
+from events.relaying.batching import LEAST
 from events.relaying.claims import Claim, Claimed, claim
 from events.relaying.relay import Relay
+from events.relaying.sender import Sender
 from events.subscriptions import Consumer, the_map
 from events.tests.broker_faults import full, replica, unable_to_save
 from events.tests.helpers import only, order_created, published
@@ -40,8 +43,13 @@ def broker_url() -> str:
 
 
 @pytest.fixture
-def relay(broker: object) -> Iterator[Relay]:
-    relay = Relay(Celery(broker=broker_url()))
+def celery(broker: object) -> Celery:
+    return Celery(broker=broker_url())
+
+
+@pytest.fixture
+def relay(celery: Celery) -> Iterator[Relay]:
+    relay = Relay(Sender(celery))
     yield relay
     relay._sender.close()
 
@@ -116,14 +124,14 @@ def test_one_delivery_that_is_out_does_not_keep_the_next_waiting(relay: Relay, b
         published(order_created())
     assert claim("notifications", 1)
     relay.turn()
-    assert carried(broker, "notifications") == 25  # a quarter of the bound of 100
+    assert carried(broker, "notifications") == 25  # a quarter of the bound, as it is where none is declared
 
 
 def test_every_queue_has_its_share_of_newest_first(
     relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounded(monkeypatch, in_flight=1_000)
-    monkeypatch.setattr(module, "CLAIM", 1)
+    monkeypatch.setattr(module, "claim_size", lambda queue: 1)
     events = [published(order_created())[0] for _ in range(10)]
     for _ in range(4):
         relay.turn()
@@ -184,25 +192,25 @@ def test_while_workers_are_busy_a_few_wait_for_longer_and_a_whole_claim_does_not
     monkeypatch.setattr(module, "BUSY_GAP", 60)
     published(order_created())
     assert relay.turn() == 3
-    for _ in range(module.CLAIM - 1):
+    for _ in range(LEAST - 1):
         published(order_created())
     assert relay.turn() == 0
     broker.lpop("inventory")  # as a worker does that is idle
-    assert relay.turn() == module.CLAIM - 1
+    assert relay.turn() == LEAST - 1
     published(order_created())
-    assert relay.turn() == 2 * module.CLAIM  # of the two others
+    assert relay.turn() == 2 * LEAST  # of the two others
 
 
 def bounded(monkeypatch: pytest.MonkeyPatch, *, in_flight: int) -> None:
     the = the_map()
     consumers = {name: Consumer(dead_holds=True, in_flight=in_flight) for name in the.consumers}
     changed = replace(the, consumers=consumers)
-    monkeypatch.setattr(module, "the_map", lambda: changed)
+    monkeypatch.setattr(batching, "the_map", lambda: changed)
 
 
 def test_a_broker_that_refuses_costs_no_lease_and_no_attempt() -> None:
     published(order_created())
-    relay = Relay(Celery(broker=REFUSING))
+    relay = Relay(Sender(Celery(broker=REFUSING)))
     with pytest.raises((BrokerError, OSError)):
         relay.turn()
     assert set(Delivery.objects.values_list("state", "attempts")) == {("pending", 0)}
@@ -224,7 +232,7 @@ def test_a_broker_that_takes_no_messages_costs_no_lease_and_no_attempt(
 
 
 def test_a_broker_that_goes_away_between_two_messages_costs_only_what_was_not_sent(
-    relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    relay: Relay, celery: Celery, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
         published(order_created())
@@ -234,7 +242,7 @@ def test_a_broker_that_goes_away_between_two_messages_costs_only_what_was_not_se
 
     def send(claim: Claim, deliveries: Sequence[Claimed]) -> None:
         if len(sent) == 1:
-            relay._sender._app.conf.update(broker_write_url=REFUSING)
+            celery.conf.update(broker_write_url=REFUSING)
             relay._sender.close()
         whole(claim, deliveries)
         sent.append(uuid4())

@@ -7,9 +7,9 @@ import pytest
 from celery.exceptions import Retry, SoftTimeLimitExceeded
 from django.db import DataError, OperationalError, connection, transaction
 
-from events import error_text
+from events import error_text, flower
 from events.errors import DependencyAway, PermanentError
-from events.handling import deliveries, outcomes, runner
+from events.handling import deliveries, runner
 from events.models import Delivery, Event, SubjectCounter
 from events.policy import Limits
 from events.publishing import publish
@@ -55,7 +55,7 @@ def test_twenty_copies_of_a_message_at_once_make_one_attempt_and_one_effect() ->
     answers: list[str] = []
 
     def worker() -> None:
-        answers.append(runner.run(handler(leave_a_mark), delivery_id, token, worker="test"))
+        answers.append(runner.run(handler(leave_a_mark), {delivery_id: token}, worker="test"))
         connection.close()
 
     threads = [threading.Thread(target=worker) for _ in range(20)]
@@ -70,7 +70,7 @@ def test_twenty_copies_of_a_message_at_once_make_one_attempt_and_one_effect() ->
 def test_a_message_with_an_old_token_does_nothing() -> None:
     published(order_created())
     delivery_id, _ = claimed()
-    assert runner.run(handler(leave_a_mark), delivery_id, uuid4(), worker="test").startswith("stale")
+    assert runner.run(handler(leave_a_mark), {delivery_id: uuid4()}, worker="test").startswith("stale")
     assert (only(handler=NAME).state, only(handler=NAME).attempts, marks()) == ("leased", 0, 0)
 
 
@@ -193,7 +193,7 @@ def test_a_delivery_that_cannot_be_started_is_left_to_its_lease(monkeypatch: pyt
 
     monkeypatch.setattr(deliveries, "start", be_away)
     with pytest.raises(Retry) as caught:
-        runner.run(handler(nothing), *message, worker="test")
+        runner.run(handler(nothing), dict([message]), worker="test")
     assert caught.value.exc is tries[1]
     assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("leased", 0)
 
@@ -201,18 +201,18 @@ def test_a_delivery_that_cannot_be_started_is_left_to_its_lease(monkeypatch: pyt
 def test_a_start_that_the_database_refuses_is_an_error() -> None:
     published(order_created())
     with pytest.raises(DataError):
-        runner.run(handler(nothing, limits=Limits(10**12)), *claimed(), worker="test")
+        runner.run(handler(nothing, limits=Limits(10**12)), dict([claimed()]), worker="test")
 
 
 def test_a_worker_that_lost_its_lease_commits_nothing() -> None:
     published(order_created())
 
     delivery_id, token = claimed()
-    started = deliveries.start(delivery_id, token, worker="frozen", lease=30)
-    assert started is not None
+    started = deliveries.start({delivery_id: token}, worker="frozen", lease=30)
     Delivery.objects.filter(pk=delivery_id).update(token=uuid4())
-    with pytest.raises(outcomes.Superseded):
-        runner.apply_effect(handler(leave_a_mark), started, runner.receive(started))
+    batch = runner.Batch(handler(leave_a_mark), started, alone=True, parents={})
+    runner.apply_effect(batch, batch.readable())
+    assert batch.end() == flower.SUPERSEDED
     assert marks() == 0
 
 
@@ -344,7 +344,7 @@ def test_a_connection_that_died_meanwhile_costs_no_lease() -> None:
     thread.start()
     thread.join(10)
     assert killed
-    assert runner.run(handler(leave_a_mark), delivery_id, token, worker="test") == "done at attempt 1"
+    assert runner.run(handler(leave_a_mark), {delivery_id: token}, worker="test") == "done at attempt 1"
 
 
 def test_a_handler_that_idles_in_its_transaction_for_too_long_has_used_an_attempt() -> None:

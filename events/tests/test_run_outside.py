@@ -5,10 +5,11 @@ from uuid import uuid4
 
 import pytest
 from celery.exceptions import Retry
-from django.db import connection
+from django.db import OperationalError, connection
 
 from events.errors import PermanentError
 from events.handlers import Shape
+from events.handling import deliveries
 from events.models import Delivery
 from events.policy import Limits
 from events.relaying import sweeps
@@ -95,3 +96,30 @@ def test_an_error_makes_it_due_again() -> None:
     with pytest.raises(Retry):
         run(outside(fail), "notifications")
     assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("pending", 1)
+
+
+def test_an_outcome_that_cannot_be_written_down_in_time_is_left_to_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no failure of the handler, whose work is done: no attempt more is counted, and no other outcome tried."""
+    published(order_created())
+
+    def be_away(*_: Any) -> None:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(deliveries, "finish", be_away)
+    with pytest.raises(Retry, match="the outcome could not be written"):
+        run(outside(lambda event: None, limits=Limits(1)), "notifications")
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.attempts, delivery.error_type) == ("running", 1, "")
+
+
+def test_a_handler_of_many_that_does_not_yield_its_event_is_told_so() -> None:
+    published(order_created())
+
+    def forget(events: Any) -> Any:
+        yield from ()
+
+    with pytest.raises(Retry):
+        run(handler(forget, name=NAME, shape=Shape.OUTSIDE, many=True), "notifications")
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.attempts) == ("pending", 1)
+    assert "without yielding the event" in delivery.error_message

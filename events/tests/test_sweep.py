@@ -23,6 +23,7 @@ from events.tests.helpers import (
     order_created,
     published,
     run,
+    start_one,
 )
 
 
@@ -50,13 +51,13 @@ def test_a_message_that_nobody_started_is_sent_again_uncounted() -> None:
 
 def test_an_attempt_that_began_before_the_database_was_away_is_not_counted() -> None:
     published(order_created())
-    assert deliveries.start(*claimed(), worker="lost", lease=30)
+    assert start_one(*claimed(), worker="lost", lease=30)
     let_the_lease_run_out()
     away_until = sweeps.database_time()
     assert sweeps.expire_leases(away_until=away_until) == 1
     delivery = only(handler=NAME)
     assert (delivery.state, delivery.attempts, delivery.waits) == ("pending", 0, 1)
-    assert deliveries.start(*claimed(), worker="lost again", lease=30)
+    assert start_one(*claimed(), worker="lost again", lease=30)
     let_the_lease_run_out()
     assert sweeps.expire_leases(away_until=away_until) == 1
     assert only(handler=NAME).attempts == 1
@@ -67,7 +68,7 @@ def test_a_message_that_waited_for_longer_than_its_lease_still_starts_its_delive
     delivery_id, token = claimed()
     let_the_lease_run_out()
     sweeps.expire_leases()
-    assert runner.run(handler(nothing), delivery_id, token, worker="late") == "done at attempt 1"
+    assert runner.run(handler(nothing), {delivery_id: token}, worker="late") == "done at attempt 1"
 
 
 def test_of_a_late_message_and_the_one_sent_after_it_the_first_to_come_starts_the_delivery() -> None:
@@ -76,8 +77,8 @@ def test_of_a_late_message_and_the_one_sent_after_it_the_first_to_come_starts_th
     let_the_lease_run_out()
     sweeps.expire_leases()
     again = claimed()
-    assert runner.run(handler(nothing), *late, worker="late") == "done at attempt 1"
-    assert runner.run(handler(nothing), *again, worker="again").startswith("stale")
+    assert runner.run(handler(nothing), dict([late]), worker="late") == "done at attempt 1"
+    assert runner.run(handler(nothing), dict([again]), worker="again").startswith("stale")
     assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("done", 1)
 
 
@@ -89,18 +90,18 @@ def test_a_late_message_waits_for_its_turn_behind_an_earlier_one_that_was_replay
     Delivery.objects.filter(pk=late[0]).update(lease_until=ClockTimestamp(), lease_seconds=0)
     sweeps.expire_leases()
     dead_letters.replay(letter, by="ann")
-    assert deliveries.start(*late, worker="late", lease=30) is None
+    assert start_one(*late, worker="late", lease=30) is None
     run(handler(nothing, name="notifications.send_order_received"), "notifications")
-    assert deliveries.start(*late, worker="late", lease=30) is not None
+    assert start_one(*late, worker="late", lease=30) is not None
 
 
 def test_a_late_copy_of_a_message_whose_attempt_failed_starts_no_other() -> None:
     published(order_created())
     late = claimed()
-    started = deliveries.start(*late, worker="first", lease=30)
+    started = start_one(*late, worker="first", lease=30)
     assert started is not None
     deliveries.retry(started, delay=0, counted=True, error=describe(ValueError()))
-    assert deliveries.start(*late, worker="late", lease=30) is None
+    assert start_one(*late, worker="late", lease=30) is None
 
 
 def test_a_late_copy_does_not_cut_a_wait_for_code_short() -> None:
@@ -108,14 +109,14 @@ def test_a_late_copy_does_not_cut_a_wait_for_code_short() -> None:
     late = claimed()
     unknown = {"reason": Reason.NO_SUCH_HANDLER, "error": describe(ValueError()), "grace": 60, "delay": 60}
     assert deliveries.set_aside(*late, **unknown) == "pending"  # type: ignore[arg-type]
-    assert deliveries.start(*late, worker="late", lease=30) is None
+    assert start_one(*late, worker="late", lease=30) is None
 
 
 def test_a_lease_holds_for_its_seconds_from_the_start_on() -> None:
     published(order_created())
     delivery_id, token = claimed()
     assert sweeps.expire_leases() == 0
-    started = deliveries.start(delivery_id, token, worker="at work", lease=7)
+    started = start_one(delivery_id, token, worker="at work", lease=7)
     assert started is not None
     delivery = only(pk=delivery_id)
     assert delivery.started_at is not None
@@ -127,7 +128,7 @@ def test_a_lease_holds_for_its_seconds_from_the_start_on() -> None:
 
 def test_a_lost_worker_costs_the_attempt_that_it_had_begun() -> None:
     published(order_created())
-    deliveries.start(*claimed(), worker="gone@host", lease=30)
+    start_one(*claimed(), worker="gone@host", lease=30)
     let_the_lease_run_out()
     sweeps.expire_leases()
     delivery = only(handler=NAME)
@@ -139,7 +140,7 @@ def test_a_delivery_that_loses_its_worker_every_time_ends_as_a_dead_letter() -> 
     published(order_created())
     Delivery.objects.filter(handler=NAME).update(max_attempts=2)
     for _ in range(2):
-        deliveries.start(*claimed(), worker="gone", lease=30)
+        start_one(*claimed(), worker="gone", lease=30)
         let_the_lease_run_out()
         sweeps.expire_leases()
     delivery = only(handler=NAME)
@@ -149,7 +150,7 @@ def test_a_delivery_that_loses_its_worker_every_time_ends_as_a_dead_letter() -> 
 def test_an_attempt_cut_off_by_a_restart_of_postgresql_is_not_counted() -> None:
     published(order_created())
     Delivery.objects.filter(handler=NAME).update(max_attempts=1)
-    deliveries.start(*claimed(), worker="gone", lease=30)
+    start_one(*claimed(), worker="gone", lease=30)
     Delivery.objects.filter(handler=NAME).update(lease_until="2020-01-01T00:00:00Z")
     sweeps.expire_leases()
     delivery = only(handler=NAME)
@@ -182,7 +183,7 @@ def test_a_lost_worker_takes_the_place_of_the_error_before_and_a_lost_message_do
     let_the_lease_run_out()
     sweeps.expire_leases()
     assert error() == before
-    deliveries.start(*claimed(), worker="gone", lease=30)
+    start_one(*claimed(), worker="gone", lease=30)
     let_the_lease_run_out()
     sweeps.expire_leases()
     told = "worker gone was lost, frozen or cut off in attempt 2"
@@ -191,7 +192,7 @@ def test_a_lost_worker_takes_the_place_of_the_error_before_and_a_lost_message_do
 
 def test_what_a_lost_worker_had_is_seen_by_a_relay_that_looks_from_this_moment_on() -> None:
     published(order_created())
-    deliveries.start(*claimed(), worker="gone", lease=30)
+    start_one(*claimed(), worker="gone", lease=30)
     let_the_lease_run_out()
     floor = sweeps.database_time()
     sweeps.expire_leases()
@@ -209,7 +210,7 @@ def test_a_message_that_nobody_started_kills_nothing_whatever_was_tried_before()
 
 def test_where_the_clock_has_stepped_back_a_lost_attempt_is_counted() -> None:
     published(order_created())
-    deliveries.start(*claimed(), worker="gone", lease=30)
+    start_one(*claimed(), worker="gone", lease=30)
     let_the_lease_run_out()
     sweeps.expire_leases(away_until=sweeps.database_time() + timedelta(hours=1))
     assert (only(handler=NAME).attempts, only(handler=NAME).waits) == (1, 0)
@@ -250,7 +251,7 @@ def test_a_delivery_whose_worker_is_just_committing_is_left_to_it() -> None:
     import threading
 
     published(order_created())
-    started = deliveries.start(*claimed(), worker="slow", lease=30)
+    started = start_one(*claimed(), worker="slow", lease=30)
     assert started is not None
     let_the_lease_run_out()
     expired: list[int] = []
@@ -260,10 +261,10 @@ def test_a_delivery_whose_worker_is_just_committing_is_left_to_it() -> None:
         connection.close()
 
     with transaction.atomic():
-        assert deliveries.hold(started)
+        assert deliveries.hold([started])
         thread = threading.Thread(target=relay)
         thread.start()
         thread.join(10)
         assert expired == [0]
-        assert deliveries.finish(started)
+        assert deliveries.finish([started])
     assert only(handler=NAME).state == "done"

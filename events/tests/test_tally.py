@@ -17,7 +17,7 @@ from events.models import Delivery, Tally, TallyMark
 from events.relaying import sweeps
 from events.statistics import tallies, tally
 from events.statistics.tallies import Span, quantile
-from events.tests.helpers import a_dead_letter, claimed, handler, nothing, order_created, published, run
+from events.tests.helpers import a_dead_letter, claimed, handler, nothing, order_created, published, run, start_one
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RESERVE, RECEIVED = "inventory.reserve_items", "notifications.send_order_received"
@@ -93,7 +93,7 @@ def test_what_is_committed_late_is_waited_for() -> None:
     with other_connection() as other:
         delivery_id, token = claimed()
         other.execute("SELECT now()")
-        deliveries.start(delivery_id, token, worker="w", lease=30)
+        start_one(delivery_id, token, worker="w", lease=30)
         other.execute(
             "UPDATE events_delivery SET state = 'done', token = NULL, lease_until = NULL,"
             " handled_at = clock_timestamp() WHERE id = %s",
@@ -166,7 +166,7 @@ def test_a_letter_that_is_replayed_after_its_death_was_counted_died_once() -> No
 
 def test_a_retry_is_a_failed_attempt_and_no_death() -> None:
     published(order_created())
-    started = deliveries.start(*claimed(), worker="w", lease=30)
+    started = start_one(*claimed(), worker="w", lease=30)
     assert started is not None
     deliveries.retry(started, delay=0, counted=True, error=describe(ValueError()))
     assert (counted("failed"), counted("dead")) == ({RESERVE: 1}, {})

@@ -8,18 +8,18 @@ import pytest
 from django.db import transaction
 
 from events.error_text import describe
-from events.handling import batches, deliveries
+from events.handling import deliveries
 from events.handling.deliveries import Started
 from events.models import Delivery, Reason
 from events.relaying import claims
-from events.tests.helpers import claimed, only, order_created, published
+from events.tests.helpers import claimed, only, order_created, published, start_one
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def hold(started: Started) -> bool:
     with transaction.atomic():
-        return deliveries.hold(started)
+        return bool(deliveries.hold([started]))
 
 
 def retry(started: Started) -> bool:
@@ -37,32 +37,24 @@ def set_aside(started: Started) -> bool:
     return told is not None
 
 
-def hold_in_a_batch(started: Started) -> bool:
-    with transaction.atomic():
-        return bool(batches.hold_many([started]))
-
-
-def finish_in_a_batch(started: Started) -> bool:
-    return batches.finish_many([started]) > 0
+def finish(started: Started) -> bool:
+    return bool(deliveries.finish([started]))
 
 
 def give_back_from_a_batch(started: Started) -> bool:
-    return batches.give_back_many([started], alone=True) > 0
+    return deliveries.give_back([started], alone=True) > 0
 
 
 def renew(started: Started) -> bool:
-    return batches.renew_many([started])
+    return deliveries.renew([started])
 
 
-AT_WORK = [
-    *(hold, deliveries.finish, retry, bury),
-    *(hold_in_a_batch, finish_in_a_batch, give_back_from_a_batch, renew),
-]
+AT_WORK = [hold, finish, retry, bury, give_back_from_a_batch, renew]
 
 
 def started() -> Started:
     published(order_created())
-    found = deliveries.start(*claimed(), worker="test", lease=30)
+    found = start_one(*claimed(), worker="test", lease=30)
     assert found is not None
     return found
 
@@ -96,8 +88,8 @@ def test_a_token_starts_its_own_delivery_and_no_other() -> None:
     claim = claims.claim("inventory", 2)
     assert claim is not None
     one, another = claim.deliveries
-    assert deliveries.start(one.id, another.token, worker="test", lease=30) is None
-    assert batches.start_many({one.id: another.token, another.id: one.token}, worker="test", lease=30) == []
+    assert start_one(one.id, another.token, worker="test", lease=30) is None
+    assert deliveries.start({one.id: another.token, another.id: one.token}, worker="test", lease=30) == []
     assert {delivery.state for delivery in Delivery.objects.filter(queue="inventory")} == {"leased"}
-    assert deliveries.start(one.id, one.token, worker="test", lease=30) is not None
+    assert start_one(one.id, one.token, worker="test", lease=30) is not None
     assert only(pk=another.id).state == "leased"

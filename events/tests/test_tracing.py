@@ -10,7 +10,7 @@ import pytest
 from events import tracing
 from events.correlation import correlated
 from events.handlers import ReceivedEvent
-from events.handling.batch_runner import run_batch
+from events.handling import runner
 from events.models import Event
 from events.publishing import publish
 from events.relaying import claims
@@ -60,7 +60,7 @@ def test_what_a_batch_publishes_goes_on_in_the_trace_that_each_came_from() -> No
     def follow(events: Sequence[ReceivedEvent[Any]]) -> None:
         publish(*(StockReservedV1(order_id=e.subject) for e in events), causes={e.subject: e for e in events})
 
-    assert run_batch(batching(follow), tokens(claim), worker="test") == "3 of 3 done"
+    assert runner.run(batching(follow), tokens(claim), worker="test") == "3 of 3 done"
     for context, order in orders.items():
         assert Event.objects.get(type="stock.reserved.v1", subject=order.order_id).traceparent == context
 

@@ -9,11 +9,8 @@ from django.db import connection
 
 from events.error_text import describe
 from events.errors import DependencyAway
-from events.handlers import Handler, Shape
-from events.handling import deliveries
-from events.handling.batch_runner import run_batch
+from events.handling import deliveries, runner
 from events.models import Reason
-from events.policy import make_policy
 from events.relaying import claims
 from events.tests.helpers import (
     claimed,
@@ -24,6 +21,7 @@ from events.tests.helpers import (
     order_created,
     published,
     run,
+    start_one,
     waiting_for_locks,
 )
 from events.tests.transactions import a_transaction, meanwhile
@@ -98,16 +96,16 @@ def test_a_spell_of_waiting_for_code_ends_with_success_in_a_batch() -> None:
     make_due(handler=NAME)
     claim = claims.claim("inventory", 1)
     assert claim is not None
-    batching = Handler(NAME, nothing, Shape.EFFECT, make_policy(), nothing)
+    batching = handler(nothing, NAME, many=True)
     sent = {delivery.id: delivery.token for delivery in claim.deliveries}
-    assert run_batch(batching, sent, worker="test") == "1 of 1 done"
+    assert runner.run(batching, sent, worker="test") == "done at attempt 1"
     delivery = only(handler=NAME)
     assert (delivery.waiting_for, delivery.waiting_since) == ("", None)
 
 
 def test_what_is_given_back_is_due_after_its_delay() -> None:
     published(order_created())
-    started = deliveries.start(*claimed(), worker="test", lease=30)
+    started = start_one(*claimed(), worker="test", lease=30)
     assert started is not None
     before = now()
     assert deliveries.retry(started, delay=60, counted=True, error=describe(ValueError()))

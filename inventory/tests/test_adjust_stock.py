@@ -22,7 +22,7 @@ def adjust(**fields: Any) -> Any:
 
 def test_pieces_that_came_are_added_and_stand_in_the_ledger() -> None:
     product = make_product(pieces=10)
-    stock.reserve(uuid4(), {"CUP": 3})
+    stock.reserve({uuid4(): {"CUP": 3}})
     answer = adjust(quantity=5, reason="delivery 77")
     assert answer.status_code == 201
     assert body(answer) == {"sku": "CUP", "on_hand": 15, "reserved": 3, "available": 12}
@@ -38,14 +38,14 @@ def test_pieces_that_came_are_added_and_stand_in_the_ledger() -> None:
 
 def test_pieces_that_went_are_taken_away_down_to_what_is_reserved() -> None:
     make_product(pieces=10)
-    stock.reserve(uuid4(), {"CUP": 3})
+    stock.reserve({uuid4(): {"CUP": 3}})
     assert body(adjust(quantity=-7, reason="broken"))["available"] == 0
     assert counts() == (3, 3)
 
 
 def test_what_is_reserved_cannot_be_taken_away() -> None:
     make_product(pieces=10)
-    stock.reserve(uuid4(), {"CUP": 3})
+    stock.reserve({uuid4(): {"CUP": 3}})
     check_problem(adjust(quantity=-8, reason="broken"), 409, "below_reserved")
     assert counts() == (10, 3)
     assert Movement.objects.count() == 1

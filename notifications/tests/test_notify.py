@@ -28,7 +28,7 @@ from eventtypes.sales import DayFigure, SalesDayEndedV1, TopProduct
 from eventtypes.users import UserCreatedV1
 from notifications import tasks
 from notifications.models import Notification
-from notifications.services import SUBJECTS, notify_many
+from notifications.services import SUBJECTS, notify
 from users.models import User
 from users.tests.api import make_user
 
@@ -354,7 +354,7 @@ def test_where_nobody_is_named_any_more_the_summary_is_given_up(mailbox: Mailbox
 def test_a_batch_of_mails_goes_over_one_connection_and_each_is_told_done(mailbox: Mailbox, ada: User) -> None:
     events = [welcome(ada) for _ in range(3)]
     tasks.send_welcome(events[1])
-    assert list(notify_many(events, "welcome")) == events
+    assert list(notify(events, "welcome")) == events
     assert len(mailbox.mails) == 3
     assert mailbox.connections == 2
 
@@ -362,7 +362,7 @@ def test_a_batch_of_mails_goes_over_one_connection_and_each_is_told_done(mailbox
 def test_a_batch_stops_at_the_first_mail_that_is_refused(mailbox: Mailbox, ada: User) -> None:
     events = [welcome(ada) for _ in range(3)]
     mailbox.refuses_after = 1
-    done = notify_many(events, "welcome")
+    done = notify(events, "welcome")
     assert next(done) == events[0]
     with pytest.raises(PermanentError):
         next(done)
@@ -385,7 +385,7 @@ def test_when_a_mail_is_told_done_it_is_on_the_disk_that_it_has_left(
     written: list[int] = []
     mailbox.before_each = lambda: written.append(wal("pg_current_wal_insert_lsn"))
     mailbox.refuses_after = refuses_after
-    done = notify_many([welcome(ada) for _ in range(3)], "welcome")
+    done = notify([welcome(ada) for _ in range(3)], "welcome")
     next(done)
     assert wal("pg_current_wal_flush_lsn") >= written[-1]
     assert len(written) == 3

@@ -3,7 +3,7 @@
 from typing import Any
 
 from orders.models import Order
-from orders.services import Item, confirm_order, place_order
+from orders.services import Item, confirm_orders, place_order
 from users.models import User
 
 
@@ -20,6 +20,6 @@ def place(user: User, **quantities: int) -> Order:
 def place_confirmed(user: User, **quantities: int) -> Order:
     """An order that will be delivered."""
     order = place(user, **quantities)
-    assert confirm_order(order.id)
+    assert confirm_orders([order.id])
     order.refresh_from_db()
     return order

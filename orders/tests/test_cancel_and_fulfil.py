@@ -16,13 +16,12 @@ from orders.models import Order, StatusChange
 from orders.services import (
     WrongStatus,
     cancel_order,
-    confirm_order,
     confirm_orders,
     fulfil_order,
     is_pending,
-    reject_order,
+    reject_orders,
 )
-from orders.tasks import confirm, confirm_many, reject
+from orders.tasks import confirm, reject
 from orders.tests.placing import place, place_confirmed
 from users.models import User
 from users.tests.api import body, check_problem, client_of, make_user
@@ -87,19 +86,19 @@ def test_confirming_a_cancelled_order_is_done_and_changes_nothing(ada: User, cop
     events = Event.objects.count()
     for _ in range(copies):
         confirm(received(StockReservedV1(order_id=order.id)))
-        assert reject_order(order.id, reason="late") is False
+        assert reject_orders({order.id: "late"}) == 0
     assert status(order) == "cancelled"
     assert Event.objects.count() == events
 
 
 def test_confirming_twice_publishes_once(ada: User) -> None:
     order = place(ada, CUP=1)
-    assert [confirm_order(order.id) for _ in range(2)] == [True, False]
+    assert [confirm_orders([order.id]) for _ in range(2)] == [1, 0]
     assert Event.objects.filter(type="order.confirmed.v1").count() == 1
 
 
 def test_an_order_that_is_gone_is_nothing_to_confirm(ada: User) -> None:
-    assert confirm_order(uuid4()) is False
+    assert confirm_orders([uuid4()]) == 0
 
 
 @pytest.mark.parametrize("confirmed", [False, True])
@@ -148,11 +147,11 @@ def test_staff_fulfil_a_confirmed_order(ada: User, staff: User) -> None:
 def test_a_final_order_can_neither_be_cancelled_nor_fulfilled(ada: User, staff: User, gone_to: str) -> None:
     order = place(ada, CUP=1)
     if gone_to == "rejected":
-        reject_order(order.id, reason="short")
+        reject_orders({order.id: "short"})
     elif gone_to == "cancelled":
         cancel_order(order, by="customer")
     else:
-        confirm_order(order.id)
+        confirm_orders([order.id])
         fulfil_order(order)
     events = Event.objects.count()
     for answer in (cancel(ada, order), cancel(staff, order), fulfil(staff, order)):
@@ -164,7 +163,7 @@ def test_a_final_order_can_neither_be_cancelled_nor_fulfilled(ada: User, staff: 
 
 def test_a_refusal_tells_of_the_status_that_the_order_has_by_now(ada: User) -> None:
     order = place(ada, CUP=1)
-    reject_order(order.id, reason="short")
+    reject_orders({order.id: "short"})
     assert order.status == "pending"  # as it was read before
     with pytest.raises(WrongStatus, match="is rejected, so it cannot be cancelled now"):
         cancel_order(order, by="customer")
@@ -229,15 +228,11 @@ def test_of_many_who_end_an_order_at_once_one_succeeds_and_one_event_is_publishe
 
 
 def confirm_one(order: Order) -> None:
-    assert confirm_order(order.id)
-
-
-def confirm_as_a_batch(order: Order) -> None:
-    assert confirm_orders({order.id: received(StockReservedV1(order_id=order.id))}) == 1
+    assert confirm_orders([order.id]) == 1
 
 
 def reject_one(order: Order) -> None:
-    assert reject_order(order.id, reason="short")
+    assert reject_orders({order.id: "short"}) == 1
 
 
 def cancel_one(order: Order) -> None:
@@ -249,7 +244,7 @@ def fulfil_one(order: Order) -> None:
     assert fulfil_order(order).id == order.id
 
 
-@pytest.mark.parametrize("step", [confirm_one, confirm_as_a_batch, reject_one, cancel_one, fulfil_one])
+@pytest.mark.parametrize("step", [confirm_one, reject_one, cancel_one, fulfil_one])
 def test_a_step_moves_its_order_and_no_other(ada: User, step: Callable[[Order], None]) -> None:
     older, order, younger = (place(ada, CUP=1) for _ in range(3))
     Order.objects.update(updated_at="2020-01-01T00:00:00Z")
@@ -263,11 +258,28 @@ def test_a_step_moves_its_order_and_no_other(ada: User, step: Callable[[Order], 
     assert is_pending(older.id)
 
 
+def test_each_of_several_orders_is_rejected_for_its_own_reason(ada: User) -> None:
+    orders = [place(ada, CUP=1) for _ in range(3)]
+    events = [
+        received(
+            StockRejectedV1(order_id=order.id, shortages=(Shortage(sku="CUP", requested=number, available=0),)),
+            correlation_id=order.number,
+        )
+        for number, order in enumerate(orders)
+    ]
+    reject(*events)
+    reasons = {order.id: f"Out of stock: CUP ({number} ordered, 0 available)" for number, order in enumerate(orders)}
+    assert dict(Order.objects.values_list("id", "rejection_reason")) == reasons
+    assert dict(StatusChange.objects.filter(to_status="rejected").values_list("order_id", "reason")) == reasons
+    told = Event.objects.filter(type="order.rejected.v1").values_list("subject", "data__reason", "correlation_id")
+    assert set(told) == {(order.id, reasons[order.id], order.number) for order in orders}
+
+
 def test_a_batch_confirms_those_that_are_pending_and_leaves_the_others(ada: User) -> None:
     orders = [place(ada, CUP=1) for _ in range(3)]
     cancel_order(orders[1], by="customer")
-    confirm_many([received(StockReservedV1(order_id=order.id), correlation_id=order.number) for order in orders])
-    assert confirm_orders({order.id: received(StockReservedV1(order_id=order.id)) for order in orders}) == 0
+    confirm(*[received(StockReservedV1(order_id=order.id), correlation_id=order.number) for order in orders])
+    assert confirm_orders([order.id for order in orders]) == 0
     statuses = Order.objects.order_by("id").values_list("status", flat=True)
     assert list(statuses) == ["confirmed", "cancelled", "confirmed"]
     confirmed = Event.objects.filter(type="order.confirmed.v1").values_list("subject", "correlation_id")
@@ -280,10 +292,9 @@ def test_a_batch_waits_for_a_cancellation_at_the_same_moment_and_then_leaves_tha
     make_product("CUP")
     ada = make_user("ada")
     orders = [place(ada, CUP=1) for _ in range(3)]
-    causes = {order.id: received(StockReservedV1(order_id=order.id)) for order in orders}
     with a_transaction() as other:
         other.execute("UPDATE orders_order SET status = 'cancelled' WHERE id = %s", [orders[1].id])
-        with meanwhile(lambda: confirm_orders(causes)) as confirmed:
+        with meanwhile(lambda: confirm_orders([order.id for order in orders])) as confirmed:
             until("it waits for the order that is cancelled", waiting_for_locks)
             other.commit()
     assert confirmed.result() == 2
@@ -298,10 +309,9 @@ def test_a_batch_locks_its_orders_in_one_order_so_that_two_never_deadlock() -> N
     ada = make_user("ada")
     orders = [place(ada, CUP=1) for _ in range(4)]
     Order.objects.filter(pk=orders[0].pk).update(rejection_reason="moved to the end of the table")
-    causes = {order.id: received(StockReservedV1(order_id=order.id)) for order in orders}
     with a_transaction() as other:
         lock(other, "orders_order", orders[0].id)
-        with meanwhile(lambda: confirm_orders(causes)) as confirmed:
+        with meanwhile(lambda: confirm_orders([order.id for order in orders])) as confirmed:
             until("it waits for the first order", waiting_for_locks)
             lock(other, "orders_order", *[order.id for order in orders[1:]])
             other.rollback()

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.selectors import matching
-from orders.services import confirm_order
+from orders.services import confirm_orders
 from orders.tests.placing import place
 from users.models import User
 from users.tests.api import body, client_of, make_user, pointers
@@ -99,13 +99,13 @@ def test_previous_leads_back(ada: User) -> None:
 def test_the_links_keep_the_filters(ada: User) -> None:
     orders = [place(ada, CUP=1) for _ in range(3)]
     for order in orders[:2]:
-        confirm_order(order.id)
+        confirm_orders([order.id])
     assert sorted(listed(ada, status="confirmed", page_size="1")) == sorted(order.number for order in orders[:2])
 
 
 def test_the_status_filters(ada: User) -> None:
     one, other = place(ada, CUP=1), place(ada, CUP=1)
-    confirm_order(one.id)
+    confirm_orders([one.id])
     assert listed(ada, status="confirmed") == [one.number]
     assert listed(ada, status="pending") == [other.number]
     assert listed(ada, status="fulfilled") == []

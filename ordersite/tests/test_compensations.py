@@ -12,7 +12,7 @@ from inventory import stock
 from inventory.catalogue import add_product
 from inventory.models import Reservation
 from orders.models import Order
-from orders.services import Item, confirm_order, place_order
+from orders.services import Item, confirm_orders, place_order
 from ordersite import compensations
 from users.models import User
 
@@ -25,7 +25,7 @@ def order() -> Order:
     product = add_product(sku="A", name="An A", price=Decimal("2.00"))
     stock.adjust(product, quantity=10, reason="opening")
     order = place_order(user_id=User.objects.create_user("ada@example.com").id, items=[Item("A", 3)])
-    stock.reserve(order.id, {"A": 3})
+    stock.reserve({order.id: {"A": 3}})
     return order
 
 
@@ -44,7 +44,7 @@ def test_in_place_of_a_confirmation_the_order_is_rejected_and_its_stock_freed(or
 
 
 def test_an_order_that_was_confirmed_all_the_same_keeps_its_stock(order: Order) -> None:
-    confirm_order(order.id)
+    confirm_orders([order.id])
     in_transaction(compensations.reject_and_release, order.id)
     assert fate(order.id) == ("confirmed", "active")
 

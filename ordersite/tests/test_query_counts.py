@@ -15,7 +15,7 @@ from events.models import Decision, Delivery, FailedAttempt
 from inventory.tests.shop import make_product
 from notifications.models import Notification
 from orders.models import Order
-from orders.services import Item, confirm_order, place_order
+from orders.services import Item, confirm_orders, place_order
 from ordersite.tests.routes import api_operations
 from users.models import User
 from users.tests.api import admin_client, client_of, make_user
@@ -33,7 +33,7 @@ def grow(user: User, rows: int) -> tuple[Order, UUID]:
         make_product(f"CUP-{number}")
         make_user(f"customer-{number}")
         order = place_order(user_id=user.id, items=[Item(f"CUP-{n}", 1) for n in range(number + 1)])
-        confirm_order(order.id)
+        confirm_orders([order.id])
         letters = Delivery.objects.filter(subject=order.id, handler="analytics.track_order").order_by("id")[:1]
         Delivery.objects.filter(pk__in=list(letters.values_list("pk", flat=True))).update(
             state="dead", reason="permanent_error", handled_at=Now()

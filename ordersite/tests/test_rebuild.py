@@ -26,7 +26,7 @@ from events.relaying.claims import claim
 from events.tests.transactions import a_transaction
 from inventory.tests.shop import make_product
 from orders.models import Order
-from orders.services import cancel_order, confirm_order, fulfil_order
+from orders.services import cancel_order, confirm_orders, fulfil_order
 from orders.tests.placing import place
 from ordersite.settings import BASE_DIR
 from users.models import User
@@ -51,14 +51,14 @@ def track() -> None:
     """Have all events counted, as the relay and the workers would."""
     while (found := claim("analytics", 100)) is not None:
         for delivery in found.deliveries:
-            runner.run(track_order, delivery.id, delivery.token, worker="test")
+            runner.run(track_order, {delivery.id: delivery.token}, worker="test")
 
 
 def a_busy_day(user: User) -> list[Order]:
     """Orders of all kinds, none of them counted yet."""
     orders = [place(user, CUP=number, POT=1) for number in (1, 2, 3)]
     for order in orders[1:]:
-        confirm_order(order.id)
+        confirm_orders([order.id])
     fulfil_order(orders[1])
     cancel_order(orders[2], by="staff")
     return orders
@@ -118,9 +118,9 @@ def test_out_of_order_and_given_twice_the_events_make_the_same_figures(ada: User
     a_busy_day(ada)
     while (found := claim("analytics", 1, newest=True)) is not None:
         (delivery,) = found.deliveries
-        assert runner.run(track_order, delivery.id, delivery.token, worker="test").startswith("done")
+        assert runner.run(track_order, {delivery.id: delivery.token}, worker="test").startswith("done")
         for _ in range(3):
-            assert runner.run(track_order, delivery.id, delivery.token, worker="test").startswith("stale")
+            assert runner.run(track_order, {delivery.id: delivery.token}, worker="test").startswith("stale")
     assert again() == []
 
 
@@ -166,10 +166,10 @@ def test_what_is_counted_while_it_is_made_anew_is_in_it_once(ada: User, between:
     a_busy_day(ada)
     first = claim("analytics", 1)
     assert first
-    runner.run(track_order, first.deliveries[0].id, first.deliveries[0].token, worker="test")
+    runner.run(track_order, {first.deliveries[0].id: first.deliveries[0].token}, worker="test")
 
     def traffic() -> None:
-        confirm_order(place(ada, POT=2).id)
+        confirm_orders([place(ada, POT=2).id])
         track()
 
     between(traffic)

@@ -13,7 +13,7 @@ from events.tests.transactions import a_transaction
 from inventory import stock
 from inventory.tests.shop import make_product
 from orders.models import Order, StatusChange
-from orders.services import cancel_order, confirm_order, reject_order
+from orders.services import cancel_order, confirm_orders, reject_orders
 from orders.tests.placing import place
 from users.models import User
 from users.tests.api import make_user
@@ -39,7 +39,7 @@ def test_orders_have_a_line_each_as_they_are(sam: User, folder: Any) -> None:
     make_product("CUP")
     make_product("POT", price="10.00")
     first, second = place(sam, CUP=2, POT=1), place(sam, CUP=1)
-    assert confirm_order(second.id)
+    assert confirm_orders([second.id])
     report = build(ask(sam))
     assert (report.status, report.progress, report.rows) == ("ready", 100, 2)
     assert [
@@ -58,8 +58,8 @@ def test_sales_have_a_line_for_each_day_and_product(sam: User) -> None:
     ordered: list[dict[str, int]] = [{"CUP": 1}, {"CUP": 2, "POT": 1}, {"CUP": 4}, {"POT": 3}]
     cancelled, confirmed, rejected, later = (place(sam, **quantities) for quantities in ordered)
     cancel_order(cancelled, by="customer")
-    confirm_order(confirmed.id)
-    reject_order(rejected.id, reason="short")
+    confirm_orders([confirmed.id])
+    reject_orders({rejected.id: "short"})
     for order in (cancelled, confirmed, rejected):
         moved(order, date(2025, 3, 1))
     moved(later, date(2025, 3, 2))
@@ -117,7 +117,7 @@ def test_what_happens_after_its_moment_is_not_told_even_when_it_is_built_again(s
     report = ask(sam)
     turn = reports.begin(report.id)
     assert turn
-    confirm_order(order.id)
+    confirm_orders([order.id])
     place(sam, CUP=1)
     again = build(report)
     assert again.as_of == turn.as_of

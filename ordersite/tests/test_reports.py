@@ -90,12 +90,12 @@ def test_where_its_worker_ends_it_is_given_back_uncounted_and_built_later(
     monkeypatch.setattr(jobs, "_ending", bytearray(b"\1"))
     delivery, token = claimed("reports")
     with pytest.raises(Retry):
-        runner.run(build_report, delivery, token, worker="test")
+        runner.run(build_report, {delivery: token}, worker="test")
     assert (only(subject=report.id).state, only(subject=report.id).attempts) == ("pending", 0)
     assert list(folder.iterdir()) == []
     monkeypatch.setattr(jobs, "_ending", bytearray(1))
     make_due(subject=report.id)
-    runner.run(build_report, *claimed("reports"), worker="test")
+    runner.run(build_report, dict([claimed("reports")]), worker="test")
     assert Report.objects.get().status == "ready"
 
 
@@ -104,7 +104,7 @@ def test_where_another_worker_has_it_the_delivery_is_not_done(sam: User, read: A
     report = ask(sam, "stock")
     read(lambda: reports.begin(report.id))
     with pytest.raises(Retry):
-        runner.run(build_report, *claimed("reports"), worker="test")
+        runner.run(build_report, dict([claimed("reports")]), worker="test")
     assert (only(subject=report.id).state, only(subject=report.id).attempts) == ("pending", 0)
     assert Report.objects.get().status == "running"
 

@@ -11,7 +11,7 @@ from inventory.catalogue import change_product
 from inventory.models import Product
 from inventory.stock import adjust
 from inventory.tests.shop import make_product
-from orders.services import cancel_order, confirm_order
+from orders.services import cancel_order, confirm_orders
 from orders.tests.placing import place
 from rest.etags import etag
 from users.tests.api import body, check_problem, client_of, make_user
@@ -36,7 +36,7 @@ def test_an_order_is_sent_again_only_when_it_has_changed() -> None:
     order, client = place(ada, CUP=1), client_of(ada)
     path = f"/api/v1/orders/{order.id}"
     seen = set()
-    for step in (lambda: None, lambda: confirm_order(order.id), lambda: cancel_order(order, by="customer")):
+    for step in (lambda: None, lambda: confirm_orders([order.id]), lambda: cancel_order(order, by="customer")):
         step()
         answer = client.get(path)
         assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-cache")

@@ -15,7 +15,7 @@ from events.tests.waiting import until
 from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.selectors import moved
-from orders.services import cancel_order, confirm_order, fulfil_order, reject_order
+from orders.services import cancel_order, confirm_orders, fulfil_order, reject_orders
 from orders.tests.placing import place
 from ordersite.tests.serving import WITH_ALL, Client, client_of, code, committed, details, emptied, serving
 from rpc.call_log import registry
@@ -58,7 +58,7 @@ def placed(user: User) -> Order:
 
 
 def confirm(order: Order) -> None:
-    assert committed(lambda: confirm_order(order.id))
+    assert committed(lambda: confirm_orders([order.id]))
 
 
 def fulfil(order: Order) -> None:
@@ -96,7 +96,7 @@ def test_steps_between_two_looks_are_told_each(client: Client, order: Order) -> 
 
     def confirm_and_cancel() -> None:
         with transaction.atomic():
-            confirm_order(order.id)
+            confirm_orders([order.id])
             cancel_order(order, by="staff")
 
     committed(confirm_and_cancel)
@@ -109,7 +109,7 @@ def test_steps_between_two_looks_are_told_each(client: Client, order: Order) -> 
 def test_a_rejection_comes_with_its_reason(client: Client, order: Order) -> None:
     call = watch(client, order)
     assert next(call).rejection_reason == ""
-    committed(lambda: reject_order(order.id, reason="none left"))
+    committed(lambda: reject_orders({order.id: "none left"}))
     (told,) = call
     assert (told.status, told.rejection_reason) == (ORDER_STATUS_REJECTED, "none left")
 
@@ -146,7 +146,7 @@ def test_a_step_that_is_committed_late_is_not_missed(client: Client, ada: User, 
 
     def confirm_late() -> None:
         with transaction.atomic():
-            confirm_order(order.id)
+            confirm_orders([order.id])
             written.set()
             committing.wait(10)
         connection.close()
@@ -230,7 +230,7 @@ def test_many_that_move_on_at_once_are_told_all(client: Client, ada: User, monke
     def confirm_all() -> None:
         with transaction.atomic():
             for order in orders:
-                confirm_order(order.id)
+                confirm_orders([order.id])
 
     committed(confirm_all)
     assert [next(call).status for call in calls] == [ORDER_STATUS_CONFIRMED] * 5

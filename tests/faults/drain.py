@@ -22,7 +22,7 @@ def main(queue: str) -> None:
         found = claims.claim(queue, CLAIM)
         for delivery in found.deliveries if found else ():
             with contextlib.suppress(Retry):
-                run(handlers[delivery.handler], delivery.id, delivery.token, worker="drain")
+                run(handlers[delivery.handler], {delivery.id: delivery.token}, worker="drain")
 
 
 if __name__ == "__main__":

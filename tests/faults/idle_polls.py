@@ -15,8 +15,9 @@ def main(seconds: float) -> None:
     from celery import current_app
 
     from events.relaying.relay import POLL, Relay
+    from events.relaying.sender import Sender
 
-    relay, took = Relay(current_app), []
+    relay, took = Relay(Sender(current_app)), []
     end = time.monotonic() + seconds
     while (began := time.monotonic()) < end:
         relay.turn()

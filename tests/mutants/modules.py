@@ -15,10 +15,10 @@ MODULES = {
         "inventory/tests/test_adjust_stock.py",
     ),
     "rest/idempotency.py": ("orders/tests/test_idempotency.py", "rest/tests/test_repeated_requests.py"),
-    "events/handling/deliveries.py": tuple(
-        map(BUS, ("tokens", "waits", "unknown_handler", "parking", "failed_attempts", "sweep", "batches", "run_effect"))
+    "events/handling/deliveries.py": (
+        *map(BUS, ("tokens", "waits", "unknown_handler", "parking", "failed_attempts", "sweep", "batches")),
+        *map(BUS, ("run_effect", "run_outside")),
     ),
-    "events/handling/batches.py": tuple(map(BUS, ("batches", "tokens", "waits", "run_outside"))),
     "events/sql.py": tuple(map(BUS, ("sql", "claim", "sweep", "parking", "publish", "run_effect", "failed_attempts"))),
     "events/parking.py": tuple(map(BUS, ("parking", "batches", "dead_letters"))),
     "events/publishing.py": tuple(map(BUS, ("publish", "batches"))),
@@ -28,6 +28,6 @@ MODULES = {
     ),
     "events/letters/dead_letters.py": tuple(map(BUS, ("dead_letters", "decisions", "deadletters_command"))),
     "events/handling/outcomes.py": tuple(map(BUS, ("outcomes", "waits", "run_effect", "run_outside", "outcome_log"))),
-    "events/handling/runner.py": tuple(map(BUS, ("run_effect", "run_outside", "outcome_log", "tracing"))),
-    "events/handling/batch_runner.py": tuple(map(BUS, ("batches", "outcome_log", "tracing"))),
+    "events/relaying/batching.py": tuple(map(BUS, ("batches", "claim", "relay"))),
+    "events/handling/runner.py": tuple(map(BUS, ("run_effect", "run_outside", "batches", "outcome_log", "tracing"))),
 }

@@ -13,10 +13,12 @@ from parso.python.tree import String
 Node = Any  # one of parso's, whose types do not say which has children
 Position = tuple[int, int]
 
-IS_SQL = re.compile(r"\b(SELECT|UPDATE|INSERT|DELETE|WHERE|SET|AND|OR|EXISTS|IS NULL|FOR UPDATE|CASE)\b")
+IS_SQL = re.compile(r"\b(SELECT|UPDATE|INSERT|DELETE|WHERE|SET|AND|OR|EXISTS|IS NULL|FOR (?:NO KEY )?UPDATE|CASE)\b")
 # What ends a clause, where it stands outside of the clause's own brackets.
-END = re.compile(r"\b(AND|OR|ORDER BY|GROUP BY|LIMIT|OFFSET|FOR UPDATE|RETURNING|UNION|THEN|WHEN|ELSE|END|AS)\b")
-WHERE_ENDS = re.compile(r"\b(ORDER BY|GROUP BY|LIMIT|OFFSET|FOR UPDATE|RETURNING|UNION)\b")
+END = re.compile(
+    r"\b(AND|OR|ORDER BY|GROUP BY|LIMIT|OFFSET|FOR (?:NO KEY )?UPDATE|RETURNING|UNION|THEN|WHEN|ELSE|END|AS)\b"
+)
+WHERE_ENDS = re.compile(r"\b(ORDER BY|GROUP BY|LIMIT|OFFSET|FOR (?:NO KEY )?UPDATE|RETURNING|UNION)\b")
 SET_ENDS = re.compile(r"\b(FROM|WHERE|RETURNING)\b")
 # One for another, by a pattern and what takes its place.
 SWAPS = (
@@ -31,10 +33,10 @@ SWAPS = (
     (r"\bgreatest\b", "least"),
     (r"\bIS NOT NULL\b", "IS NULL"),
     (r"\bNOT (?=[a-z{(])", ""),
-    (r" ORDER BY [^()]+?(?= LIMIT| FOR UPDATE|\)|\n|\"|$)", ""),
+    (r" ORDER BY [^()]+?(?= LIMIT| FOR (?:NO KEY )?UPDATE|\)|\n|\"|$)", ""),
     (r" DESC\b", ""),
     (r" LIMIT (\d+|%\(\w+\)s|\{\w+\})", ""),
-    (r"\s+FOR UPDATE( SKIP LOCKED)?", ""),
+    (r"\s+FOR (?:NO KEY )?UPDATE( SKIP LOCKED)?", ""),
     (r" SKIP LOCKED", ""),
     (r"(?<=\bWHEN ).+?(?= THEN\b)", "true"),
     (r"(?<=\bWHEN ).+?(?= THEN\b)", "false"),

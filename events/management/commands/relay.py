@@ -8,6 +8,7 @@ from celery import current_app
 from django.core.management.base import BaseCommand
 
 from events.relaying.relay import Relay
+from events.relaying.sender import Sender
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT, then end after the turn at hand."""
-        relay = Relay(current_app)
+        relay = Relay(Sender(current_app))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop())
         logger.info("relay: ready")
