@@ -6,7 +6,7 @@ PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,-n 3)
 # What settings.py asks for; lint never connects to it.
 DUMMY := DATABASE_URL=postgres://x@localhost/x BROKER_URL=redis://localhost SECRET_KEY=0123456789012345678901234567890123456789012345678901234567890123
 
-.PHONY: help run demo-failure compare bench test chaos mutants screenshots lint audit contracts format lock pin clean local dev
+.PHONY: help run demo-failure compare bench test chaos mutants screenshots lint audit contracts format wheel lock pin clean local dev
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -56,6 +56,9 @@ format: dev ## put the code into the one format
 	@$(VENV)/ruff check --fix .
 	@$(VENV)/ruff format .
 
+wheel: dev ## build the bus alone as an installable Django app, into dist/ (docs/own-project.md)
+	@$(VENV)/python tools/wheel/build.py
+
 lock: dev ## pin what the requirements files bring, with hashes (ARGS=--upgrade for newer versions)
 	@for name in requirements requirements-local requirements-dev; do \
 	  $(VENV)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(ARGS) $$name.txt -o $$name.lock || exit 1; \
@@ -65,7 +68,7 @@ pin: ## pin images and CI actions to what their tags name now; needs docker, git
 	@sh tools/python.sh tools/pin.py $(ARGS)
 
 clean: ## remove .venv, the local data and the caches
-	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles
+	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 local dev:

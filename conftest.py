@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from uuid import uuid4
 
@@ -9,6 +9,7 @@ from django_celery_results.models import GroupResult, TaskResult
 from knox.models import AuthToken
 
 from analytics.models import DailyProductSales, DailySales
+from events.conf import celery
 from events.models import UnusableMessage
 from inventory import stock
 from inventory.tests.shop import make_product
@@ -18,6 +19,12 @@ from ordersite.tests.admin_site import bury
 from ordersite.tests.locked_users import Lock
 from users.models import User
 from users.tests.api import admin_client, make_user
+
+
+@pytest.fixture
+def broker_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the site look for its broker at another URL."""
+    return lambda url: monkeypatch.setattr(celery().conf, "broker_url", url)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """The broker's Redis or Valkey, for what the site itself asks of it. Celery has connections of its own."""
 
 import redis
-from django.conf import settings
 
+from events.conf import celery
 from events.errors import in_one_line
 
 PROBE = "ratelimit:probe"  # a key under a prefix that docs/redis.md allows to the broker's user
@@ -13,12 +13,13 @@ def connect(timeout: float) -> redis.Redis:
 
     Nothing is sent before its first command.
     """
+    conf = celery().conf
     return redis.Redis.from_url(
-        settings.BROKER_URL.partition("?")[0],  # what stands behind is kombu's, and so in the setting below
+        conf.broker_url.partition("?")[0],  # what stands behind is kombu's, and so in the setting below
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
         retry=None,
-        **settings.CELERY_BROKER_USE_SSL,
+        **(conf.broker_use_ssl or {}),
     )
 
 

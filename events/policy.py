@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from django.conf import settings
+from events.conf import setting
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Policy:
 
 def default_limits() -> Limits:
     """Return the limits of a handler that declares none."""
-    return Limits(settings.EVENTS["LEASE"])
+    return Limits(setting("LEASE"))
 
 
 def make_policy(
@@ -84,10 +84,9 @@ def make_policy(
 
     `batch`: how many deliveries may share a message; 1 for none.
     """
-    defaults = settings.EVENTS
     return Policy(
         limits=limits or default_limits(),
-        max_attempts=max_attempts or defaults["MAX_ATTEMPTS"],
-        backoff=backoff or Backoff(defaults["BACKOFF_FIRST"], defaults["BACKOFF_LONGEST"]),
-        batch=batch or defaults["BATCH"],
+        max_attempts=max_attempts or setting("MAX_ATTEMPTS"),
+        backoff=backoff or Backoff(setting("BACKOFF_FIRST"), setting("BACKOFF_LONGEST")),
+        batch=batch or setting("BATCH"),
     )

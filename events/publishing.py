@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from events import correlation, tracing
+from events.conf import setting
 from events.errors import EventsError
 from events.failpoints import failpoint
 from events.handlers import Handler, ReceivedEvent
@@ -81,7 +81,7 @@ def publish(*events: EventData, causes: Mapping[UUID, ReceivedEvent[Any]] | None
     parameters = {
         "events": Jsonb(rows),
         "deliveries": Jsonb(deliveries),
-        "source": settings.EVENTS["SOURCE"],
+        "source": setting("SOURCE"),
     }
     with connection.cursor() as cursor:
         cursor.execute(_PUBLISH, parameters)

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from events.chunks import FIRST
+from events.conf import setting
 from events.models import PurgeMark
 from events.policy import default_limits
 from events.sql import bounded_transaction, execute, fetch
@@ -57,7 +57,7 @@ def purge_events(*, older_than_days: int) -> int:
     """
     if not older_than_days:
         return 0
-    days = max(older_than_days, settings.EVENTS["KEEP_DONE_DAYS"])
+    days = max(older_than_days, setting("KEEP_DONE_DAYS"))
     total, after = 0, FIRST
     while True:
         with _a_chunk():

@@ -2,9 +2,11 @@
 
 import re
 from functools import cache
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from django.conf import settings
+
+from events.conf import setting
 
 HIDDEN = "[hidden]"
 
@@ -68,7 +70,8 @@ def _own_secrets() -> tuple[str, ...]:
 @cache
 def _of_settings() -> tuple[str, ...]:
     """Return the settings' secrets, as they are and as URLs write them, the longest first."""
-    urls = [urlsplit(url).password for url in (settings.DATABASE_URL, settings.BROKER_URL)]
-    found = [str(value) for value in [settings.SECRET_KEY, settings.EMAIL_HOST_PASSWORD, *urls] if value]
+    databases = [database.get("PASSWORD") for database in settings.DATABASES.values()]
+    given = [settings.SECRET_KEY, settings.EMAIL_HOST_PASSWORD, *databases, *setting("SECRETS")]
+    found = [str(value) for value in given if value]
     written = {form for value in found for form in (value, quote(value, safe=""), unquote(value))}
     return tuple(sorted((value for value in written if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))

@@ -95,7 +95,7 @@ def the_map() -> Map:
     return Map(
         module.SUBSCRIPTIONS,
         module.CONSUMERS,
-        module.COMPENSATIONS,
+        getattr(module, "COMPENSATIONS", {}),
         getattr(module, "SUBJECT_PAGES", {}),
         getattr(module, "MILESTONES", Milestones()),
     )

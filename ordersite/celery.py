@@ -10,18 +10,15 @@ from celery.signals import (
     beat_init,
     celeryd_init,
     setup_logging,
-    task_postrun,
     task_prerun,
     worker_before_create_process,
     worker_process_init,
     worker_process_shutdown,
-    worker_shutting_down,
 )
 from django.conf import settings
 from django.db import close_old_connections
 
-from events import correlation
-from events.jobs import worker_is_ending
+from events import workers
 from events.operations.beat import most_frequent_job
 from telemetry import tracing
 
@@ -30,8 +27,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
 app = Celery("ordersite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.steps["consumer"].add("events.handling.worker:MessageGuard")  # by name: its module needs the apps loaded
-worker_shutting_down.connect(worker_is_ending)
+workers.prepare(app)
 
 
 @celeryd_init.connect
@@ -69,18 +65,6 @@ def share_what_is_loaded(**_: Any) -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-@task_prerun.connect
-def work_under_the_request_id(task: Any, **_: Any) -> None:
-    """Have what Celery itself logs of a task name the request that it follows from."""
-    correlation.begin(task.request.get("request_id") or "")
-
-
-@task_postrun.connect
-def leave_the_request_id(**_: Any) -> None:
-    """Have the next task's lines not name this one's request."""
-    correlation.begin("")
 
 
 @worker_process_init.connect

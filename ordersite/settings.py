@@ -4,12 +4,14 @@ import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
 from celery.schedules import crontab
 from kombu.utils.url import parse_url
 
+from events.conf import BOUNDS
 from ordersite.environment import (
     choice,
     env,
@@ -275,34 +277,17 @@ PEOPLE = "rpc.people.RemotePeople" if USERS_GRPC["target"] else "notifications.p
 
 # --- The bus (events/) ------------------------------------------------------------------------------------------
 
-EVENTS = {
+EVENTS: dict[str, Any] = {
     "SUBSCRIPTIONS": "ordersite.subscriptions",
     "SOURCE": "/ordersite",
     "CELERY": "ordersite.celery.app",
     "METRICS_PREFIX": "ordersite",
-    # Other servers that the operations page and /metrics watch: the name for people, and their PROCESS_KIND.
     "SERVICES": {"gRPC": "grpc"} if GRPC["tokens"] else {},
-    # Seconds. A message that nobody started, or whose worker fell silent, is sent again after this. The time limits
-    # of a handler follow from it (events/policy.py).
-    "LEASE": env.int("EVENTS_LEASE", default=30),
-    # Seconds: the first back-off, doubled at each attempt up to the longest, with full jitter.
-    "BACKOFF_FIRST": env.float("EVENTS_BACKOFF_FIRST", default=1.0),
-    "BACKOFF_LONGEST": env.float("EVENTS_BACKOFF_LONGEST", default=300.0),
-    "MAX_ATTEMPTS": env.int("EVENTS_MAX_ATTEMPTS", default=10),
-    # Deliveries of one handler that may share a message under a backlog.
-    "BATCH": env.int("EVENTS_BATCH", default=25),
-    # Seconds: how long what a handler depends on may be away before its absence counts as attempts.
-    "AWAY_LIMIT": env.int("EVENTS_AWAY_LIMIT", default=86_400),
-    # Seconds: how long a delivery waits, uncounted, for code that knows its handler or its type (a deploy).
-    "UNKNOWN_GRACE": env.int("EVENTS_UNKNOWN_GRACE", default=3_600),
-    "UNKNOWN_RETRY": env.float("EVENTS_UNKNOWN_RETRY", default=30.0),
-    # Seconds for which a delivery may be due and not started before that is told: log, /health/ready, /metrics.
-    "STUCK_AFTER": env.float("EVENTS_STUCK_AFTER", default=60.0),
-    # Days that done and discarded deliveries stay, for timelines and questions.
-    "KEEP_DONE_DAYS": env.int("EVENTS_KEEP_DONE_DAYS", default=90),
-    # Days that events stay; 0: as long as their order, for timelines, backfills and rebuilt projections.
-    "KEEP_DAYS": env.int("EVENTS_KEEP_DAYS", default=0),
-    "KEEP_UNUSABLE_DAYS": env.int("EVENTS_KEEP_UNUSABLE_DAYS", default=30),
+    "FLOWER_URL": env.str("FLOWER_URL", default="http://127.0.0.1:5555").rstrip("/"),
+    "LOGS_URL": env.str("LOGS_URL", default=""),
+    "SECRETS": [urlsplit(BROKER_URL).password],
+    # EVENTS_LEASE, EVENTS_MAX_ATTEMPTS, ...: each is explained in events/conf.py.
+    **{name: env.get_value(f"EVENTS_{name}", cast=type(value), default=value) for name, value in BOUNDS.items()},
 }
 
 # --- Reports ------------------------------------------------------------------------------------------------------
@@ -419,10 +404,6 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ordersite <shop@exam
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 WHITENOISE_USE_FINDERS = EMBEDDED or DEBUG
-# Where people reach Flower: each dead letter links to its task there.
-FLOWER_URL = env.str("FLOWER_URL", default="http://127.0.0.1:5555").rstrip("/")
-# Where people find the log lines of a request, with {request_id} in it: each dead letter links there.
-LOGS_URL = env.str("LOGS_URL", default="")
 UNFOLD = {
     "SITE_TITLE": "Ordersite",
     "SITE_HEADER": "Ordersite",

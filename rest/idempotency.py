@@ -30,8 +30,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events.failpoints import failpoint
-from events.models import StoredAnswer
 from events.purge import purge_rows
+from rest.models import StoredAnswer
 
 HEADER = "Idempotency-Key"
 View = TypeVar("View", bound=APIView)

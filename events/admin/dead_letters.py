@@ -9,7 +9,6 @@ from urllib.parse import quote
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
@@ -25,6 +24,7 @@ from adminkit.pages import Button, Section, TabularInline, as_written, link
 from adminkit.read_only import ReadOnly
 from events.admin.differences import difference_table, pretty
 from events.admin.edit import EditingPage
+from events.conf import setting
 from events.letters.dead_letters import add_note, letters
 from events.letters.groups import groups
 from events.models import LETTER, DeadLetter, Decision, Delivery, FailedAttempt, Note, State
@@ -159,15 +159,17 @@ class DeadLetterAdmin(ReadOnly, EditingPage):
         request_id = letter.event.correlation_id
         if not request_id:
             return "-"
-        if not settings.LOGS_URL:
+        if not setting("LOGS_URL"):
             return as_written(f"grep -F -- {in_shell(request_id)} THE_LOG")
-        url = settings.LOGS_URL.replace("{request_id}", quote(request_id, safe=""))
+        url = setting("LOGS_URL").replace("{request_id}", quote(request_id, safe=""))
         return format_html('<a class="text-link underline" href="{}">{}</a>', url, request_id)
 
     @admin.display(description="in Flower")
     def in_flower(self, letter: DeadLetter) -> SafeString:
         """Return a link to the Celery task."""
-        return format_html('<a class="text-link underline" href="{0}/task/{1}">{1}</a>', settings.FLOWER_URL, letter.id)
+        return format_html(
+            '<a class="text-link underline" href="{0}/task/{1}">{1}</a>', setting("FLOWER_URL"), letter.id
+        )
 
     @admin.display(description="the same error")
     def the_group(self, letter: DeadLetter) -> SafeString:

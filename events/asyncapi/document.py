@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
-
 from events.asyncapi.schemas import component_schemas, path_of, types
+from events.conf import setting
 from events.handlers import Handler
 from events.subscriptions import dead_letter_queue, the_map
 from events.types import EventData
@@ -121,7 +120,7 @@ def example_of(kind: type[EventData]) -> Part:
     headers = {
         "specversion": "1.0",
         "id": "01a21970-4c0f-7b3c-9d4e-52c1a7f0e6d8",
-        "source": settings.EVENTS["SOURCE"],
+        "source": setting("SOURCE"),
         "type": kind.type,
         "subject": str(data.subject),
         "time": "2026-01-05T09:30:00Z",
@@ -140,4 +139,4 @@ def summary_of(kind: type[EventData]) -> str:
 
 def site_name() -> str:
     """Return what the site is called: the last part of its events' source."""
-    return str(settings.EVENTS["SOURCE"]).rpartition("/")[2]
+    return str(setting("SOURCE")).rpartition("/")[2]

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from celery.exceptions import Retry, SoftTimeLimitExceeded
-from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
 from events import flower
+from events.conf import setting
 from events.error_text import describe
 from events.errors import Failure, classify, is_database_away
 from events.handlers import Handler
@@ -56,7 +56,7 @@ def fail(handler: Handler, started: Started, error: Exception) -> None:
 
 def _wait_for_code(handler: Handler, started: Started, error: UnknownType) -> None:
     """Set a delivery aside whose type this code does not know. Raises as fail() does."""
-    delay = settings.EVENTS["UNKNOWN_RETRY"]
+    delay = setting("UNKNOWN_RETRY")
 
     def set_aside() -> str | None:
         return deliveries.set_aside(
@@ -64,7 +64,7 @@ def _wait_for_code(handler: Handler, started: Started, error: UnknownType) -> No
             started.token,
             reason=Reason.UNKNOWN_TYPE,
             error=describe(error),
-            grace=settings.EVENTS["UNKNOWN_GRACE"],
+            grace=setting("UNKNOWN_GRACE"),
             delay=delay,
         )
 
@@ -105,7 +105,7 @@ def _give_back(started: Started, failure: Failure, error: Exception, delay: floa
 
 def _is_counted(failure: Failure, started: Started) -> bool:
     """Tell whether the attempt counts: not where what the handler needs is away, unless for too long."""
-    return failure is not Failure.AWAY or started.waiting > settings.EVENTS["AWAY_LIMIT"]
+    return failure is not Failure.AWAY or started.waiting > setting("AWAY_LIMIT")
 
 
 def _reason_to_die(failure: Failure, started: Started) -> Reason | None:

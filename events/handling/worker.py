@@ -13,11 +13,11 @@ from uuid import UUID
 
 from celery import bootsteps
 from celery.worker.consumer import Consumer
-from django.conf import settings
 from django.db import connection
 from kombu.transport import virtual
 from redis.exceptions import DataError
 
+from events.conf import setting
 from events.error_text import ErrorText, fingerprint
 from events.handling import deliveries, unusable
 from events.handling.unusable import Problem, Unusable
@@ -205,8 +205,8 @@ def _set_aside(name: str, delivery_id: UUID, token: UUID) -> str | None:
         error=ErrorText(
             NO_SUCH_HANDLER, f"no worker here has a handler named {name}", "", fingerprint(NO_SUCH_HANDLER)
         ),
-        grace=settings.EVENTS["UNKNOWN_GRACE"],
-        delay=settings.EVENTS["UNKNOWN_RETRY"],
+        grace=setting("UNKNOWN_GRACE"),
+        delay=setting("UNKNOWN_RETRY"),
     )
 
 

@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.conf import settings
-
+from events.conf import setting
 from events.letters.dead_letters import data_of, in_place_of
 from events.letters.groups import Group
 from events.models import DeadLetter
@@ -43,7 +42,7 @@ def page(letter: DeadLetter) -> Iterator[str]:
         "attempts": f"{letter.attempts} of {letter.max_attempts}",
         "died": _time(letter.handled_at),
         "fingerprint": letter.fingerprint,
-        "in Flower": f"{settings.FLOWER_URL}/task/{letter.id}",
+        "in Flower": f"{setting('FLOWER_URL')}/task/{letter.id}",
         "a discard does": in_place_of(letter.handler),
         "error": f"{letter.error_type}: {letter.error_message}",
         "data": json.dumps(data_of(letter), indent=2),

@@ -1,56 +1,8 @@
-"""The model of stored answers, which the orders app had, with the table that it has there."""
+"""Nothing any more: the model of stored answers, which it brought, is in rest/. Databases have it noted as done."""
 
-import django.db.models.deletion
-import django.db.models.functions.datetime
-from django.conf import settings
-from django.db import migrations, models
+from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("events", "0010_traceparent"),
-        ("orders", "0004_stored_answers_move"),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-    ]
-    operations = [
-        migrations.SeparateDatabaseAndState(
-            state_operations=[
-                migrations.CreateModel(
-                    "StoredAnswer",
-                    [
-                        (
-                            "id",
-                            models.BigAutoField(
-                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                            ),
-                        ),
-                        ("route", models.CharField(max_length=100)),
-                        ("key", models.CharField(max_length=255)),
-                        ("body_hash", models.CharField(max_length=64)),
-                        ("status_code", models.PositiveSmallIntegerField()),
-                        ("location", models.CharField(max_length=200)),
-                        ("body", models.BinaryField()),
-                        (
-                            "created_at",
-                            models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True),
-                        ),
-                        (
-                            "user",
-                            models.ForeignKey(
-                                db_index=False,
-                                on_delete=django.db.models.deletion.CASCADE,
-                                related_name="+",
-                                to=settings.AUTH_USER_MODEL,
-                            ),
-                        ),
-                    ],
-                    options={
-                        "db_table": "orders_storedanswer",
-                        "constraints": [
-                            models.UniqueConstraint(fields=("user", "route", "key"), name="answer_once_per_key")
-                        ],
-                    },
-                )
-            ]
-        )
-    ]
+    dependencies = [("events", "0010_traceparent")]
+    operations = []

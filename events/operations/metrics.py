@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
-from django.conf import settings
 from django.db import connection, transaction
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from events.conf import setting
 from events.models import Tally, UnusableMessage
 from events.operations.activity import Activity, activity
 from events.operations.availability import broker_refusal, why_no_writes
@@ -82,7 +82,7 @@ class SiteCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric."""
-        for name, kind in settings.EVENTS["SERVICES"].items():
+        for name, kind in setting("SERVICES").items():
             yield GaugeMetricFamily(
                 _name(f"{kind}_up"), f"1 while a {name} server is at work.", kind in self._site.activity.kinds
             )
@@ -217,4 +217,4 @@ def _timestamp(moment: datetime | None) -> float:
 
 
 def _name(name: str) -> str:
-    return f"{settings.EVENTS['METRICS_PREFIX']}_{name}"
+    return f"{setting('METRICS_PREFIX')}_{name}"

@@ -5,15 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from celery import Celery
-from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from django_celery_results.models import TaskResult
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from events.conf import celery, setting
 from events.operations.activity import activity
 from events.operations.availability import broker_refusal, why_no_writes
 from events.operations.beat import most_frequent_job
@@ -55,13 +53,14 @@ def processes() -> Sequence[Process]:
     refusal = broker_refusal()
     answers = NOBODY if refusal else who_answers()
     seen = activity()
+    queues = [*the_map().consumers, celery().conf.task_default_queue]
     return [
         _database(),
         Process("broker", not refusal, f"events are kept, and wait: {refusal}" if refusal else "takes messages"),
         _relays(seen.relays),
-        *(_worker(queue, answers.workers.get(queue, [])) for queue in [*the_map().consumers, "maintenance"]),
+        *(_worker(queue, answers.workers.get(queue, [])) for queue in queues),
         _beat(answers.beats),
-        *(_service(name, up=kind in seen.kinds) for name, kind in settings.EVENTS["SERVICES"].items()),
+        *(_service(name, up=kind in seen.kinds) for name, kind in setting("SERVICES").items()),
         _vacuum(),
     ]
 
@@ -90,7 +89,7 @@ def _ask() -> Answers:
 
 def _inspect(question: str, **whom: Any) -> Mapping[str, Any]:
     """Ask on a connection of its own: on one that waited in vain kombu still reads for the answers to the last one."""
-    app: Celery = import_string(settings.EVENTS["CELERY"])
+    app = celery()
     with app.connection_for_write(transport_options=TRANSPORT) as connection:
         inspect = app.control.inspect(timeout=INSPECT_TIMEOUT, connection=connection, **whom)
         return getattr(inspect, question)() or {}

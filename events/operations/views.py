@@ -4,13 +4,13 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_safe
 
+from events.conf import setting
 from events.operations.figures import SPANS, figures
 from events.operations.processes import processes
 from events.subscriptions import the_map
@@ -31,7 +31,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the first page of the admin what the operations page needs (UNFOLD["DASHBOARD_CALLBACK"])."""
     counted = the_map().milestones
     charts = CHARTS if not counted.types else [(counted.name, counted.title, counted.unit, "sum"), *CHARTS]
-    return {**context, "charts": charts, "flower_url": settings.FLOWER_URL}
+    return {**context, "charts": charts, "flower_url": setting("FLOWER_URL")}
 
 
 @require_safe

@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
-
 from events import floors
+from events.conf import setting
 from events.floors import FLOORS, Floors
 from events.policy import Backoff, default_limits
 from events.sql import bounded_transaction, fetch, state_of
@@ -68,14 +67,14 @@ def _chunks(sql: str, parameters: dict[str, Any]) -> Iterator[list[tuple[str, fl
 def _backoffs() -> dict[str, Any]:
     """Return each handler's back-off. One that this code does not know has the longest of all."""
     known = {handler.name: handler.policy.backoff for group in the_map().subscriptions.values() for handler in group}
-    longest = max((backoff.longest for backoff in known.values()), default=settings.EVENTS["BACKOFF_LONGEST"])
+    longest = max((backoff.longest for backoff in known.values()), default=setting("BACKOFF_LONGEST"))
     found: list[tuple[str, Backoff]] = list(known.items())
     return {
         "handlers": [name for name, _ in found],
         "first": [backoff.first for _, backoff in found],
         "longest": [backoff.longest for _, backoff in found],
         "unknown": longest,
-        "code": settings.EVENTS["UNKNOWN_RETRY"] * SPREAD,
+        "code": setting("UNKNOWN_RETRY") * SPREAD,
     }
 
 

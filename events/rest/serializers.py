@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from rest_framework import serializers
 
+from events.conf import setting
 from events.letters.dead_letters import data_of, in_place_of, is_known_handler, is_known_type
 from events.models import DeadLetter, Decision, Delivery, FailedAttempt, State
 from events.subscriptions import dead_letter_queue
@@ -151,4 +151,4 @@ class WholeLetterSerializer(LetterSerializer):
 
     def get_flower_url(self, letter: DeadLetter) -> str:
         """Return where the Celery task is shown."""
-        return f"{settings.FLOWER_URL}/task/{letter.id}"
+        return f"{setting('FLOWER_URL')}/task/{letter.id}"

@@ -7,9 +7,8 @@ the relay's own, elsewhere those that the process has kept.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from events import floors
+from events.conf import setting
 from events.floors import FLOORS, Floors
 from events.sql import earlier_undone, fetch, state_of
 from events.subscriptions import the_map
@@ -48,7 +47,7 @@ def _older(some: dict[str, float], others: dict[str, float]) -> dict[str, float]
 
 def is_stuck(age: float) -> bool:
     """Tell whether a delivery that has been due for so many seconds should have been started."""
-    return age > float(settings.EVENTS["STUCK_AFTER"])
+    return age > float(setting("STUCK_AFTER"))
 
 
 def queue_states(since: Floors | None = None) -> Mapping[str, QueueState]:

@@ -63,11 +63,13 @@ def test_what_looks_like_a_secret_is_hidden_and_the_rest_stays(text: str, told: 
     assert without_secrets(text) == told
 
 
-def test_the_deployments_own_secrets_are_hidden_wherever_they_stand(settings: Any) -> None:
+def test_the_deployments_own_secrets_are_hidden_wherever_they_stand(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.SECRET_KEY = "of-the-site-itself"
     settings.EMAIL_HOST_PASSWORD = "of-the-mail"
-    settings.DATABASE_URL = "postgres://ordersite:of%2Fthe%2Fbooks@db/ordersite"
-    settings.BROKER_URL = "redis://:of-the-broker@cache:6379/0"
+    monkeypatch.setitem(settings.DATABASES["default"], "PASSWORD", "of/the/books")
+    settings.EVENTS = settings.EVENTS | {"SECRETS": ["of-the-broker", None]}
     secrets = ["of-the-site-itself", "of-the-mail", "of/the/books", "of%2Fthe%2Fbooks", "of-the-broker"]
     text = without_secrets(f"we had {' and '.join(secrets)} at hand")
     assert text == f"we had {' and '.join([HIDDEN] * len(secrets))} at hand"

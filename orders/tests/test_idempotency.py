@@ -7,12 +7,13 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from events.models import Event, StoredAnswer
+from events.models import Event
 from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.tests.placing import items
 from rest import idempotency
 from rest.idempotency import Answer
+from rest.models import StoredAnswer
 from users.models import User
 from users.tests.api import body, check_problem, client_of, make_user, pointers
 from users.tests.at_once import at_once

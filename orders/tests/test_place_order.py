@@ -6,11 +6,12 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from events.models import Delivery, Event, StoredAnswer
+from events.models import Delivery, Event
 from inventory.models import Product, StockItem
 from inventory.tests.shop import make_product
 from orders.models import Order, OrderLine, StatusChange
 from orders.tests.placing import items, place
+from rest.models import StoredAnswer
 from users.models import User
 from users.tests.api import body, check_problem, client_of, make_user, pointers
 from users.tests.at_once import at_once

@@ -60,7 +60,7 @@ def test_the_list_is_filtered_by_queue_handler_type_reason_and_state(browser: Cl
 
 
 def test_the_page_of_a_letter_tells_all_of_it(browser: Client, settings: Any) -> None:
-    settings.FLOWER_URL = "https://flower.example.com"
+    settings.EVENTS = settings.EVENTS | {"FLOWER_URL": "https://flower.example.com"}
     letter = a_dead_letter(RESERVE)
     page = text(browser.get(f"{URL}{letter}/change/"))
     for part in (
@@ -234,7 +234,7 @@ def test_a_letter_leads_to_its_order_and_to_its_log_lines(browser: Client, setti
     page = text(browser.get(f"{URL}{letter}/change/"))
     assert f'href="/admin/orders/order/{subject}/change/"' in page
     assert escape("""grep -F -- 'a b/'"'"'c' THE_LOG""") in page
-    settings.LOGS_URL = "https://logs.example.com/?q={request_id}&in=all"
+    settings.EVENTS = settings.EVENTS | {"LOGS_URL": "https://logs.example.com/?q={request_id}&in=all"}
     page = text(browser.get(f"{URL}{letter}/change/"))
     assert 'href="https://logs.example.com/?q=a%20b%2F%27c&amp;in=all"' in page
     assert "THE_LOG" not in page

@@ -94,8 +94,8 @@ def test_live_asks_nobody() -> None:
 
 
 @pytest.mark.django_db
-def test_a_broker_that_refuses_is_told_and_does_not_matter(settings: Any) -> None:
-    settings.BROKER_URL = COMPLETE["BROKER_URL"]
+def test_a_broker_that_refuses_is_told_and_does_not_matter(broker_at: Callable[[str], None]) -> None:
+    broker_at(COMPLETE["BROKER_URL"])
     answer = client_of().get(READY)
     assert answer.status_code == 200
     assert body(answer) == HEALTHY | {"broker": "down"}
@@ -103,9 +103,9 @@ def test_a_broker_that_refuses_is_told_and_does_not_matter(settings: Any) -> Non
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("accepts", [False, True])
-def test_a_frozen_broker_is_told_in_time(settings: Any, accepts: bool) -> None:
+def test_a_frozen_broker_is_told_in_time(broker_at: Callable[[str], None], accepts: bool) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=8 if accepts else 0) as frozen:
-        settings.BROKER_URL = f"redis://127.0.0.1:{frozen.getsockname()[1]}/0"
+        broker_at(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0")
         started = time.monotonic()
         answer = client_of().get(READY)
         assert time.monotonic() - started < WITHIN
@@ -132,8 +132,8 @@ def test_a_broker_that_takes_no_messages_is_down(
 
 
 @pytest.mark.django_db
-def test_a_broker_that_is_no_broker_is_down(settings: Any) -> None:
-    settings.BROKER_URL = "redis://broker.invalid:6379/0"
+def test_a_broker_that_is_no_broker_is_down(broker_at: Callable[[str], None]) -> None:
+    broker_at("redis://broker.invalid:6379/0")
     assert body(client_of().get(READY))["broker"] == "down"
 
 

@@ -1,7 +1,6 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -95,8 +94,8 @@ def test_what_never_happened_is_there_with_zero_so_that_the_first_is_an_increase
     assert seen["ordersite_delivery_seconds_bucket orders.confirm +Inf"] == 0
 
 
-def test_a_broker_that_is_away_is_told(settings: Any) -> None:
-    settings.BROKER_URL = COMPLETE["BROKER_URL"]
+def test_a_broker_that_is_away_is_told(broker_at: Callable[[str], None]) -> None:
+    broker_at(COMPLETE["BROKER_URL"])
     assert scrape()["ordersite_broker_up"] == 0
 
 

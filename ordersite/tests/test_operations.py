@@ -1,7 +1,7 @@
 """The data of the operations page, and the same in a terminal."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -179,8 +179,8 @@ def test_grpc_is_told_of_where_it_is_to_be(browser: Client, settings: Any) -> No
     assert found == {"name": "gRPC", "up": False, "detail": "none at work: other services get no answer"}
 
 
-def test_without_a_broker_the_workers_are_not_waited_for(browser: Client, settings: Any) -> None:
-    settings.BROKER_URL = COMPLETE["BROKER_URL"]
+def test_without_a_broker_the_workers_are_not_waited_for(browser: Client, broker_at: Callable[[str], None]) -> None:
+    broker_at(COMPLETE["BROKER_URL"])
     found = browser.get(HEALTH).json()["processes"]
     assert [each["name"] for each in found if each["up"]] == ["database", "vacuum"]
 

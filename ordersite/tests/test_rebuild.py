@@ -296,7 +296,7 @@ def test_where_figures_are_being_written_it_waits_for_a_moment_and_says_so(
 
 def test_only_the_purge_reads_how_long_something_is_kept() -> None:
     """Who has to know what is gone reads the mark: the setting may have been another."""
-    setting = re.compile(r"""["']KEEP_(DONE_)?DAYS["']\]""")
+    setting = re.compile(r"""["']KEEP_(DONE_)?DAYS["'][])]""")
     ours = (path for path in BASE_DIR.glob("*/**/*.py") if "tests" not in path.parts and ".venv" not in path.parts)
     found = {str(path.relative_to(BASE_DIR)) for path in ours if setting.search(path.read_text())}
     assert found == {"events/tasks.py", "events/purge.py", "analytics/reports.py"}  # the last: of reports' files

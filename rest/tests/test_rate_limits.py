@@ -1,6 +1,7 @@
 """Requests are counted: of each person, and of each address of those who are not signed in."""
 
 import re
+from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any
 
@@ -98,9 +99,9 @@ def test_who_is_over_the_limit_is_told_that_whatever_they_send(limits: Limits, p
         check_problem(client.post(path, given, content_type=content), 429, "throttled")
 
 
-def test_a_limit_of_0_is_none_and_asks_nobody(limits: Limits, settings: Any) -> None:
+def test_a_limit_of_0_is_none_and_asks_nobody(limits: Limits, broker_at: Callable[[str], None]) -> None:
     limits(address=0)
-    settings.BROKER_URL = COMPLETE["BROKER_URL"]
+    broker_at(COMPLETE["BROKER_URL"])
     client = client_at(somewhere())
     answers = [client.get(PRODUCTS) for _ in range(5)]
     assert {answer.status_code for answer in answers} == {200}
