@@ -13,7 +13,7 @@ from django.conf import settings
 from events.handlers import Handler
 from events.types import EventData, registered
 
-Compensation = Callable[[UUID], None]  # takes the subject of the event, such as the order's id
+Compensation = Callable[[UUID], None]  # takes the subject of the event
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ class DeadLetterAdmin(ReadOnly, EditingPage):
 
     @admin.display(description="about")
     def about(self, letter: DeadLetter) -> SafeString | str:
-        """Return a link to what the event is about, such as its order."""
+        """Return a link to what the event is about, where there is a page of it."""
         page = the_map().subject_page(letter.event_type)
         return link(letter.subject, page, letter.subject) if page else str(letter.subject)
 

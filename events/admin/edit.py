@@ -19,7 +19,7 @@ from events.errors import EventsError
 from events.letters.dead_letters import InvalidInput, NotDead, data_of, fitting, letters, replay
 from events.models import DeadLetter, State
 
-MOST = 200_000  # characters of JSON; an order of 1,000 lines has about 120,000
+MOST = 200_000  # characters of JSON; data of 1,000 lines have about 120,000
 
 
 class Edit(forms.Form):

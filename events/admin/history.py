@@ -37,7 +37,7 @@ class EventAdmin(ReadOnly, Page[Event]):
     list_display = ["id", "type", "subject", "sequence", "time"]
     list_filter = ["type"]
     search_fields = ["id"]
-    search_help_text = "The id of an event, of an order, or of a request of the last week"
+    search_help_text = "The id of an event, of what it is about, or of a request of the last week"
     ordering = ["-id"]
     inlines = [DeliveryInline]
 
@@ -55,7 +55,7 @@ class DeliveryAdmin(ReadOnly, Page[Delivery]):
     list_display = ["id", "handler", "event_type", "state", "attempts", "due_at", "handled_at"]
     list_filter = ["state", "consumer", "handler"]
     search_fields = ["id"]
-    search_help_text = "The id of a delivery, or of an order"
+    search_help_text = "The id of a delivery, or of what its event is about"
     ordering = ["-id"]
     inlines = [FailedAttemptInline, DecisionInline, NoteInline]
 

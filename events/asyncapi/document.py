@@ -32,7 +32,7 @@ ATTRIBUTES: Part = {
         "id": {"type": "string", "format": "uuid", "description": "The same however often it is delivered."},
         "source": {"type": "string", "format": "uri-reference", "description": "Who published it."},
         "type": {"type": "string", "description": "What happened, with the version of the type."},
-        "subject": {"type": "string", "format": "uuid", "description": "What it is about: an order, or a user."},
+        "subject": {"type": "string", "format": "uuid", "description": "The id of what it is about."},
         "time": {
             "type": "string",
             "format": "date-time",

@@ -115,7 +115,7 @@ _ERROR_TYPE = "The class of the error."
 _LETTER = {
     "queue": "The name under which operators know the consumer's dead letters.",
     "handler": "Who should have handled the event.",
-    "subject": "What the event is about: the id of an order or a user.",
+    "subject": "The id of what the event is about.",
     "reason": "Why it is dead; empty once it is not.",
     "error_type": _ERROR_TYPE,
     "fingerprint": "The same for letters with the same kind of error from the same place.",

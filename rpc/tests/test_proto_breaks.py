@@ -50,6 +50,13 @@ BAD: dict[str, tuple[Change, str]] = {
         lambda files: setattr(field(files, "items"), "label", FieldDescriptorProto.LABEL_OPTIONAL),
         '"items" on message "Order" changed',
     ),
+    "a field moves into a oneof": (
+        lambda files: (
+            message(files, "Order").oneof_decl.add(name="either"),
+            setattr(field(files, "total"), "oneof_index", 0),
+        ),
+        "moved from outside to inside a oneof",
+    ),
     "a value goes": (lambda files: status(files).value.pop(), 'value "5" on enum "OrderStatus" was deleted'),
     "a value has another name": (
         lambda files: setattr(status(files).value[1], "name", "ORDER_STATUS_NEW"),

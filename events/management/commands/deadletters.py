@@ -39,7 +39,7 @@ class Command(BaseCommand):
         _add_choice(discarding)
         unusable = actions.add_parser("unusable", help="messages that no worker could use, the newest first; or one")
         unusable.add_argument("id", type=UUID, nargs="?", help="this one, whole")
-        unusable.add_argument("--queue", help="for example inventory")
+        unusable.add_argument("--queue", help="its name, without .dlq")
         unusable.add_argument("--problem", choices=UnusableMessage.Problem.values)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -136,8 +136,8 @@ class Command(BaseCommand):
 
 
 def _add_filters(parser: CommandParser) -> None:
-    parser.add_argument("--handler", help="for example inventory.reserve_items")
-    parser.add_argument("--event-type", help="for example order.created.v1")
+    parser.add_argument("--handler", help="its whole name: consumer.name")
+    parser.add_argument("--event-type", help="its whole name, with its version")
     parser.add_argument("--fingerprint", help="letters with the same error, as `list --groups` shows")
 
 

@@ -96,7 +96,7 @@ def _count(text: str) -> int:
 
 
 def _add_filters(parser: CommandParser, *, count: int) -> None:
-    parser.add_argument("--type", help="for example order.created.v1")
+    parser.add_argument("--type", help="its whole name, with its version")
     parser.add_argument("--subject", type=UUID, help="the id of what it is about")
     parser.add_argument("--request-id", dest="correlation_id", help="all that follows from this request")
     parser.add_argument("-n", type=_count, dest="count", default=count, help=f"how many: {count} unless given")
