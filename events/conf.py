@@ -44,7 +44,7 @@ DEFAULTS: dict[str, Any] = BOUNDS | {
     # Where people reach Flower, and the log lines of a request (with {request_id} in it): dead letters link there.
     "FLOWER_URL": "",
     "LOGS_URL": "",
-    # Values that may stand in no row and no line of a log, beside those that Django's own settings call secret.
+    # What may stand in no row and no line of a log, beside SECRET_KEY and the passwords of DATABASES and of mail.
     "SECRETS": (),
 }
 

@@ -8,8 +8,7 @@ from importlib import import_module
 from itertools import chain
 from uuid import UUID
 
-from django.conf import settings
-
+from events.conf import setting
 from events.handlers import Handler
 from events.types import EventData, registered
 
@@ -91,7 +90,7 @@ def known_types() -> set[str]:
 @cache
 def the_map() -> Map:
     """Return the deployment's map. It is read at the first use, since the handlers' modules publish events too."""
-    module = import_module(settings.EVENTS["SUBSCRIPTIONS"])
+    module = import_module(setting("SUBSCRIPTIONS"))
     return Map(
         module.SUBSCRIPTIONS,
         module.CONSUMERS,

@@ -285,7 +285,7 @@ EVENTS: dict[str, Any] = {
     "SERVICES": {"gRPC": "grpc"} if GRPC["tokens"] else {},
     "FLOWER_URL": env.str("FLOWER_URL", default="http://127.0.0.1:5555").rstrip("/"),
     "LOGS_URL": env.str("LOGS_URL", default=""),
-    "SECRETS": [urlsplit(BROKER_URL).password],
+    "SECRETS": [urlsplit(url).password for url in (DATABASE_URL, BROKER_URL)],
     # EVENTS_LEASE, EVENTS_MAX_ATTEMPTS, ...: each is explained in events/conf.py.
     **{name: env.get_value(f"EVENTS_{name}", cast=type(value), default=value) for name, value in BOUNDS.items()},
 }

@@ -131,6 +131,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
     redis.Redis.from_url(broker).flushdb()
     with psycopg.connect(os.environ["DATABASE_URL"], dbname=NAME, autocommit=True) as database:
         yield Project(folder, environment, database)
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
 
 
 WORKER = ("-m", "celery", "-A", "settings", "worker", "-Q", "guests", "-c", "1")

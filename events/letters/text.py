@@ -29,7 +29,7 @@ def group_line(group: Group) -> str:
 
 def page(letter: DeadLetter) -> Iterator[str]:
     """Return all that is known of a letter, line by line."""
-    event = letter.event
+    event, flower = letter.event, setting("FLOWER_URL")
     facts = {
         "id": letter.id,
         "queue": dead_letter_queue(letter.consumer),
@@ -42,12 +42,12 @@ def page(letter: DeadLetter) -> Iterator[str]:
         "attempts": f"{letter.attempts} of {letter.max_attempts}",
         "died": _time(letter.handled_at),
         "fingerprint": letter.fingerprint,
-        "in Flower": f"{setting('FLOWER_URL')}/task/{letter.id}",
+        "in Flower": f"{flower}/task/{letter.id}" if flower else None,
         "a discard does": in_place_of(letter.handler),
         "error": f"{letter.error_type}: {letter.error_message}",
         "data": json.dumps(data_of(letter), indent=2),
     }
-    yield from (f"{name}: {value}" for name, value in facts.items())
+    yield from (f"{name}: {value}" for name, value in facts.items() if value is not None)
     for attempt in letter.failed_attempts.all():
         error = _one_line(attempt.error_type, attempt.error_message)
         yield f"failed attempt {attempt.number}: {_time(attempt.started_at)} on {attempt.worker}: {error}"

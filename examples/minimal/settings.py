@@ -25,5 +25,5 @@ TEMPLATES = [
 DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": os.environ["PGDATABASE"]}}
 EVENTS = {"SUBSCRIPTIONS": "handlers"}
 
-app = Celery("minimal", broker=os.environ["BROKER_URL"], include=["handlers"])
+app = Celery("minimal", broker=os.environ["BROKER_URL"])
 prepare(app)

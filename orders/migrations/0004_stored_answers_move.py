@@ -1,4 +1,4 @@
-"""Stored answers become a model of the events app. The table keeps its name: nothing changes in the database."""
+"""Stored answers become a model of another app (rest/). The table keeps its name: nothing changes in the database."""
 
 from django.db import migrations
 

@@ -32,6 +32,11 @@ def orders(files: FileDescriptorSet) -> int:
     return [file.package for file in files.file].index("ordersite.orders.v1")
 
 
+def into_a_oneof(files: FileDescriptorSet) -> None:
+    message(files, "Order").oneof_decl.add(name="either")
+    field(files, "total").oneof_index = 0
+
+
 BAD: dict[str, tuple[Change, str]] = {
     "a field goes": (
         lambda files: message(files, "Order").field.remove(field(files, "total")),
@@ -51,10 +56,7 @@ BAD: dict[str, tuple[Change, str]] = {
         '"items" on message "Order" changed',
     ),
     "a field moves into a oneof": (
-        lambda files: (
-            message(files, "Order").oneof_decl.add(name="either"),
-            setattr(field(files, "total"), "oneof_index", 0),
-        ),
+        into_a_oneof,
         "moved from outside to inside a oneof",
     ),
     "a value goes": (lambda files: status(files).value.pop(), 'value "5" on enum "OrderStatus" was deleted'),

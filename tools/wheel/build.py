@@ -2,7 +2,8 @@
 
     python tools/wheel/build.py [FOLDER]
 
-Without the parts that need other rooms of this project: its REST API, the AsyncAPI document, and the pages for unfold.
+Without the parts that need other rooms or settings of this project: its REST API, the AsyncAPI document, the operations
+page with its metrics and `status`, and the admin pages for unfold.
 """
 
 import shutil
@@ -13,16 +14,15 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LEFT_OUT = (
-    *("tests", "rest", "asyncapi", "templates", "static", "__pycache__"),
-    *("history.py", "dead_letters.py", "decisions.py", "edit.py", "differences.py"),
-)
+FOLDERS = {"tests", "rest", "asyncapi", "operations", "templates", "static", "__pycache__"}
+FILES = {f"admin/{name}.py" for name in ("history", "dead_letters", "decisions", "edit", "differences")}
+FILES |= {"broker.py", "management/commands/status.py"}
 
 
 def left_out(folder: str, names: "list[str]") -> "set[str]":
-    """Return which of the names in a folder do not belong into the wheel. Only the admin has files to leave out."""
-    files = LEFT_OUT if folder.endswith("admin") else [name for name in LEFT_OUT if not name.endswith(".py")]
-    return {name for name in names if name in files}
+    """Return which of the names in a folder do not belong into the wheel."""
+    inside = Path(folder).relative_to(ROOT / "events")
+    return {name for name in names if name in FOLDERS or str(inside / name) in FILES}
 
 
 def main(target: Path) -> None:

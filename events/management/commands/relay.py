@@ -4,9 +4,9 @@ import logging
 import signal
 from typing import Any
 
-from celery import current_app
 from django.core.management.base import BaseCommand
 
+from events.conf import celery
 from events.relaying.relay import Relay
 from events.relaying.sender import Sender
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT, then end after the turn at hand."""
-        relay = Relay(Sender(current_app))
+        relay = Relay(Sender(celery()))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop())
         logger.info("relay: ready")
