@@ -47,7 +47,8 @@ class Process:
         self._log = log
         self._guard = guard
         self._child: subprocess.Popen[bytes] | None = None
-        self._stopping = threading.Event()
+        self._stopping = False
+        self._told = threading.Condition()  # of an RLock, for the same reason as below; an Event has a plain lock
         self._thread: threading.Thread | None = None
         self._lock = threading.RLock()  # a signal handler may call kill() while its own thread holds it
 
@@ -62,14 +63,16 @@ class Process:
         with self._lock:
             if self._thread and self._thread.is_alive():
                 return
-            self._stopping.clear()
+            self._stopping = False
             self._thread = threading.Thread(target=self._keep_running, name=self.command.name, daemon=True)
             self._thread.start()
 
     def ask_to_stop(self) -> None:
         """Send the stop signal, and not wait."""
         with self._lock:
-            self._stopping.set()
+            with self._told:
+                self._stopping = True
+                self._told.notify_all()
             if self.pid and self._child:
                 self._child.send_signal(self.command.stop_signal)
 
@@ -91,15 +94,16 @@ class Process:
 
     def _keep_running(self) -> None:
         delay = FIRST_DELAY
-        while not self._stopping.is_set():
+        while not self._stopping:
             started = time.monotonic()
             how = self._run_once()
-            if self._stopping.is_set():
+            if self._stopping:
                 return
             if time.monotonic() - started >= CALM:
                 delay = FIRST_DELAY
             self._log(self.command.name, f"{how}; starting again in {delay:g} s")
-            self._stopping.wait(delay)
+            with self._told:
+                self._told.wait_for(lambda: self._stopping, delay)
             delay = min(delay * 2, LONGEST_DELAY)
 
     def _run_once(self) -> str:
@@ -120,7 +124,7 @@ class Process:
 
     def _spawn(self) -> subprocess.Popen[bytes] | None:
         with self._lock:  # so that ask_to_stop() comes before the child or sees it
-            if self._stopping.is_set():
+            if self._stopping:
                 return None
             self._child = subprocess.Popen(
                 self.command.argv,

@@ -8,7 +8,6 @@ bounded per queue. The backlog waits in PostgreSQL, where it costs nothing and c
 """
 
 import logging
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -44,6 +43,7 @@ NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does n
 SWEEP_EVERY = 1.0  # seconds
 MARGIN = 2.0  # seconds that a floor lies back: who publishes in a transaction that is shorter waits for no sweep
 COUNT_EVERY = 5.0  # seconds: charts and metrics are so old at most, and a second
+GLANCE = 0.1  # seconds from one look to the next, while the relay rests, whether it is told to stop
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds without the broker or the database: doubled at each failure
 
 
@@ -68,7 +68,7 @@ class Relay:
 
     def __init__(self, sender: Sends) -> None:
         self._sender = sender
-        self._stopping = threading.Event()
+        self._stopping = False
         self._pause = Pause()
         self._claims: dict[str, Iterator[int]] = defaultdict(count)  # of each queue, to tell every fourth
         self._last_claim: dict[str, float] = {}  # of each queue, by the monotonic clock
@@ -83,12 +83,15 @@ class Relay:
         self._watchdog = Watchdog()
 
     def stop(self) -> None:
-        """End run() after the turn at hand."""
-        self._stopping.set()
+        """End run() after the turn at hand. A signal's handler may call it at any point, so it takes no lock.
+
+        Event.set() takes the lock that Event.wait() holds for a moment, in the same thread: the relay then never ended.
+        """
+        self._stopping = True
 
     def run(self) -> None:
         """Relay until stop() is called, through every absence of the broker and the database."""
-        while not self._stopping.is_set():
+        while not self._stopping:
             try:
                 sent = self.turn()
                 self._pause.reset()
@@ -97,7 +100,7 @@ class Relay:
                 self._wait_out(error)
                 continue
             if sent < LEAST:  # there is no backlog: what comes in the meantime goes in one turn
-                self._stopping.wait(POLL)
+                self._rest(POLL)
         self._sender.close()
 
     def turn(self) -> int:
@@ -181,6 +184,12 @@ class Relay:
             claims.give_back([delivery for message in unsent for delivery in message])
             raise
 
+    def _rest(self, seconds: float) -> None:
+        """Wait for so long, or until stop() is called."""
+        end = time.monotonic() + seconds
+        while not self._stopping and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, GLANCE))
+
     def _wait_out(self, error: Exception) -> None:
         pause = self._pause.next()
         logger.warning("relay: %s; trying again in %.1f s", in_one_line(error), pause)
@@ -189,4 +198,4 @@ class Relay:
         if is_database_away(error):
             self._is_database_away = True
             self._next_sweep = 0.0  # the next turn begins with a write: a read-only database may be read from
-        self._stopping.wait(pause)
+        self._rest(pause)

@@ -1,8 +1,11 @@
 import base64
 import json
+import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -260,6 +263,39 @@ def test_it_stops_when_it_is_told_to(relay: Relay, broker: object) -> None:
     relay.stop()
     relay.run()
     assert set(Delivery.objects.values_list("state", flat=True)) == {"pending"}
+
+
+def stopped_at(step: int) -> bool:
+    """Let a relay rest, and call its stop() at this step of what Python does meanwhile, as a signal's handler may.
+
+    False where there are no more steps.
+    """
+    relay, steps = Relay(Sender(Celery(broker=REFUSING))), count()
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        if event == "line" and next(steps) == step:
+            relay.stop()
+        return trace
+
+    signal.setitimer(signal.ITIMER_REAL, 5)  # who waits for a lock that it holds itself would wait for ever
+    sys.settrace(trace)
+    try:
+        relay._rest(0.001)
+    finally:
+        sys.settrace(None)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return next(steps) > step
+
+
+def test_a_signal_that_tells_it_to_stop_is_heard_at_any_point() -> None:
+    def give_up(*_: Any) -> None:
+        raise AssertionError("stop() waits for a lock that this thread holds")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    try:
+        assert next(step for step in count() if not stopped_at(step)) > 2
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_its_pauses_double_up_to_the_longest_and_start_again() -> None:
