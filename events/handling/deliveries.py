@@ -3,6 +3,8 @@
     pending -> leased -> running -> done | dead;   back to pending by a retry, a lost lease or a replay;
     dead -> discarded.
 
+What is written of one that failed stands in failures.py.
+
 Every way into `running` makes a new token and every way out clears it; whoever writes must hold the present one. A
 write that finds the token gone returns False: somebody else has the delivery by now, and nothing may be done.
 
@@ -22,11 +24,9 @@ from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
-from events.error_text import ErrorText
-from events.models import Reason, WaitingFor
-from events.parking import WOKEN, after_death, park_held
+from events.parking import WOKEN
 from events.policy import default_limits
-from events.sql import ASYNCHRONOUSLY, Row, bounded_transaction, fetch, may_start, note_failed, state_of
+from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch, may_start, state_of
 
 
 @dataclass(frozen=True)
@@ -101,79 +101,12 @@ def give_back(started: Sequence[Started], *, alone: bool) -> int:
         return len(fetch(_GIVE_BACK, _which(started) | {"alone": alone}))
 
 
-def retry(
-    started: Started, *, delay: float, counted: bool, error: ErrorText, waiting_for: WaitingFor | None = None
-) -> bool:
-    """Give the delivery back, due again in `delay` seconds, and park what it holds.
-
-    Not `counted`: the attempt that start() counted is taken back, and a wait is noted in its place. `waiting_for`
-    keeps, or begins, the spell for which it has been waiting; None ends it.
-    """
-    parameters = {
-        "id": started.id,
-        "token": started.token,
-        "delay": delay,
-        "uncounted": 0 if counted else 1,
-        "waiting_for": waiting_for or "",
-    }
-    with bounded_transaction(default_limits()):
-        row = _one(_RETRY, parameters | _error(error))
-        if row:
-            park_held(*row)
-        return row is not None
-
-
-def bury(started: Started, reason: Reason, error: ErrorText) -> bool:
-    """Make the delivery a dead letter."""
-    with bounded_transaction(default_limits()):
-        row = _one(_BURY, {"id": started.id, "token": started.token, "reason": reason} | _error(error))
-        if row:
-            after_death(*row)
-        return row is not None
-
-
-def set_aside(
-    delivery_id: UUID, token: UUID, *, reason: Reason, error: ErrorText, grace: float, delay: float
-) -> str | None:
-    """Give back, uncounted, a delivery that this code cannot run; after `grace` seconds of that it is dead.
-
-    A deploy in progress is the usual cause. It is due again after half to one and a half times `delay` seconds: of two
-    workers that take turns, one of each release, the wrong one would else be given the same deliveries every time.
-    Returns the new state, None when the token is gone.
-    """
-    parameters = {"id": delivery_id, "token": token, "reason": reason, "grace": grace, "delay": delay}
-    with bounded_transaction(default_limits()):
-        row = _one(_SET_ASIDE, parameters | _error(error))
-        if row is None:
-            return None
-        state, *place = row
-        if state == "dead":
-            after_death(*place)
-        else:
-            park_held(*place[:4])
-        return str(state)
-
-
 def _ids(statements: Mapping[bool, str], started: Sequence[Started]) -> set[UUID]:
     return {row[0] for row in fetch(statements[len(started) == 1], _which(started))}
 
 
 def _which(started: Sequence[Started]) -> dict[str, object]:
     return {"id": started[0].id, "ids": [one.id for one in started], "token": started[0].token}
-
-
-def _one(sql: str, parameters: dict[str, Any]) -> Row | None:
-    rows = fetch(sql, parameters)
-    return rows[0] if rows else None
-
-
-def _error(error: ErrorText) -> dict[str, str]:
-    return {
-        "error_type": error.type,
-        "error_message": error.message,
-        "error_traceback": error.traceback,
-        "fingerprint": error.fingerprint,
-    }
 
 
 # Which deliveries a statement is about, by whether it is one: the part before it, and its condition. One is found by
@@ -245,55 +178,4 @@ SET state = 'pending', in_batch = false, token = NULL, lease_until = NULL, due_a
     batch = CASE WHEN %(alone)s THEN 1 ELSE batch END
 FROM ours WHERE d.id = ours.id
 RETURNING d.id
-"""
-
-_OURS = f"id = %(id)s AND {state_of('events_delivery')} = 'running' AND token = %(token)s"
-
-_SET_ERROR = """error_type = %(error_type)s, error_message = %(error_message)s, error_traceback = %(error_traceback)s,
-    fingerprint = %(fingerprint)s"""
-
-_RETRY = f"""
-WITH failed AS (
-UPDATE events_delivery
-SET state = 'pending', token = NULL, lease_until = NULL,
-    due_at = clock_timestamp() + make_interval(secs => %(delay)s),
-    attempts = attempts - %(uncounted)s, waits = waits + %(uncounted)s,
-    waiting_since = CASE WHEN %(waiting_for)s = '' THEN NULL
-                    WHEN waiting_for = %(waiting_for)s THEN least(waiting_since, clock_timestamp())
-                    ELSE clock_timestamp() END,
-    waiting_for = %(waiting_for)s,
-    {_SET_ERROR}
-WHERE {_OURS}
-RETURNING *
-), noted AS ({note_failed("failed", "%(uncounted)s = 0")})
-SELECT subject, consumer, sequence, handler FROM failed
-"""
-
-_BURY = f"""
-WITH failed AS (
-UPDATE events_delivery
-SET state = 'dead', token = NULL, lease_until = NULL, handled_at = clock_timestamp(), reason = %(reason)s, {_SET_ERROR}
-WHERE {_OURS}
-RETURNING *
-), noted AS ({note_failed("failed")})
-SELECT subject, consumer, sequence, handler, dead_holds FROM failed
-"""
-
-_SET_ASIDE = f"""
-UPDATE events_delivery d
-SET state = CASE WHEN overdue THEN 'dead' ELSE 'pending' END,
-    reason = CASE WHEN overdue THEN %(reason)s ELSE '' END,
-    handled_at = CASE WHEN overdue THEN clock_timestamp() END,
-    due_at = clock_timestamp() + make_interval(secs => %(delay)s * (0.5 + random())),
-    attempts = d.attempts - CASE WHEN d.state = 'running' THEN 1 ELSE 0 END,
-    waiting_since = CASE WHEN d.waiting_for = 'code' THEN least(d.waiting_since, clock_timestamp())
-                    ELSE clock_timestamp() END,
-    waiting_for = 'code',
-    token = NULL, lease_until = NULL, {_SET_ERROR}
-FROM (SELECT id, waiting_for = 'code'
-                 AND waiting_since < clock_timestamp() - make_interval(secs => %(grace)s) AS overdue
-      FROM events_delivery
-      WHERE id = %(id)s AND token = %(token)s FOR NO KEY UPDATE) AS mine
-WHERE d.id = mine.id
-RETURNING d.state, d.subject, d.consumer, d.sequence, d.handler, d.dead_holds
 """

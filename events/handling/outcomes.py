@@ -14,7 +14,7 @@ from events.conf import setting
 from events.error_text import describe
 from events.errors import Failure, classify, is_database_away
 from events.handlers import Handler
-from events.handling import deliveries
+from events.handling import failures
 from events.handling.deliveries import Started
 from events.handling.outcome_log import log_outcome
 from events.models import Reason, WaitingFor
@@ -44,7 +44,7 @@ def fail(handler: Handler, started: Started, error: Exception) -> None:
     failure = classify(error)
     reason = _reason_to_die(failure, started)
     if reason is not None:
-        if write_down(handler, lambda: deliveries.bury(started, reason, describe(error))):
+        if write_down(handler, lambda: failures.bury(started, reason, describe(error))):
             log_outcome(handler, started, "dead", str(reason.label), level=logging.ERROR, error=error)
             raise error
         return
@@ -59,7 +59,7 @@ def _wait_for_code(handler: Handler, started: Started, error: UnknownType) -> No
     delay = setting("UNKNOWN_RETRY")
 
     def set_aside() -> str | None:
-        return deliveries.set_aside(
+        return failures.set_aside(
             started.id,
             started.token,
             reason=Reason.UNKNOWN_TYPE,
@@ -94,7 +94,7 @@ def write_down(handler: Handler, write: Callable[[], T]) -> T:
 
 
 def _give_back(started: Started, failure: Failure, error: Exception, delay: float) -> bool:
-    return deliveries.retry(
+    return failures.retry(
         started,
         delay=delay,
         counted=_is_counted(failure, started),

@@ -19,7 +19,7 @@ from redis.exceptions import DataError
 
 from events.conf import setting
 from events.error_text import ErrorText, fingerprint
-from events.handling import deliveries, unusable
+from events.handling import failures, unusable
 from events.handling.unusable import Problem, Unusable
 from events.models import Delivery, Reason
 
@@ -198,7 +198,7 @@ def set_aside_unknown(message: Any) -> bool:
 
 
 def _set_aside(name: str, delivery_id: UUID, token: UUID) -> str | None:
-    return deliveries.set_aside(
+    return failures.set_aside(
         delivery_id,
         token,
         reason=Reason.NO_SUCH_HANDLER,

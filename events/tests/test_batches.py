@@ -15,7 +15,8 @@ from events.correlation import correlated
 from events.errors import PermanentError
 from events.handlers import Handler, ReceivedEvent, Shape
 from events.handling import deliveries, runner
-from events.handling.runner import DEADLOCK_RETRIES, Batch
+from events.handling.batch import Batch
+from events.handling.runner import DEADLOCK_RETRIES
 from events.models import Delivery, Event, FailedAttempt, SubjectCounter
 from events.policy import Limits
 from events.publishing import publish

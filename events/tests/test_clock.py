@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from events import commit_horizon
 from events.error_text import describe
-from events.handling import deliveries
+from events.handling import failures
 from events.models import Delivery, Reason, Tally, TallyMark, WaitingFor
 from events.relaying import claims, clock, sweeps
 from events.relaying.relay import Relay
@@ -77,7 +77,7 @@ def fail(times: int, **how: Any) -> None:
         Delivery.objects.filter(handler=NAME).update(due_at=Now())
         started = start_one(*claimed(), worker="w", lease=30)
         assert started
-        deliveries.retry(started, error=ERROR, **{"counted": True, "delay": 0.9} | how)
+        failures.retry(started, error=ERROR, **{"counted": True, "delay": 0.9} | how)
 
 
 def test_a_back_off_stays_as_long_as_it_may_be_and_no_longer() -> None:
@@ -120,7 +120,7 @@ def test_a_wait_for_code_may_be_as_long_as_one_is() -> None:
 
 def set_aside(delay: float = 1) -> None:
     Delivery.objects.filter(handler=NAME).update(due_at=Now())
-    deliveries.set_aside(*claimed(), reason=Reason.NO_SUCH_HANDLER, error=ERROR, grace=60, delay=delay)
+    failures.set_aside(*claimed(), reason=Reason.NO_SUCH_HANDLER, error=ERROR, grace=60, delay=delay)
 
 
 def test_what_is_parked_stays_parked() -> None:

@@ -5,7 +5,7 @@ from celery.exceptions import Retry
 
 from events.error_text import describe
 from events.errors import DependencyAway, PermanentError
-from events.handling import deliveries
+from events.handling import failures
 from events.letters.dead_letters import replay
 from events.models import Delivery, FailedAttempt
 from events.purge import purge_final
@@ -103,7 +103,7 @@ def test_a_lost_lease_notes_nothing_for_who_lost_it() -> None:
     assert started is not None
     let_the_lease_run_out()
     sweeps.expire_leases()
-    assert not deliveries.retry(started, delay=1, counted=True, error=describe(ValueError("late")))
+    assert not failures.retry(started, delay=1, counted=True, error=describe(ValueError("late")))
     assert [worker for _, worker, *_ in noted()] == ["slow"]
 
 

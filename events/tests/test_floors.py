@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from events import commit_horizon, floors
 from events.error_text import describe
 from events.floors import BEGINNING, KeptFloors
-from events.handling import deliveries
+from events.handling import deliveries, failures
 from events.letters import dead_letters
 from events.models import Delivery, Reason
 from events.relaying import claims, sweeps
@@ -116,7 +116,7 @@ def work() -> None:
     deliveries.finish(started[:1])
     deliveries.give_back(started[1:], alone=True)
     aside = {"reason": Reason.UNKNOWN_TYPE, "error": describe(ValueError()), "grace": 60, "delay": 1}
-    deliveries.set_aside(*claimed("notifications"), **aside)  # type: ignore[arg-type]
+    failures.set_aside(*claimed("notifications"), **aside)  # type: ignore[arg-type]
 
 
 def raise_error(event: object) -> None:

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from events.chunks import FIRST
 from events.error_text import describe
 from events.errors import PermanentError
-from events.handling import deliveries
+from events.handling import deliveries, failures
 from events.handling.deliveries import Started
 from events.letters import dead_letters
 from events.models import Delivery
@@ -113,7 +113,7 @@ def started(queue: str = "inventory") -> Started:
 
 
 def retry(one: Started) -> bool:
-    return deliveries.retry(one, delay=0, counted=True, error=describe(ValueError()))
+    return failures.retry(one, delay=0, counted=True, error=describe(ValueError()))
 
 
 def test_parking_and_waking_wait_for_nobody_and_leave_the_rest_to_the_sweep(order_id: UUID) -> None:

@@ -10,6 +10,7 @@ from django.db import DataError, OperationalError, connection, transaction
 from events import error_text, flower
 from events.errors import DependencyAway, PermanentError
 from events.handling import deliveries, runner
+from events.handling.batch import Batch
 from events.models import Delivery, Event, SubjectCounter
 from events.policy import Limits
 from events.publishing import publish
@@ -210,7 +211,7 @@ def test_a_worker_that_lost_its_lease_commits_nothing() -> None:
     delivery_id, token = claimed()
     started = deliveries.start({delivery_id: token}, worker="frozen", lease=30)
     Delivery.objects.filter(pk=delivery_id).update(token=uuid4())
-    batch = runner.Batch(handler(leave_a_mark), started, alone=True, parents={})
+    batch = Batch(handler(leave_a_mark), started, alone=True, parents={})
     runner.apply_effect(batch, batch.readable())
     assert batch.end() == flower.SUPERSEDED
     assert marks() == 0

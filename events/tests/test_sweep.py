@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Func
 
 from events.error_text import describe, fingerprint
-from events.handling import deliveries, runner
+from events.handling import deliveries, failures, runner
 from events.letters import dead_letters
 from events.models import Delivery, Reason
 from events.relaying import claims, sweeps
@@ -100,7 +100,7 @@ def test_a_late_copy_of_a_message_whose_attempt_failed_starts_no_other() -> None
     late = claimed()
     started = start_one(*late, worker="first", lease=30)
     assert started is not None
-    deliveries.retry(started, delay=0, counted=True, error=describe(ValueError()))
+    failures.retry(started, delay=0, counted=True, error=describe(ValueError()))
     assert start_one(*late, worker="late", lease=30) is None
 
 
@@ -108,7 +108,7 @@ def test_a_late_copy_does_not_cut_a_wait_for_code_short() -> None:
     published(order_created())
     late = claimed()
     unknown = {"reason": Reason.NO_SUCH_HANDLER, "error": describe(ValueError()), "grace": 60, "delay": 60}
-    assert deliveries.set_aside(*late, **unknown) == "pending"  # type: ignore[arg-type]
+    assert failures.set_aside(*late, **unknown) == "pending"  # type: ignore[arg-type]
     assert start_one(*late, worker="late", lease=30) is None
 
 

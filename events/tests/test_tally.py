@@ -11,7 +11,7 @@ from django.db import connection
 
 from events import commit_horizon
 from events.error_text import describe
-from events.handling import deliveries
+from events.handling import failures
 from events.letters import dead_letters
 from events.models import Delivery, Tally, TallyMark
 from events.relaying import sweeps
@@ -168,7 +168,7 @@ def test_a_retry_is_a_failed_attempt_and_no_death() -> None:
     published(order_created())
     started = start_one(*claimed(), worker="w", lease=30)
     assert started is not None
-    deliveries.retry(started, delay=0, counted=True, error=describe(ValueError()))
+    failures.retry(started, delay=0, counted=True, error=describe(ValueError()))
     assert (counted("failed"), counted("dead")) == ({RESERVE: 1}, {})
 
 

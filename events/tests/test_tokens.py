@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from events.error_text import describe
-from events.handling import deliveries
+from events.handling import deliveries, failures
 from events.handling.deliveries import Started
 from events.models import Delivery, Reason
 from events.relaying import claims
@@ -23,15 +23,15 @@ def hold(started: Started) -> bool:
 
 
 def retry(started: Started) -> bool:
-    return deliveries.retry(started, delay=0, counted=True, error=describe(ValueError()))
+    return failures.retry(started, delay=0, counted=True, error=describe(ValueError()))
 
 
 def bury(started: Started) -> bool:
-    return deliveries.bury(started, Reason.PERMANENT_ERROR, describe(ValueError()))
+    return failures.bury(started, Reason.PERMANENT_ERROR, describe(ValueError()))
 
 
 def set_aside(started: Started) -> bool:
-    told = deliveries.set_aside(
+    told = failures.set_aside(
         started.id, started.token, reason=Reason.NO_SUCH_HANDLER, error=describe(ValueError()), grace=60, delay=60
     )
     return told is not None

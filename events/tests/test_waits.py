@@ -9,7 +9,7 @@ from django.db import connection
 
 from events.error_text import describe
 from events.errors import DependencyAway
-from events.handling import deliveries, runner
+from events.handling import failures, runner
 from events.models import Reason
 from events.relaying import claims
 from events.tests.helpers import (
@@ -50,7 +50,7 @@ def try_once(error: Exception | None = None) -> tuple[str, datetime | None]:
 
 def set_aside(*message: Any, delay: float = 60) -> str | None:
     error = describe(ValueError())
-    return deliveries.set_aside(*message, reason=Reason.NO_SUCH_HANDLER, error=error, grace=60, delay=delay)
+    return failures.set_aside(*message, reason=Reason.NO_SUCH_HANDLER, error=error, grace=60, delay=delay)
 
 
 def now() -> datetime:
@@ -108,7 +108,7 @@ def test_what_is_given_back_is_due_after_its_delay() -> None:
     started = start_one(*claimed(), worker="test", lease=30)
     assert started is not None
     before = now()
-    assert deliveries.retry(started, delay=60, counted=True, error=describe(ValueError()))
+    assert failures.retry(started, delay=60, counted=True, error=describe(ValueError()))
     due_at = only(handler=NAME).due_at
     assert due_at is not None
     assert 60 <= (due_at - before).total_seconds() < 65

@@ -15,9 +15,11 @@ MODULES = {
         "inventory/tests/test_adjust_stock.py",
     ),
     "rest/idempotency.py": ("orders/tests/test_idempotency.py", "rest/tests/test_repeated_requests.py"),
-    "events/handling/deliveries.py": (
-        *map(BUS, ("tokens", "waits", "unknown_handler", "parking", "failed_attempts", "sweep", "batches")),
-        *map(BUS, ("run_effect", "run_outside")),
+    "events/handling/deliveries.py": tuple(
+        map(BUS, ("tokens", "parking", "sweep", "batches", "run_effect", "run_outside", "waits", "outcomes"))
+    ),
+    "events/handling/failures.py": tuple(
+        map(BUS, ("tokens", "waits", "unknown_handler", "parking", "failed_attempts", "sweep", "run_effect"))
     ),
     "events/sql.py": tuple(map(BUS, ("sql", "claim", "sweep", "parking", "publish", "run_effect", "failed_attempts"))),
     "events/parking.py": tuple(map(BUS, ("parking", "batches", "dead_letters"))),
@@ -29,5 +31,6 @@ MODULES = {
     "events/letters/dead_letters.py": tuple(map(BUS, ("dead_letters", "decisions", "deadletters_command"))),
     "events/handling/outcomes.py": tuple(map(BUS, ("outcomes", "waits", "run_effect", "run_outside", "outcome_log"))),
     "events/relaying/batching.py": tuple(map(BUS, ("batches", "claim", "relay"))),
+    "events/handling/batch.py": tuple(map(BUS, ("batches", "run_effect", "run_outside", "outcome_log", "tracing"))),
     "events/handling/runner.py": tuple(map(BUS, ("run_effect", "run_outside", "batches", "outcome_log", "tracing"))),
 }
