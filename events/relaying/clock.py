@@ -105,7 +105,7 @@ WITH found AS MATERIALIZED (
         LIMIT %(chunk)s) AS too_far
 ), ahead AS (
     SELECT mine.*
-    FROM (SELECT id FROM found ORDER BY id LIMIT %(chunk)s) AS of, LATERAL (
+    FROM (SELECT id FROM found LIMIT %(chunk)s) AS of, LATERAL (
         SELECT d.id, extract(epoch FROM d.{column} - clock_timestamp())::float8 AS seconds FROM events_delivery d
         WHERE d.id = of.id AND {state_of("d")} IN ({states}) AND d.{column} > now() + make_interval(secs => %(nearest)s)
         FOR NO KEY UPDATE SKIP LOCKED) AS mine

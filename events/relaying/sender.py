@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from celery import Celery
 from kombu import Connection
+from kombu.exceptions import OperationalError as BrokerError
 
 from events import flower, tracing
 from events.correlation import correlated
@@ -42,8 +43,12 @@ class Sender:
 
     def length(self, queue: str) -> int:
         """Return the number of messages that wait in the broker's list. Raises BrokerError, OSError."""
-        with self._open().connection._reraise_as_library_errors():
-            return int(self._open().channel.queue_declare(queue=queue).message_count)
+        channel = self._open().channel
+        connection = self._open().connection
+        try:
+            return int(channel.queue_declare(queue=queue).message_count)
+        except (*connection.recoverable_connection_errors, *connection.recoverable_channel_errors) as error:
+            raise BrokerError(str(error)) from error  # as kombu does by itself where it publishes
 
     def send(self, claim: Claim, deliveries: Sequence[Claimed]) -> None:
         """Send the message of these deliveries, all of one handler. Raises BrokerError, OSError.

@@ -93,7 +93,7 @@ WITH over AS MATERIALIZED (
         ORDER BY d.lease_until LIMIT %(chunk)s) AS ended
 ), expired AS (
     SELECT mine.*
-    FROM (SELECT id FROM over ORDER BY id LIMIT %(chunk)s) AS of, LATERAL (
+    FROM (SELECT id FROM over LIMIT %(chunk)s) AS of, LATERAL (
         SELECT d.id, d.state = 'running' AS started,
                d.state = 'running' AND coalesce(d.lease_until - make_interval(secs => d.lease_seconds) < (
                    SELECT max(moment)
@@ -138,7 +138,7 @@ UPDATE events_delivery SET due_at = now()
 WHERE id IN (
     SELECT d.id FROM events_delivery d
     WHERE d.id = ANY(%(ids)s) AND d.state = 'pending' AND d.due_at IS NULL AND NOT {earlier_undone("d")}
-    ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED)
+    FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING id
 """
 
@@ -148,9 +148,9 @@ WITH oldest AS MATERIALIZED (
     WHERE queue = %(queue)s AND state = 'pending' AND due_at >= %(floor)s AND due_at <= now()
     ORDER BY due_at LIMIT %(chunk)s
 ), held AS (
-    SELECT mine.id FROM (SELECT id FROM oldest ORDER BY id) AS of, LATERAL (
+    SELECT mine.id FROM oldest, LATERAL (
         SELECT d.id FROM events_delivery d
-        WHERE d.id = of.id AND {state_of("d")} = 'pending' AND d.due_at IS NOT NULL AND {held_back("d")}
+        WHERE d.id = oldest.id AND {state_of("d")} = 'pending' AND {held_back("d")}
         FOR NO KEY UPDATE SKIP LOCKED) AS mine
 )
 UPDATE events_delivery d SET due_at = NULL FROM held WHERE d.id = held.id

@@ -338,6 +338,7 @@ def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:
     Delivery.objects.filter(pk__in=ids).update(lease_until=Now(), max_attempts=1)
     assert sweeps.expire_leases() == SIZE
     assert states() == {("pending", 0, 1)}
+    assert not Delivery.objects.filter(in_batch=True).exists()
     assert not FailedAttempt.objects.exists()
     claim = claims.claim("inventory", SIZE)
     assert claim is not None

@@ -18,6 +18,7 @@ from events.relaying import claims
 from events.tests import helpers
 from events.tests.helpers import claimed, handler, make_due, nothing, only, order_created, published, run
 from events.tests.waiting import until
+from events.types import UnknownType
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "inventory.reserve_items"
@@ -237,7 +238,7 @@ def test_a_type_that_this_code_does_not_know_waits_uncounted_and_is_dead_after_i
     assert (delivery.state, delivery.attempts) == ("pending", 0)
     Delivery.objects.filter(handler=NAME).update(waiting_since="2020-01-01T00:00:00Z")
     make_due(handler=NAME)
-    with pytest.raises(Exception, match=r"order\.created\.v9"):
+    with pytest.raises(UnknownType, match=r"order\.created\.v9"):
         run(handler(nothing))
     delivery = only(handler=NAME)
     assert (delivery.state, delivery.reason, delivery.attempts) == ("dead", "unknown_type", 0)

@@ -157,6 +157,14 @@ def test_an_attempt_cut_off_by_a_restart_of_postgresql_is_not_counted() -> None:
     assert (delivery.state, delivery.attempts, delivery.waits) == ("pending", 0, 1)
 
 
+def test_an_attempt_whose_lease_ran_out_after_the_database_came_back_began_before_it_was_away() -> None:
+    published(order_created())
+    start_one(*claimed(), worker="gone", lease=30)
+    Delivery.objects.filter(handler=NAME).update(lease_until=ClockTimestamp())
+    sweeps.expire_leases(away_until=sweeps.database_time() - timedelta(seconds=10))
+    assert (only(handler=NAME).attempts, only(handler=NAME).waits) == (0, 1)
+
+
 def test_a_message_that_was_lost_keeps_its_place_in_the_queue() -> None:
     published(order_created())
     due = only(handler=NAME).due_at

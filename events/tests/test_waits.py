@@ -84,9 +84,20 @@ def test_a_spell_of_waiting_for_code_goes_on_when_it_is_set_aside_again() -> Non
     set_aside(*claimed())
     began = only(handler=NAME).waiting_since
     make_due(handler=NAME)
-    set_aside(*claimed())
+    assert set_aside(*claimed()) == "pending"  # the grace is a minute
     assert began is not None
     assert only(handler=NAME).waiting_since == began
+
+
+def test_a_spell_of_another_kind_begins_anew() -> None:
+    published(order_created())
+    set_aside(*claimed())
+    began = only(handler=NAME).waiting_since
+    waiting_for, again = try_once(DependencyAway("down"))
+    assert waiting_for == "dependency"
+    assert began is not None
+    assert again is not None
+    assert again > began
 
 
 def test_a_spell_of_waiting_for_code_ends_with_success_in_a_batch() -> None:
