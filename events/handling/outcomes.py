@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from celery.exceptions import Retry, SoftTimeLimitExceeded
@@ -44,12 +45,20 @@ def fail(handler: Handler, started: Started, error: Exception) -> None:
     failure = classify(error)
     reason = _reason_to_die(failure, started)
     if reason is not None:
-        if write_down(handler, lambda: failures.bury(started, reason, describe(error))):
+        if write_down(handler, partial(failures.bury, started, reason, describe(error))):
             log_outcome(handler, started, "dead", str(reason.label), level=logging.ERROR, error=error)
             raise error
         return
     delay = handler.policy.backoff.delay(started.attempts + started.waits)
-    if write_down(handler, lambda: _give_back(started, failure, error, delay)):
+    retry = partial(
+        failures.retry,
+        started,
+        delay=delay,
+        counted=_is_counted(failure, started),
+        error=describe(error),
+        waiting_for=WaitingFor.DEPENDENCY if failure is Failure.AWAY else None,
+    )
+    if write_down(handler, retry):
         log_outcome(handler, started, "retry", f"again in {delay:.1f} s", level=logging.WARNING, error=error)
         raise flower.again(error, delay) from error
 
@@ -57,17 +66,15 @@ def fail(handler: Handler, started: Started, error: Exception) -> None:
 def _wait_for_code(handler: Handler, started: Started, error: UnknownType) -> None:
     """Set a delivery aside whose type this code does not know. Raises as fail() does."""
     delay = setting("UNKNOWN_RETRY")
-
-    def set_aside() -> str | None:
-        return failures.set_aside(
-            started.id,
-            started.token,
-            reason=Reason.UNKNOWN_TYPE,
-            error=describe(error),
-            grace=setting("UNKNOWN_GRACE"),
-            delay=delay,
-        )
-
+    set_aside = partial(
+        failures.set_aside,
+        started.id,
+        started.token,
+        reason=Reason.UNKNOWN_TYPE,
+        error=describe(error),
+        grace=setting("UNKNOWN_GRACE"),
+        delay=delay,
+    )
     state = write_down(handler, set_aside)
     if state is None:
         return
@@ -91,16 +98,6 @@ def write_down(handler: Handler, write: Callable[[], T]) -> T:
                 raise put_off(f"{handler.name}: the outcome could not be written", error) from error
             connection.close()
             _pause(error)
-
-
-def _give_back(started: Started, failure: Failure, error: Exception, delay: float) -> bool:
-    return failures.retry(
-        started,
-        delay=delay,
-        counted=_is_counted(failure, started),
-        error=describe(error),
-        waiting_for=WaitingFor.DEPENDENCY if failure is Failure.AWAY else None,
-    )
 
 
 def _is_counted(failure: Failure, started: Started) -> bool:

@@ -43,20 +43,16 @@ def expire_leases(since: Floors | None = None, *, away_until: datetime | None = 
         wanted = {"chunk": EXPIRED, "fingerprint": fingerprint(WORKER_LOST), "away_until": away_until}
         rows = fetch(_EXPIRE, floors.parameters(floors.known(since)) | wanted)
         expired: Counter[str] = Counter()
-        for delivery_id, state, started, correlation_id, *place in rows:
-            expired[place[3]] += 1
+        for delivery_id, state, started, correlation_id, subject, consumer, sequence, handler, dead_holds in rows:
+            expired[handler] += 1
             if state == "dead":
-                parking.after_death(*place)
+                parking.after_death(subject, consumer, sequence, handler, dead_holds)
             if started:
+                fields = {"handler": handler, "delivery": delivery_id, "outcome": "lost"}
                 with correlated(correlation_id):
-                    _tell_lost(delivery_id, state, place[3])
+                    logger.warning("%s %s: its worker was lost; it is %s", handler, delivery_id, state, extra=fields)
         tally.note("expired", expired)
     return len(rows)
-
-
-def _tell_lost(delivery_id: UUID, state: str, handler: str) -> None:
-    fields = {"handler": handler, "delivery": delivery_id, "outcome": "lost"}
-    logger.warning("%s %s: its worker was lost; it is %s", handler, delivery_id, state, extra=fields)
 
 
 def wake_missed(*, after: UUID) -> UUID:
