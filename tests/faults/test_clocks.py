@@ -39,7 +39,12 @@ def clock_off(system: FaultySystem, name: str, offset: str) -> Iterator[None]:
     """Run a process with a wrong clock until the block ends. (Its monotonic clock is right, as everybody's is.)"""
     process = system.supervisor.processes[name]
     right = process.command
-    wrong = {"LD_PRELOAD": str(LIBRARY), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    wrong = {
+        "LD_PRELOAD": str(LIBRARY),
+        "FAKETIME": offset,
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "PYTHONPATH": str(Path(__file__).parent / "wrong_clock"),
+    }
     process.stop(5)
     process.command = replace(right, env={**system.environment, **wrong})
     process.start()
