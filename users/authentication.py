@@ -11,6 +11,7 @@ from rest_framework.authentication import get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from events.sql import fetch
 from users.models import User
 
 
@@ -28,7 +29,7 @@ _LOOK_UP = f"""
 SELECT {", ".join(f't."{column}"' for column in _columns(AuthToken))},
        {", ".join(f'u."{column}"' for column in _columns(User))}
 FROM {AuthToken._meta.db_table} t JOIN {User._meta.db_table} u ON u.id = t.user_id
-WHERE t.token_key = %s
+WHERE t.token_key = %(key)s
 """
 
 
@@ -60,12 +61,9 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox h
 
 def _with_key(key: str) -> list[AuthToken]:
     """Return the tokens that begin so, each with its user."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOOK_UP, [key])
-        rows = cursor.fetchall()
-    split = len(_columns(AuthToken))
+    split = len(_fields(AuthToken))
     found = []
-    for row in rows:
+    for row in fetch(_LOOK_UP, {"key": key}):
         token = AuthToken.from_db(connection.alias, _fields(AuthToken), row[:split])
         token.user = User.from_db(connection.alias, _fields(User), row[split:])
         found.append(token)
