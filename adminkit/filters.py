@@ -65,7 +65,6 @@ class RangeFilter:
         return queryset
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        """Yield the form, with its errors."""
         yield {"request": self.request, "parameter_name": self.parameter_name, "form": self.form}
 
 

@@ -44,8 +44,6 @@ class Turn:
 
 
 class TooManyReports(APIException):
-    """The person has as many reports under way as one may have."""
-
     status_code = 429
     default_code = "too_many_reports"
     wait = 30  # seconds until it is worth another try
@@ -91,7 +89,6 @@ def advance(turn: Turn, progress: int) -> bool:
 
 
 def is_under_way(report_id: UUID) -> bool:
-    """Tell whether somebody builds it."""
     return Report.objects.filter(pk=report_id, status=Status.RUNNING).exists()
 
 

@@ -49,7 +49,6 @@ class Figures:
         self.lines: dict[tuple[date, str, str, str], tuple[int, int, Decimal]] = {}
 
     def add(self, order: OrderData, day: date) -> None:
-        """Count an order that reached its event's status on a day."""
         key = day, order.currency, order.status
         orders, amount = self.orders.get(key, (0, Decimal(0)))
         self.orders[key] = orders + 1, amount + order.total

@@ -23,8 +23,6 @@ class Person:
 
 
 class People(Protocol):
-    """Somebody who knows people."""
-
     def find(self, user_ids: Collection[UUID]) -> dict[UUID, Person]:
         """Return these people by their ids, without those of whom there is no account.
 

@@ -15,8 +15,6 @@ from users.models import User
 from users.selectors import users_visible_to
 from users.serializers import CredentialsSerializer, RegistrationSerializer, TokenSerializer, UserSerializer
 
-NO_STORE = {"Cache-Control": "no-store"}
-
 
 class RegistrationView(APIView):
     """POST /users."""
@@ -76,7 +74,7 @@ class TokenView(APIView):
         serializer = CredentialsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         issued = services.sign_in(**serializer.validated_data)
-        return Response(TokenSerializer(issued).data, headers=NO_STORE)
+        return Response(TokenSerializer(issued).data, headers={"Cache-Control": "no-store"})
 
     def delete(self, request: Request) -> Response:
         request.auth.delete()
