@@ -50,41 +50,33 @@ class Exported(Page[M], Generic[M]):
             told = f"These are more than {MOST:,} rows. Narrow the filter, then export again."
             self.message_user(request, told, messages.ERROR)
             return self._back(request)
-        return self._file(request, ids, mark(file_format))
+        name = f"{self.opts.verbose_name_plural}-{now():%Y-%m-%d}.csv".replace(" ", "-")
+        return StreamingHttpResponse(
+            self._text(request, ids, mark(file_format)),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
 
     def _back(self, request: HttpRequest) -> HttpResponse:
         """Lead back to the list as it is filtered."""
         url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         return redirect(f"{url}?{request.GET.urlencode()}" if request.GET else url)
 
-    def _file(self, request: HttpRequest, ids: Sequence[Any], beginning: str) -> StreamingHttpResponse:
-        name = f"{self.opts.verbose_name_plural}-{now():%Y-%m-%d}.csv".replace(" ", "-")
-        disposition = f'attachment; filename="{name}"'
-        return StreamingHttpResponse(
-            self._text(request, ids, beginning),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": disposition},
-        )
-
     def _text(self, request: HttpRequest, ids: Sequence[Any], beginning: str) -> Iterator[str]:
         """Yield the file, the lines of a chunk at once."""
         line = csv.writer(_Line()).writerow
+        joined = self.list_select_related if isinstance(self.list_select_related, list) else ()
         yield beginning + line(self.export_fields)
         for start in range(0, len(ids), CHUNK):
             chunk = ids[start : start + CHUNK]
-            found = self.get_queryset(request).select_related(*self._joined()).in_bulk(chunk)
-            yield "".join(line(self._cells(found[pk])) for pk in chunk if pk in found)
-
-    def _cells(self, row: M) -> Sequence[str]:
-        return [harmless(lookup_field(name, row, self)[2]) for name in self.export_fields]
-
-    def _joined(self) -> Sequence[str]:
-        return self.list_select_related if isinstance(self.list_select_related, list) else ()
+            found = self.get_queryset(request).select_related(*joined).in_bulk(chunk)
+            rows = [found[pk] for pk in chunk if pk in found]
+            cells = ([harmless(lookup_field(name, row, self)[2]) for name in self.export_fields] for row in rows)
+            yield "".join(map(line, cells))
 
 
 class _Line:
     """Takes what csv writes, and hands it on."""
 
     def write(self, line: str) -> str:
-        """Return the line."""
         return line

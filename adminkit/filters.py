@@ -13,40 +13,19 @@ from unfold.contrib.filters.admin import RangeDateFilter, RangeNumericFilter
 from unfold.contrib.filters.forms import RangeDateForm, RangeNumericForm
 
 
-class DaysForm(RangeDateForm):  # type: ignore[misc]  # unfold has no types
-    """The first and the last day. unfold has them told apart by what they hold while they are empty."""
-
-    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(name, *args, **kwargs)
-        _label(self, name, "First day", "Last day")
-
-
-class AmountsForm(RangeNumericForm):  # type: ignore[misc]
-    """The smallest and the largest amount. unfold's own reads floats, which are no decimals."""
-
-    def __init__(self, name: str, field: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(name, *args, **kwargs)
-        for end in ("from", "to"):
-            widget = self.fields[f"{name}_{end}"].widget
-            self.fields[f"{name}_{end}"] = field.formfield(required=False, label="", widget=widget)
-        _label(self, name, "Smallest amount", "Largest amount")
-
-
-def _label(form: forms.Form, name: str, first: str, last: str) -> None:
-    for end, label in (("from", first), ("to", last)):
-        form.fields[f"{name}_{end}"].widget.attrs["aria-label"] = label
-
-
 class RangeFilter:
-    """Rows between two bounds, both included, which a form reads."""
+    """Rows between two bounds, both included, which a form of unfold reads.
 
+    `labels` name them: unfold has them told apart by what they hold while they are empty.
+    """
+
+    labels: tuple[str, str]
     title: Any
     request: HttpRequest
     parameter_name: str
     used_parameters: dict[str, Any]
 
-    def make_form(self, **bounds: Any) -> forms.Form:
-        """Return the form for these bounds."""
+    def make_form(self, bounds: dict[str, Any]) -> Any:
         raise NotImplementedError
 
     def smallest(self, bound: Any) -> Any:
@@ -59,9 +38,11 @@ class RangeFilter:
 
     @cached_property
     def form(self) -> forms.Form:
-        """Return the form with the bounds of the address."""
         names = (f"{self.parameter_name}_from", f"{self.parameter_name}_to")
-        return self.make_form(data={name: self.used_parameters.get(name) for name in names})
+        form: forms.Form = self.make_form({name: self.used_parameters.get(name) for name in names})
+        for name, label in zip(names, self.labels, strict=True):
+            form.fields[name].widget.attrs["aria-label"] = label
+        return form
 
     @property
     def problem(self) -> str:
@@ -84,31 +65,32 @@ class RangeFilter:
         return queryset
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        """Yield the form, with its errors."""
         yield {"request": self.request, "parameter_name": self.parameter_name, "form": self.form}
 
 
-class DaysFilter(RangeFilter, RangeDateFilter):  # type: ignore[misc]
+class DaysFilter(RangeFilter, RangeDateFilter):  # type: ignore[misc]  # unfold has no types
     """Days (UTC) of a moment, the last one included: unfold's own ends as the last day begins."""
 
-    def make_form(self, **bounds: Any) -> forms.Form:
-        """Return the form of two days."""
-        return DaysForm(self.parameter_name, **bounds)
+    labels = ("First day", "Last day")
+
+    def make_form(self, bounds: dict[str, Any]) -> Any:
+        return RangeDateForm(self.parameter_name, data=bounds)
 
     def smallest(self, bound: date) -> datetime:
-        """Return the beginning of the first day."""
         return datetime.combine(bound, time.min, tzinfo=UTC)
 
     def largest(self, bound: date) -> datetime:
-        """Return the end of the last day."""
         return datetime.combine(bound, time.max, tzinfo=UTC)
 
 
 class AmountsFilter(RangeFilter, RangeNumericFilter):  # type: ignore[misc]
-    """The smallest and the largest amount, both included."""
+    """The smallest and the largest amount, both included. unfold's own form reads floats, which are no decimals."""
 
+    labels = ("Smallest amount", "Largest amount")
     field: Any
 
-    def make_form(self, **bounds: Any) -> forms.Form:
-        """Return the form of two amounts, as the column holds them."""
-        return AmountsForm(self.parameter_name, self.field, **bounds)
+    def make_form(self, bounds: dict[str, Any]) -> Any:
+        form = RangeNumericForm(self.parameter_name, data=bounds)
+        for name, shown in form.fields.items():
+            form.fields[name] = self.field.formfield(required=False, label="", widget=shown.widget)
+        return form

@@ -40,9 +40,7 @@ class BoundedPaginator(Paginator[Any]):
 
     @cached_property
     def count(self) -> int:
-        """Return how many rows there are, up to COUNTED."""
-        rows = cast("QuerySet[Any]", self.object_list)
-        return rows[:COUNTED].count()
+        return cast("QuerySet[Any]", self.object_list)[:COUNTED].count()
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,6 @@ class ModelAdmin(UnfoldModelAdmin[M], Generic[M]):
     """The pages of one table. Every page that is registered extends this one, those of packages too."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeclaredList]:
-        """Return the class of the list, which is filtered only by what the page declares."""
         return DeclaredList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -123,7 +120,6 @@ class Page(ModelAdmin[M], Generic[M]):
         form_url: str = "",
         obj: M | None = None,
     ) -> HttpResponse:
-        """Show the page, with its buttons and sections where there is a row."""
         if obj is not None:
             context |= {"buttons": self.buttons(request, obj), "sections": self.sections(request, obj)}
         return super().render_change_form(request, context, add, change, form_url, obj)

@@ -9,8 +9,6 @@ from analytics.models import DailyProductSales, DailySales
 
 @admin.register(DailySales)
 class DailySalesAdmin(ReadOnly, Page[DailySales]):
-    """Orders per day and status."""
-
     list_display = ["day", "status", "orders", "amount", "currency"]
     list_filter = ["status", "day"]
     ordering = ["-day", "status"]
@@ -18,8 +16,6 @@ class DailySalesAdmin(ReadOnly, Page[DailySales]):
 
 @admin.register(DailyProductSales)
 class DailyProductSalesAdmin(ReadOnly, Page[DailyProductSales]):
-    """Pieces per day, product and status."""
-
     list_display = ["day", "sku", "status", "quantity", "amount", "currency"]
     list_filter = ["status", "day"]
     search_fields = ["sku__exact"]

@@ -76,30 +76,21 @@ def _build(turn: Turn) -> None:
     if source is None:
         _fail(turn, NO_SUCH_KIND, None)
         return
-    _wait_until_settled(turn)
-    rows, size = _write_file(turn, source)
+    _tell(turn, 0)
+    # Until all that was written before `as_of` can be read: a second, or as long as a transaction is open.
+    for _ in until_settled(turn.as_of):
+        _go_on(turn, 0)
+    try:
+        with files.create(turn.file) as file:
+            rows = _write(turn, source, file)
+            size = files.flush_to_disk(file)
+    except BaseException:
+        files.remove(turn.file)  # nothing half written is left
+        raise
     if not reports.finish(turn, rows=rows, size=size):  # should this raise, it may be done: beat removes strays
         files.remove(turn.file)
         raise Ended
     _tell(turn, 100)
-
-
-def _wait_until_settled(turn: Turn) -> None:
-    """Wait until all that was written before `as_of` can be read: a second, or as long as a transaction is open."""
-    _tell(turn, 0)
-    for _ in until_settled(turn.as_of):
-        _go_on(turn, 0)
-
-
-def _write_file(turn: Turn, source: Source) -> tuple[int, int]:
-    """Write the file; return its rows and bytes. Where that fails, nothing of it is left."""
-    try:
-        with files.create(turn.file) as file:
-            rows = _write(turn, source, file)
-            return rows, files.flush_to_disk(file)
-    except BaseException:
-        files.remove(turn.file)
-        raise
 
 
 def _write(turn: Turn, source: Source, file: TextIO) -> int:

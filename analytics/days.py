@@ -6,5 +6,4 @@ DAY = timedelta(days=1)
 
 
 def midnight(day: date) -> datetime:
-    """Return the moment at which a day begins."""
     return datetime.combine(day, time(), UTC)

@@ -40,7 +40,6 @@ def remove(name: str) -> None:
 
 
 def names() -> list[str]:
-    """Return the names of all files that there are."""
     try:
         return _storage().listdir("")[1]
     except FileNotFoundError:

@@ -7,7 +7,7 @@ A day's events are first read in chunks, without any lock. Then, for a moment, n
 events that were not done at the first reading and are now, or came after it, are added, and the two are compared.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -15,11 +15,12 @@ from uuid import UUID
 
 from django.db import Error as DatabaseError
 from django.db import connection
+from django.db.models import Max, Min
 from psycopg.errors import LockNotAvailable
 
 from analytics.days import DAY, midnight
-from analytics.selectors import days_with_figures
-from analytics.services import Figures, rows_of
+from analytics.models import DailySales
+from analytics.services import TRACK, Figures, rows_of
 from events.chunks import CHUNK, first_id_at
 from events.errors import EventsError
 from events.models import PurgeMark
@@ -28,11 +29,10 @@ from events.purge import DELIVERIES_PURGED_UNTIL, purged_until
 from events.sql import Row, bounded_transaction, columns, fetch
 from eventtypes.orders import REACHED
 
-TRACK = "analytics.track_order"
 _KINDS = {kind.type: kind for kind in REACHED.values()}
-NEAR = timedelta(minutes=5)  # the same, of events that have just come
 LOCK_TIMEOUT = "1s"
 CLOCKS = timedelta(hours=2)  # by which the clocks of those who make the ids of events may differ from PostgreSQL's
+NEAR = timedelta(minutes=5)  # the same, of events that have just come
 
 
 class Busy(EventsError):
@@ -72,8 +72,10 @@ def _day_after(moment: datetime | None) -> date | None:
 
 def known_days() -> Sequence[date]:
     """Return the first and the last day that have figures or events, in UTC; nothing where there are none."""
-    (first, last) = fetch(_ENDS, {"types": list(_KINDS)})[0]
-    found = [*days_with_figures(), *(moment.astimezone(UTC).date() for moment in (first, last) if moment)]
+    moments = fetch(_ENDS, {"types": list(_KINDS)})[0]
+    of_figures = DailySales.objects.aggregate(first=Min("day"), last=Max("day"))
+    days = [*of_figures.values(), *(moment and moment.astimezone(UTC).date() for moment in moments)]
+    found = [day for day in days if day]
     return [min(found), max(found)] if found else []
 
 
@@ -90,8 +92,9 @@ def rebuild(day: date, *, settled: datetime, change: bool = True) -> Sequence[Di
     with bounded_transaction(default_limits()):
         _lock()
         _add(figures, day, _done_since(left))
-        if until < end:
-            _add(figures, day, _later(until, end))
+        if until < end:  # what came later, and is done
+            later = {"first": first_id_at(until - NEAR), "until": until, "end": end, **_SHARED}
+            _add(figures, day, fetch(_LATER, later))
         return [difference for table in TABLES for difference in table.compare(day, figures, change=change)]
 
 
@@ -129,11 +132,6 @@ def _done_since(left: Sequence[UUID]) -> Sequence[Row]:
     return fetch(_DONE_SINCE, {"left": left, **_SHARED}) if left else []
 
 
-def _later(until: datetime, end: datetime) -> Sequence[Row]:
-    """Return type and data of the events that came later, and are done."""
-    return fetch(_LATER, {"first": first_id_at(until - NEAR), "until": until, "end": end, **_SHARED})
-
-
 def _add(figures: Figures, day: date, events: Iterable[Row]) -> None:
     for name, data in events:
         figures.add(_KINDS[name].model_validate_json(data), day)
@@ -150,26 +148,20 @@ class Table:
 
     def compare(self, day: date, figures: Figures, *, change: bool) -> Iterator[Difference]:
         """Yield each row that is not what the figures say, and write what they say."""
-        width = 1 + len(self.keys)
-        wanted = _by_key(rows_of(getattr(figures, self.figures)), width)
-        fields = ", ".join(["day", *self.keys, *self.sums])
+        names = ["day", *self.keys, *self.sums]
+        fields, width = ", ".join(names), 1 + len(self.keys)
+        rows = rows_of(getattr(figures, self.figures))
+        wanted = _by_key(rows, width)
         found = _by_key(fetch(f"SELECT {fields} FROM {self.name} WHERE day = %(day)s", {"day": day}), width)
         wrong = sorted(key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key))
         if wrong and change:
-            self._write(day, wanted)
+            types = ", ".join(f"%s::{_TYPES.get(name, 'int')}[]" for name in names)
+            insert = f"INSERT INTO {self.name} ({fields}) SELECT * FROM unnest({types})"
+            with connection.cursor() as cursor:
+                cursor.execute(f"DELETE FROM {self.name} WHERE day = %s", [day])
+                cursor.execute(insert, columns(rows, len(names)))
         for key in wrong:
             yield Difference(self.name, key, found.get(key), wanted.get(key))
-
-    def _write(self, day: date, wanted: Mapping[tuple[Any, ...], tuple[Any, ...]]) -> None:
-        fields = ["day", *self.keys, *self.sums]
-        types = ", ".join(f"%s::{_TYPES.get(name, 'int')}[]" for name in fields)
-        rows = [(*key, *sums) for key, sums in sorted(wanted.items())]
-        with connection.cursor() as cursor:
-            cursor.execute(f"DELETE FROM {self.name} WHERE day = %s", [day])
-            cursor.execute(
-                f"INSERT INTO {self.name} ({', '.join(fields)}) SELECT * FROM unnest({types})",
-                columns(rows, len(fields)),
-            )
 
 
 def _by_key(rows: Sequence[Row], width: int) -> dict[tuple[Any, ...], tuple[Any, ...]]:

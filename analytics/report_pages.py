@@ -30,14 +30,18 @@ MOST = 50  # reports that are listed, the newest
 def page(request: HttpRequest) -> HttpResponse:
     """Show the page, which asks for the list itself."""
     REQUEST_REPORTS.check(request.user)
-    choices = {"kinds": list(sources()), "formats": FORMATS, "most": MOST}
-    context = {**admin.site.each_context(request), "title": "Reports", **choices}
+    context = {
+        **admin.site.each_context(request),
+        "title": "Reports",
+        "kinds": list(sources()),
+        "formats": FORMATS,
+        "most": MOST,
+    }
     return TemplateResponse(request, "analytics/reports.html", context)
 
 
 @require_safe
 def data(request: HttpRequest) -> JsonResponse:
-    """Return the person's newest reports."""
     REQUEST_REPORTS.check(request.user)
     return JsonResponse({"reports": [_shown(report) for report in reports_of(_person(request))[:MOST]]})
 
@@ -80,7 +84,6 @@ def download(request: HttpRequest, report_id: UUID) -> HttpResponseBase:
 
 
 def urls() -> list[URLPattern]:
-    """Return the paths below /admin/."""
     site = admin.site.admin_view
     return [
         path("admin/reports/", site(page), name="reports"),

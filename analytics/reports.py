@@ -40,13 +40,10 @@ class Turn:
 
     @property
     def file(self) -> str:
-        """The name of what this turn writes."""
         return files.name_of(self.report_id, self.token)
 
 
 class TooManyReports(APIException):
-    """The person has as many reports under way as one may have."""
-
     status_code = 429
     default_code = "too_many_reports"
     wait = 30  # seconds until it is worth another try
@@ -92,7 +89,6 @@ def advance(turn: Turn, progress: int) -> bool:
 
 
 def is_under_way(report_id: UUID) -> bool:
-    """Tell whether somebody builds it."""
     return Report.objects.filter(pk=report_id, status=Status.RUNNING).exists()
 
 
@@ -119,15 +115,11 @@ def cancel(report_id: UUID) -> None:
 
 def tidy() -> dict[str, int]:
     """Expire what is old enough, fail what the bus gave up, remove files that are no report's; return how many."""
-    return {"expired": expire(), "given up": fail_given_up(), "stray files": remove_strays()}
+    expired = _end(Report.objects.filter(status=Status.READY, expires_at__lt=Now()), Status.EXPIRED, file="")
+    return {"expired": expired, "given up": _fail_given_up(), "stray files": _remove_strays()}
 
 
-def expire() -> int:
-    """End the life of files whose time is over; return how many."""
-    return _end(Report.objects.filter(status=Status.READY, expires_at__lt=Now()), Status.EXPIRED, file="")
-
-
-def fail_given_up() -> int:
+def _fail_given_up() -> int:
     """Fail the reports whose delivery is a dead letter, such as that of a worker that was lost each time."""
     over = Delivery.objects.filter(  # by the events, whose index has the subject
         event__subject__in=unfinished().values("id"), handler=BUILD, state__in=[State.DEAD, State.DISCARDED]
@@ -135,12 +127,11 @@ def fail_given_up() -> int:
     return _end(unfinished().filter(pk__in=over.values("event__subject")), Status.FAILED, error=GIVEN_UP)
 
 
-def remove_strays() -> int:
+def _remove_strays() -> int:
     """Remove the files that no report has and nobody writes: a killed worker's, and those of expired reports."""
-    found = files.names()  # before the rows: what is begun after this look is not in it
-    reports = Report.objects.filter(pk__in={name.partition(".")[0] for name in found if _is_ours(name)})
-    wanted = {file for report in reports if (file := _file_of(report))}
-    strays = [name for name in found if _is_ours(name) and name not in wanted]
+    found = {name for name in files.names() if _is_ours(name)}  # before the rows: so what is begun later is not in it
+    reports = Report.objects.filter(pk__in={name.partition(".")[0] for name in found})
+    strays = found - {_file_of(report) for report in reports}
     for name in strays:
         files.remove(name)
     return len(strays)

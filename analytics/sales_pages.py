@@ -1,7 +1,5 @@
 """The sales page of the admin, and the figures that it asks for."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,17 +59,15 @@ def data(request: HttpRequest) -> JsonResponse:
     if not given.is_valid():
         return JsonResponse({"detail": in_words(given.errors)}, status=400)
     chosen = given.validated_data
-    return JsonResponse(asdict(figures(chosen["from"], chosen["to"], chosen["interval"], chosen.get("currency"))))
+    return JsonResponse(figures(chosen["from"], chosen["to"], chosen["interval"], chosen.get("currency")))
 
 
 def in_words(errors: Any) -> str:
     """Return what is wrong with an input, in a line: the first of each field, by its name."""
-    told: Sequence[str] = [f"{name}: {messages[0]}" for name, messages in errors.items()]
-    return " ".join(told)
+    return " ".join(f"{name}: {messages[0]}" for name, messages in errors.items())
 
 
 def urls() -> list[URLPattern]:
-    """Return the paths below /admin/."""
     site = admin.site.admin_view
     return [
         path("admin/sales/", site(page), name="sales"),

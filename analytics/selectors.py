@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import DateField, F, QuerySet, Sum
+from django.db.models import DateField, F, Model, QuerySet, Sum
 from django.db.models.functions import Trunc
 
 from analytics.models import DailyProductSales, DailySales, Report
@@ -34,16 +34,19 @@ def sales(query: SalesQuery) -> QuerySet[Any, dict[str, Any]]:
 
     Weeks begin on Monday. An interval that the period cuts has the figures of its days within the period.
     """
-    table = DailyProductSales if query.group == "product" else DailySales
-    rows: QuerySet[Any] = table._default_manager.filter(day__gte=query.start, day__lte=query.end)
-    wanted = {"status": query.status, "sku": query.sku, "currency": query.currency}
-    keys = ["first_day", *(["sku"] if query.group == "product" else []), "currency", "status"]
+    table: type[Model] = DailySales
+    keys = ["first_day", "currency", "status"]
     sums = {"order_count": Sum("orders"), "total": Sum("amount")}
     if query.group == "product":
+        table = DailyProductSales
+        keys = ["first_day", "sku", "currency", "status"]
         sums["pieces"] = Sum("quantity")
+    first_day = F("day") if query.interval == "day" else Trunc("day", query.interval, output_field=DateField())
+    wanted = {"status": query.status, "sku": query.sku, "currency": query.currency}
     figures: QuerySet[Any, dict[str, Any]] = (
-        rows.filter(**{name: value for name, value in wanted.items() if value is not None})
-        .annotate(first_day=F("day") if query.interval == "day" else _first_day(query.interval))
+        table._default_manager.filter(day__gte=query.start, day__lte=query.end)
+        .filter(**{name: value for name, value in wanted.items() if value is not None})
+        .annotate(first_day=first_day)
         .values(*keys)
         .annotate(**sums)
         .order_by(*keys)
@@ -78,14 +81,3 @@ def reports_of(user: User) -> QuerySet[Report]:
 def unfinished() -> QuerySet[Report]:
     """Return the reports that wait or are being built."""
     return Report.objects.filter(status__in=[Report.Status.PENDING, Report.Status.RUNNING])
-
-
-def days_with_figures() -> Sequence[date]:
-    """Return the first and the last day that has figures; nothing where there are none."""
-    days = DailySales.objects.order_by("day").values_list("day", flat=True)
-    first, last = days.first(), days.last()
-    return [first, last] if first and last else []
-
-
-def _first_day(interval: str) -> Trunc:
-    return Trunc("day", interval, output_field=DateField())

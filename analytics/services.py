@@ -1,17 +1,16 @@
 """Writes of the projections."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from operator import add, itemgetter
 from typing import Any
 
 from django.db import connection
 
 from events.sql import columns
 from eventtypes.orders import OrderData
+
+TRACK = "analytics.track_order"  # the handler
 
 # Additions in the database: two at once cannot lose one. Rows in sorted order, as everywhere.
 _ADD_ORDERS = """
@@ -39,33 +38,26 @@ def count_orders(counted: Iterable[tuple[OrderData, date]]) -> None:
         cursor.execute(_ADD_LINES, columns(rows_of(figures.lines), 7))
 
 
-@dataclass
-class Sum:
-    """What is added to one row of the figures: orders, for products pieces too, and their worth."""
-
-    counts: tuple[int, ...] = ()
-    amount: Decimal = Decimal(0)
-
-    def add(self, *counts: int, amount: Decimal) -> None:
-        """Add so many, of this worth."""
-        self.counts = tuple(map(add, self.counts or (0,) * len(counts), counts))
-        self.amount += amount
-
-
 class Figures:
-    """Sums by the keys that the tables have: how events become figures, for the handler and for who makes them anew."""
+    """Sums by the keys that the tables have: how events become figures, for the handler and for who makes them anew.
+
+    Of `orders` how many and their amount; of `lines` the orders, the pieces and their amount.
+    """
 
     def __init__(self) -> None:
-        self.orders: defaultdict[tuple[date, str, str], Sum] = defaultdict(Sum)
-        self.lines: defaultdict[tuple[date, str, str, str], Sum] = defaultdict(Sum)
+        self.orders: dict[tuple[date, str, str], tuple[int, Decimal]] = {}
+        self.lines: dict[tuple[date, str, str, str], tuple[int, int, Decimal]] = {}
 
     def add(self, order: OrderData, day: date) -> None:
-        """Count an order that reached its event's status on a day."""
-        self.orders[day, order.currency, order.status].add(1, amount=order.total)
+        key = day, order.currency, order.status
+        orders, amount = self.orders.get(key, (0, Decimal(0)))
+        self.orders[key] = orders + 1, amount + order.total
         for line in order.items:
-            self.lines[day, line.sku, order.currency, order.status].add(1, line.quantity, amount=line.line_total)
+            line_key = day, line.sku, order.currency, order.status
+            orders, pieces, amount = self.lines.get(line_key, (0, 0, Decimal(0)))
+            self.lines[line_key] = orders + 1, pieces + line.quantity, amount + line.line_total
 
 
-def rows_of(sums: Mapping[Any, Sum]) -> list[tuple[Any, ...]]:
+def rows_of(sums: Mapping[Any, tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Return the rows of a table, sorted as all who write them do."""
-    return [(*key, *total.counts, total.amount) for key, total in sorted(sums.items(), key=itemgetter(0))]
+    return [(*key, *sums[key]) for key in sorted(sums)]

@@ -1,10 +1,8 @@
 """Sums up the sales of each day that is over, and publishes that: once a day, however often and late it is tried."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from itertools import takewhile
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -12,6 +10,7 @@ from django.db import transaction
 from analytics.days import DAY, midnight
 from analytics.models import DaySummary
 from analytics.selectors import SalesQuery, sales
+from analytics.services import TRACK
 from events.commit_horizon import longest_transaction, now
 from events.publishing import publish
 from events.sql import fetch
@@ -20,7 +19,6 @@ from values.money import in_currency
 
 MOST_DAYS = 7  # after a long outage: older days are no news
 TOP = 10  # products
-TRACK = "analytics.track_order"
 
 
 def sum_up() -> Sequence[date]:
@@ -81,10 +79,6 @@ def _products(day: date) -> tuple[TopProduct, ...]:
         )
         for row in ordered.order_by("-pieces", "sku", "currency")[:TOP]
     )
-
-
-def _amount(row: Mapping[str, Any]) -> Decimal:
-    return in_currency(row["total"], row["currency"])
 
 
 # Two beats at once: the second waits for the first to commit, and finds the row.

@@ -33,23 +33,17 @@ Status = Report.Status
 
 
 class ReportNotReady(APIException):
-    """The report waits, or is being built."""
-
     status_code = 409
     default_code = "report_not_ready"
     default_detail = "The report is not ready. Ask for it until its status is `ready`."
 
 
 class ReportFailed(APIException):
-    """The report will not be made."""
-
     status_code = 409
     default_code = "report_failed"
 
 
 class ReportGone(APIException):
-    """The report's file is gone."""
-
     status_code = 410
     default_code = "report_gone"
     default_detail = "The report's file is gone: it was deleted, or its time is over. Ask for a new report."
@@ -61,7 +55,6 @@ class SalesView(APIView):
     access = {"GET": VIEW_SALES}
 
     def get(self, request: Request) -> Response:
-        """Show sales by interval and status, or by product too."""
         given = SalesQuerySerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
         chosen = dict(given.validated_data)
@@ -81,7 +74,6 @@ class ReportListView(APIView):
 
     @answered_once("POST /reports")
     def post(self, request: Request) -> Response:
-        """Ask for a report, which a worker builds."""
         given = NewReportSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         asked = given.validated_data
@@ -92,9 +84,8 @@ class ReportListView(APIView):
             end=asked["to"],
             file_format=asked["format"],
         )
-        answer = Response(ReportSerializer(report).data, status=202)
-        answer["Location"] = f"/api/v1/reports/{report.id}"
-        return answer
+        headers = {"Location": f"/api/v1/reports/{report.id}"}
+        return Response(ReportSerializer(report).data, status=202, headers=headers)
 
 
 class ReportView(APIView):
@@ -103,11 +94,9 @@ class ReportView(APIView):
     access = {"GET": only_own(REQUEST_REPORTS), "DELETE": only_own(REQUEST_REPORTS)}
 
     def get(self, request: Request, report_id: UUID) -> Response:
-        """Show a report, and how far it is."""
         return Response(ReportSerializer(_report(request, report_id)).data)
 
     def delete(self, request: Request, report_id: UUID) -> Response:
-        """Cancel a report, whatever its state, and remove its file."""
         reports.cancel(_report(request, report_id).id)
         return Response(status=204)
 
@@ -122,14 +111,17 @@ class DownloadView(APIView):
         return super().perform_content_negotiation(request, force=True)
 
     def get(self, request: Request, report_id: UUID) -> FileResponse:
-        """Send the file, as it is read."""
         return download_of(_report(request, report_id))
 
 
 def download_of(report: Report) -> FileResponse:
     """Return the answer that sends a report's file. Raises ReportNotReady, ReportFailed and ReportGone."""
-    _check_ready(report)
-    name = f"{report.kind}-{report.start}-{report.end}.csv"  # in both formats
+    if report.status in (Status.PENDING, Status.RUNNING):
+        raise ReportNotReady
+    if report.status == Status.FAILED:
+        raise ReportFailed(report.error)
+    if report.status != Status.READY:
+        raise ReportGone
     try:
         file = files.read(report.file)
     except FileNotFoundError as error:
@@ -137,20 +129,10 @@ def download_of(report: Report) -> FileResponse:
     return FileResponse(
         file,
         as_attachment=True,
-        filename=name,
+        filename=f"{report.kind}-{report.start}-{report.end}.csv",  # in both formats
         content_type="text/csv; charset=utf-8",
         headers={"Cache-Control": "no-store"},
     )
-
-
-def _check_ready(report: Report) -> None:
-    """Raise what says why there is nothing to download."""
-    if report.status in (Status.PENDING, Status.RUNNING):
-        raise ReportNotReady
-    if report.status == Status.FAILED:
-        raise ReportFailed(report.error)
-    if report.status != Status.READY:
-        raise ReportGone
 
 
 def _report(request: Request, report_id: UUID) -> Report:

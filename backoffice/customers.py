@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.http import urlencode
-from django.utils.safestring import SafeString
 
 from adminkit.pages import Page, Section, as_uuid, link, table
 from adminkit.read_only import ReadOnly
@@ -40,26 +39,14 @@ class CustomerAdmin(ReadOnly, Page[Customer]):
         """Show the newest orders, to those who may see orders, with links to the rest and to the mails."""
         if not request.user.has_perm("orders.view_order"):
             return ()
-        rest = _of(row, "All orders", "orders_order_changelist")
-        mails = _of(row, "Mails to this customer", "notifications_notification_changelist")
-        shown = format_html('{}<p class="mt-4">{} · {}</p>', _orders_of(row), rest, mails)
-        return [Section("Newest orders", shown)]
-
-
-def _orders_of(customer: Customer) -> SafeString:
-    newest = Order.objects.filter(user=customer.pk).order_by("-created_at", "-id")[:SHOWN]
-    rows = [
-        (
-            link(order.number, "orders_order_change", order.pk),
-            order.status,
-            order.total,
-            order.currency,
-            order.created_at,
-        )
-        for order in newest
-    ]
-    return table("The newest orders of this customer", ["Number", "Status", "Total", "Currency", "Placed"], rows)
-
-
-def _of(customer: Customer, label: str, page: str) -> SafeString:
-    return link(label, page, query=f"?{urlencode({'q': customer.email})}")
+        newest = Order.objects.filter(user=row.pk).order_by("-created_at", "-id")[:SHOWN]
+        rows = [
+            (link(one.number, "orders_order_change", one.pk), one.status, one.total, one.currency, one.created_at)
+            for one in newest
+        ]
+        headers = ["Number", "Status", "Total", "Currency", "Placed"]
+        orders = table("The newest orders of this customer", headers, rows)
+        query = f"?{urlencode({'q': row.email})}"
+        rest = link("All orders", "orders_order_changelist", query=query)
+        mails = link("Mails to this customer", "notifications_notification_changelist", query=query)
+        return [Section("Newest orders", format_html('{}<p class="mt-4">{} · {}</p>', orders, rest, mails))]

@@ -13,8 +13,6 @@ from users.models import User
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnly, Page[Notification]):
-    """Every mail, as it was written."""
-
     list_display = ["created_at", "template", "recipient", "subject", "state", "sent_at"]
     list_filter = ["template", "state"]
     search_fields = ["recipient__exact"]

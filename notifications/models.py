@@ -41,5 +41,4 @@ class Notification(models.Model):
 
     @property
     def message_id(self) -> str:
-        """The mail's Message-ID."""
         return f"<{self.id}@ordersite>"

@@ -13,15 +13,16 @@ from users.selectors import find_users
 
 @dataclass(frozen=True)
 class Person:
-    """What a mail needs to know of somebody: not the name, which is text of their own choosing."""
+    """What a mail needs to know of somebody: not the name, which is text of their own choosing.
 
-    id: UUID
+    `id` is None where they have no account: an address of the settings.
+    """
+
+    id: UUID | None
     email: str
 
 
 class People(Protocol):
-    """Somebody who knows people."""
-
     def find(self, user_ids: Collection[UUID]) -> dict[UUID, Person]:
         """Return these people by their ids, without those of whom there is no account.
 
@@ -33,10 +34,8 @@ class LocalPeople:
     """Asks the tables, in this process."""
 
     def find(self, user_ids: Collection[UUID]) -> dict[UUID, Person]:
-        """Return these people by their ids."""
         return {user.id: Person(user.id, user.email) for user in find_users(user_ids).values()}
 
 
 def people() -> People:
-    """Return who is asked."""
     return cast(People, import_string(settings.PEOPLE)())

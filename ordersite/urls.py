@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 
 from analytics import report_pages as reports
 from analytics import sales_pages as sales
-from backoffice.search import search
+from backoffice.navigation import search
 from events.asyncapi import views as asyncapi
 from events.operations import views as operations
 from ordersite.health import LiveView, ReadyView

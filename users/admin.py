@@ -26,7 +26,6 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]  # unfold has
 
     @transaction.atomic
     def save(self, commit: bool = True) -> User:
-        """Save the new password, and sign the person out."""
         user: User = super().save(commit)
         sign_out_everywhere(user)
         return user
@@ -43,8 +42,6 @@ def change_own_password(request: HttpRequest) -> HttpResponse:
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin[User], ModelAdmin[User]):
-    """Accounts, their names and rights."""
-
     form = UserChangeForm
     filter_horizontal = []
     formfield_overrides = CHECKBOXES

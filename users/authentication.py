@@ -11,6 +11,7 @@ from rest_framework.authentication import get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from events.sql import fetch
 from users.models import User
 
 
@@ -28,7 +29,7 @@ _LOOK_UP = f"""
 SELECT {", ".join(f't."{column}"' for column in _columns(AuthToken))},
        {", ".join(f'u."{column}"' for column in _columns(User))}
 FROM {AuthToken._meta.db_table} t JOIN {User._meta.db_table} u ON u.id = t.user_id
-WHERE t.token_key = %s
+WHERE t.token_key = %(key)s
 """
 
 
@@ -47,7 +48,10 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox h
     def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
         """Return the user and the token's row. Raises AuthenticationFailed where there is none that is valid."""
         given = token.decode()
-        for found in _with_key(given[: CONSTANTS.TOKEN_KEY_LENGTH]):
+        split = len(_fields(AuthToken))
+        for row in fetch(_LOOK_UP, {"key": given[: CONSTANTS.TOKEN_KEY_LENGTH]}):
+            found = AuthToken.from_db(connection.alias, _fields(AuthToken), row[:split])
+            found.user = User.from_db(connection.alias, _fields(User), row[split:])
             if not self._cleanup_token(found) and compare_digest(hash_token(given), found.digest):
                 user, auth_token = self.validate_user(found)
                 return user, auth_token
@@ -56,17 +60,3 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox h
     def _cleanup_token(self, auth_token: Any) -> bool:
         """Tell whether the token has expired. Deleting expired ones is the purge's work, not that of each request."""
         return auth_token.expiry is not None and auth_token.expiry < timezone.now()
-
-
-def _with_key(key: str) -> list[AuthToken]:
-    """Return the tokens that begin so, each with its user."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOOK_UP, [key])
-        rows = cursor.fetchall()
-    split = len(_columns(AuthToken))
-    found = []
-    for row in rows:
-        token = AuthToken.from_db(connection.alias, _fields(AuthToken), row[:split])
-        token.user = User.from_db(connection.alias, _fields(User), row[split:])
-        found.append(token)
-    return found

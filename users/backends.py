@@ -45,8 +45,5 @@ class PasswordBackend(ModelBackend):
 
 def earlier_passwords_left() -> bool:
     """Tell whether any account's password is stored at the earlier cost, as of the last look of this process."""
-    return bool(cache.get_or_set("users.earlier_passwords_left", _look, LOOKED))
-
-
-def _look() -> bool:
-    return User.objects.filter(password__startswith=EARLIER.prefix).exists()
+    earlier = User.objects.filter(password__startswith=EARLIER.prefix)
+    return bool(cache.get_or_set("users.earlier_passwords_left", earlier.exists, LOOKED))

@@ -38,7 +38,6 @@ def register(*, email: str, password: str, full_name: str = "") -> User:
 
 
 def address_taken() -> ValidationError:
-    """Return the error of an address that has an account."""
     return ValidationError({"email": ["An account with this e-mail address exists."]}, code="taken")
 
 
@@ -62,7 +61,6 @@ def sign_in(*, email: str, password: str) -> IssuedToken:
 
 
 def sign_out_everywhere(user: User) -> None:
-    """Make all tokens of a user dead at once."""
     AuthToken.objects.filter(user=user).delete()
 
 

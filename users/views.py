@@ -15,8 +15,6 @@ from users.models import User
 from users.selectors import users_visible_to
 from users.serializers import CredentialsSerializer, RegistrationSerializer, TokenSerializer, UserSerializer
 
-NO_STORE = {"Cache-Control": "no-store"}
-
 
 class RegistrationView(APIView):
     """POST /users."""
@@ -26,7 +24,6 @@ class RegistrationView(APIView):
     throttle_scope = "registration"
 
     def post(self, request: Request) -> Response:
-        """Register an account."""
         serializer = RegistrationSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = services.register(**serializer.validated_data)
@@ -39,11 +36,9 @@ class MeView(APIView):
     access = {"GET": SIGNED_IN, "PATCH": SIGNED_IN}
 
     def get(self, request: Request) -> Response:
-        """Show the caller's account."""
         return Response(UserSerializer(cast(User, request.user)).data)
 
     def patch(self, request: Request) -> Response:
-        """Change the caller's name."""
         user = cast(User, request.user)
         serializer = UserSerializer(user, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
@@ -58,7 +53,6 @@ class UserView(APIView):
     access = {"GET": own_or(VIEW_ACCOUNTS)}
 
     def get(self, request: Request, user_id: UUID) -> Response:
-        """Show an account to its owner, or to staff with the permission."""
         return Response(UserSerializer(get_object_or_404(users_visible_to(cast(User, request.user)), pk=user_id)).data)
 
 
@@ -77,14 +71,12 @@ class TokenView(APIView):
         return "Bearer"
 
     def post(self, request: Request) -> Response:
-        """Sign in."""
         serializer = CredentialsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         issued = services.sign_in(**serializer.validated_data)
-        return Response(TokenSerializer(issued).data, headers=NO_STORE)
+        return Response(TokenSerializer(issued).data, headers={"Cache-Control": "no-store"})
 
     def delete(self, request: Request) -> Response:
-        """Make the token of this request dead."""
         request.auth.delete()
         return Response(status=204)
 
@@ -95,6 +87,5 @@ class TokensView(APIView):
     access = {"DELETE": SIGNED_IN}
 
     def delete(self, request: Request) -> Response:
-        """Make all of the caller's tokens dead."""
         services.sign_out_everywhere(cast(User, request.user))
         return Response(status=204)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from analytics.models import DailyProductSales, DailySales
 from inventory.models import Product, Reservation, StockItem
 from notifications.models import Notification
-from notifications.services import SUBJECTS
+from notifications.writing import SUBJECTS
 from orders.models import Order, StatusChange
 from orders.states import Status
 

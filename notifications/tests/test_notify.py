@@ -28,7 +28,8 @@ from eventtypes.sales import DayFigure, SalesDayEndedV1, TopProduct
 from eventtypes.users import UserCreatedV1
 from notifications import tasks
 from notifications.models import Notification
-from notifications.services import SUBJECTS, notify
+from notifications.services import notify
+from notifications.writing import SUBJECTS
 from users.models import User
 from users.tests.api import make_user
 

@@ -91,7 +91,7 @@ def test_figures_and_reports_have_the_decimals_of_the_currency(
     answer = client_of(make_user("sam", superuser=True)).get(f"/api/v1/analytics/sales?from={day}&to={day}")
     assert [figure["amount"] for figure in body(answer)["results"]] == [three]
     assert [str(figure.amount) for figure in _figures(now.date())] == [three]
-    assert figures(now.date(), now.date(), "day").decimals == DECIMALS[currency]
+    assert figures(now.date(), now.date(), "day")["decimals"] == DECIMALS[currency]
     period = {"since": now - timedelta(days=1), "until": now + timedelta(days=1), "as_of": now + timedelta(days=1)}
     for rows, columns, name in ((order_rows, ORDER_COLUMNS, "total"), (sales_rows, SALES_COLUMNS, "amount")):
         (row,) = (row for _, found in rows(**period) for row in found)

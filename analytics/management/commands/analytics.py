@@ -20,12 +20,9 @@ SHOWN = 50  # differences that are printed one by one
 
 
 class Command(BaseCommand):
-    """Works on the sales figures."""
-
     help = "Make the sales figures anew from the events, day by day, while traffic goes on. Safe to repeat and to stop."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the one action."""
         actions = parser.add_subparsers(dest="action", required=True)
         action = actions.add_parser("rebuild", help="compare each day with its events, and put right what differs")
         action.add_argument("--from", dest="start", type=parse_day, help="the first day (UTC)")
