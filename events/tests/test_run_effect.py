@@ -320,7 +320,10 @@ def test_a_dependency_spell_does_not_use_up_the_grace_for_unknown_code() -> None
     Event.objects.filter(pk=event_id).update(type="order.created.v9")
     with pytest.raises(Retry):
         run(handler(nothing))
-    assert (only(handler=NAME).state, only(handler=NAME).waiting_for) == ("pending", "code")
+    delivery = only(handler=NAME)
+    assert (delivery.state, delivery.waiting_for) == ("pending", "code")
+    assert delivery.waiting_since is not None
+    assert delivery.waiting_since.year > 2020
 
 
 def test_a_field_that_this_code_does_not_know_yet_is_ignored() -> None:

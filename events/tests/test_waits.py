@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from celery.exceptions import Retry
@@ -10,7 +11,7 @@ from django.db import connection
 from events.error_text import describe
 from events.errors import DependencyAway
 from events.handling import failures, runner
-from events.models import Reason
+from events.models import Delivery, Reason
 from events.relaying import claims
 from events.tests.helpers import (
     claimed,
@@ -18,6 +19,7 @@ from events.tests.helpers import (
     make_due,
     nothing,
     only,
+    order_cancelled,
     order_created,
     published,
     run,
@@ -98,6 +100,21 @@ def test_a_spell_of_another_kind_begins_anew() -> None:
     assert began is not None
     assert again is not None
     assert again > began
+
+
+def test_what_waits_for_code_parks_what_it_holds_and_lets_it_go_on_once_it_is_dead() -> None:
+    received, cancelled = "notifications.send_order_received", "notifications.send_order_cancelled"
+    order_id = uuid4()
+    published(order_created(order_id), order_cancelled(order_id))
+    published(order_created(other := uuid4()))
+    assert set_aside(*claimed("notifications")) == "pending"
+    assert only(handler=cancelled).due_at is None
+    untouched = only(handler=received, subject=other)
+    assert (untouched.state, untouched.waiting_for, untouched.due_at is None) == ("pending", "", False)
+    Delivery.objects.filter(subject=order_id, waiting_for="code").update(waiting_since="2020-01-01T00:00:00Z")
+    make_due(handler=received, subject=order_id)
+    assert set_aside(*claimed("notifications")) == "dead"
+    assert only(handler=cancelled).due_at is not None
 
 
 def test_a_spell_of_waiting_for_code_ends_with_success_in_a_batch() -> None:
