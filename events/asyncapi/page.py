@@ -22,46 +22,32 @@ class Field:
     optional: bool
 
 
-@dataclass(frozen=True)
-class Event:
-    """An event type."""
-
-    name: str
-    summary: str
-    schema: str
-    fields: list[Field]
-    handlers: list[Part]
-    example: str
-
-
 @cache
-def events() -> list[Event]:
+def events() -> list[Part]:
     """Return all event types; made once in the life of a process."""
     whole = document()
     return [_event(whole, name, message) for name, message in whole["components"]["messages"].items()]
 
 
-def _event(whole: Part, name: str, message: Part) -> Event:
-    return Event(
-        name=name,
-        summary=message["summary"],
-        schema=path_of(name),
-        fields=list(_fields(whole, message["payload"], "")),
-        handlers=[
+def _event(whole: Part, name: str, message: Part) -> Part:
+    examples = [example["headers"] | {"data": example["payload"]} for example in message.get("examples", [])]
+    return {
+        "name": name,
+        "summary": message["summary"],
+        "schema": path_of(name),
+        "fields": list(_fields(whole, message["payload"], "")),
+        "handlers": [
             {"name": operation["title"], "summary": operation["summary"], "dead_letters": operation["x-dead-letters"]}
             for operation in whole["operations"].values()
             if operation["action"] == "receive" and operation["channel"]["$ref"] == f"#/channels/{name}"
         ],
-        example="\n".join(map(_as_json, message.get("examples", []))),
-    )
-
-
-def _as_json(example: Part) -> str:
-    return json.dumps(example["headers"] | {"data": example["payload"]}, indent=2, ensure_ascii=False)
+        "example": "\n".join(json.dumps(example, indent=2, ensure_ascii=False) for example in examples),
+    }
 
 
 def _fields(whole: Part, schema: Part, before: str) -> Iterator[Field]:
-    schema = _resolved(whole, schema)
+    if "$ref" in schema:
+        schema = whole["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     for name, field in schema["properties"].items():
         yield Field(before + name, _kind(field), field.get("description", ""), name not in schema.get("required", ()))
         if "$ref" in field.get("items", {}):
@@ -73,10 +59,3 @@ def _kind(field: Part) -> str:
         return " or ".join(field["enum"])
     kind = str(field.get("format", field.get("type", "")))
     return "decimal number, as text" if "pattern" in field else kind
-
-
-def _resolved(whole: Part, schema: Part) -> Part:
-    if "$ref" not in schema:
-        return schema
-    found: Part = whole["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return found

@@ -17,7 +17,6 @@ from rest.problems import not_found
 @csrf_exempt  # a wrong method is 405, whoever asks
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """Show every event, with who handles it."""
     shown = {
         "site": site_name(),
         "events": events(),
@@ -30,7 +29,6 @@ def page(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_safe
 def asyncapi(request: HttpRequest) -> HttpResponse:
-    """Give the AsyncAPI document."""
     return HttpResponse(_document_as_json(), content_type="application/json; charset=utf-8")
 
 
