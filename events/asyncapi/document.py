@@ -91,7 +91,7 @@ def _operation(action: str, kind: type[EventData], more: Part) -> Part:
 def _handled(handler: Handler) -> Part:
     return {
         "title": handler.name,
-        "summary": (handler.function.__doc__ or "").partition("\n")[0],
+        "summary": summary_of(handler.function),
         "tags": [{"name": handler.consumer}],
         "x-queue": handler.consumer,
         "x-dead-letters": dead_letter_queue(handler.consumer),
@@ -129,8 +129,8 @@ def example_of(kind: type[EventData]) -> Part:
     return {"name": kind.type, "headers": headers, "payload": data.model_dump(mode="json")}
 
 
-def summary_of(kind: type[EventData]) -> str:
-    return (kind.__doc__ or "").partition("\n")[0]
+def summary_of(what: object) -> str:
+    return (what.__doc__ or "").partition("\n")[0]
 
 
 def site_name() -> str:

@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 
 from events.letters import dead_letters
 from events.models import DeadLetter, Delivery, State
-from events.rest.access import DECIDE_DEAD_LETTERS, VIEW_DEAD_LETTERS
 from events.rest.errors import as_answers
 from events.rest.serializers import (
     PUBLIC_STATUS,
@@ -21,8 +20,13 @@ from events.rest.serializers import (
     ReplaySerializer,
     WholeLetterSerializer,
 )
+from rest.access import needs, viewing
 from rest.idempotency import answered_once
 from rest.strict import expect_no_fields
+
+# Whoever may on the admin's page.
+VIEW_DEAD_LETTERS = viewing("events", "deadletter")
+DECIDE_DEAD_LETTERS = needs(dead_letters.DECIDE)
 
 
 class LetterListView(GenericAPIView[DeadLetter]):
