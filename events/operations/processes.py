@@ -108,12 +108,8 @@ def _service(name: str, *, up: bool) -> Process:
 def _beat(names: Sequence[str]) -> Process:
     """Beat is up where it answers and its jobs run. It sends one at its start, so that this shows within seconds."""
     period = most_frequent_job()[1].total_seconds()
-    last = (
-        TaskResult.objects.exclude(periodic_task_name=None)
-        .order_by("-id")
-        .values_list("date_created", flat=True)
-        .first()
-    )
+    begun = TaskResult.objects.exclude(periodic_task_name=None).order_by("-id").values_list("date_created", flat=True)
+    last = begun.first()
     age = (timezone.now() - last).total_seconds() if last else None
     ran = "none of its jobs has run yet" if age is None else f"its last job began {age:,.0f} s ago"
     if not names:
