@@ -29,7 +29,7 @@ from celery import Task, shared_task
 from events import flower
 from events.handlers import Handler, ReceivedEvent, Shape
 from events.handling.runner import run
-from events.policy import make_policy
+from events.policy import Policy
 from events.types import EventData
 
 T = TypeVar("T", bound=EventData)
@@ -58,11 +58,11 @@ def effect(name: str, *, many: Literal[False] = False, **policy: Any) -> OfOne: 
 @overload
 def effect(name: str, *, many: Literal[True], **policy: Any) -> EffectOfMany: ...
 def effect(name: str, *, many: bool = False, **policy: Any) -> Any:
-    """Declare a handler whose whole effect is in the database. `policy`: what make_policy() takes.
+    """Declare a handler whose whole effect is in the database. `policy`: what Policy takes.
 
     Without `many` the events of a message have a transaction each.
     """
-    return lambda function: _declare(Handler(name, function, Shape.EFFECT, make_policy(**policy), many))
+    return lambda function: _declare(Handler(name, function, Shape.EFFECT, Policy(**policy), many))
 
 
 @overload
@@ -70,13 +70,13 @@ def outside(name: str, *, many: Literal[False] = False, result: bool = False, **
 @overload
 def outside(name: str, *, many: Literal[True], **policy: Any) -> OutsideOfMany: ...
 def outside(name: str, *, many: bool = False, result: bool = False, **policy: Any) -> Any:
-    """Declare a handler that acts outside the database. `policy`: what make_policy() takes.
+    """Declare a handler that acts outside the database. `policy`: what Policy takes.
 
     Without `many` no two share a message: such work may take long, and the other would wait for it.
     `result`: the task's state, and what the handler tells of itself (events/jobs.py), are kept as a plain task's are,
     for jobs that somebody asks about. The delivery stays the record; the result only shows it.
     """
-    bounds = make_policy(**policy if many else policy | {"batch": 1})
+    bounds = Policy(**policy if many else policy | {"batch": 1})
     return lambda function: _declare(Handler(name, function, Shape.OUTSIDE, bounds, many), result=result)
 
 

@@ -27,11 +27,13 @@ def describe(error: BaseException) -> ErrorText:
     """Return the exception as a dead letter keeps it: type, message and traceback, each bounded, secrets hidden."""
     kind = type(error)
     name = f"{kind.__module__}.{kind.__qualname__}"[:200]
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    places = [f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}" for frame in frames]
     return ErrorText(
         type=name,
         message=_beginning(_message(error), MESSAGE_LIMIT),
         traceback=_end("".join(traceback.format_exception(error)), TRACEBACK_LIMIT),
-        fingerprint=fingerprint(name, _places(error)),
+        fingerprint=fingerprint(name, places),
     )
 
 
@@ -70,10 +72,3 @@ def _end(text: str, limit: int) -> str:
     seen = text[-limit - _MARGIN :]
     hidden = without_secrets(seen)
     return (hidden if seen == text else hidden[_MARGIN:])[-limit:]
-
-
-def _places(error: BaseException) -> list[str]:
-    return [
-        f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}"
-        for frame, _ in traceback.walk_tb(error.__traceback__)
-    ]

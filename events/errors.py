@@ -64,18 +64,15 @@ def is_database_away(error: BaseException | None) -> bool:
     state = sqlstate(error)
     if state is None:
         return isinstance(error, OperationalError)
-    return state.startswith(_AWAY_SQLSTATES) or (state, _raised_in(error)) == _STALE_PLAN
+    if state.startswith(_AWAY_SQLSTATES):
+        return True
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return (state, getattr(diagnosis, "source_function", None)) == _STALE_PLAN
 
 
 def in_one_line(error: BaseException | None) -> str:
     """Return the error's class and message as one line: libpq's messages have several."""
     return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _raised_in(error: BaseException) -> str | None:
-    """Return the name of PostgreSQL's function that raised the error."""
-    diagnosis = getattr(error.__cause__, "diag", None)
-    return getattr(diagnosis, "source_function", None)
 
 
 def classify(error: BaseException) -> Failure:

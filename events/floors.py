@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,12 +38,11 @@ LEASE_MARGIN = 1.0  # seconds; a lease is written and committed at once
 class Floor:
     """Of one queue: no delivery is due before `due`, and no lease ends before `lease`."""
 
-    queue: str
     due: datetime
     lease: datetime
 
 
-Floors = Mapping[str, Floor]
+Floors = Mapping[str, Floor]  # by queue
 
 
 class KeptFloors:
@@ -65,9 +64,9 @@ class KeptFloors:
         due = self._due.get(queues | {"margin": self._margin})
         shortest = {"shortest": shortest_lease() - LEASE_MARGIN}
         leases = self._leases.get(queues | shortest)
-        found = {queue: Floor(queue, due.get(queue, BEGINNING), leases.get(queue, BEGINNING)) for queue in due | leases}
+        found = {queue: Floor(due.get(queue, BEGINNING), leases.get(queue, BEGINNING)) for queue in due | leases}
         self._leases.found = leases = dict(fetch(_LATER_LEASES, parameters(found) | shortest))
-        return {queue: replace(floor, lease=leases[queue]) for queue, floor in found.items()}
+        return {queue: Floor(floor.due, leases[queue]) for queue, floor in found.items()}
 
     def forget(self) -> None:
         """Search again at the next look: tests make rows of long ago."""
@@ -124,7 +123,7 @@ def shortest_lease() -> float:
 
 def unknown() -> Floors:
     """Return the floors of a process that has not looked yet: there are none, each look reads everything."""
-    return {queue: Floor(queue, BEGINNING, BEGINNING) for queue in the_map().consumers}
+    return {queue: Floor(BEGINNING, BEGINNING) for queue in the_map().consumers}
 
 
 def known(floors: Floors | None) -> Floors:
@@ -134,11 +133,10 @@ def known(floors: Floors | None) -> Floors:
 
 def parameters(floors: Floors) -> dict[str, Any]:
     """Return the floors as the parameters of a statement that reads from FLOORS."""
-    found = list(floors.values())
     return {
-        "queues": [floor.queue for floor in found],
-        "due_floors": [floor.due for floor in found],
-        "lease_floors": [floor.lease for floor in found],
+        "queues": list(floors),
+        "due_floors": [floor.due for floor in floors.values()],
+        "lease_floors": [floor.lease for floor in floors.values()],
     }
 
 

@@ -1,7 +1,7 @@
 """The bounds of a delivery as plain values: time limits, attempts, back-off."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from events.conf import setting
 
@@ -58,35 +58,19 @@ class Backoff:
         return random.uniform(ceiling / 10, ceiling)  # noqa: S311 - no secret; never zero, so never a tight loop
 
 
-@dataclass(frozen=True)
-class Policy:
-    """How the deliveries of one handler are run: its limits, its attempts, its back-off, its batches."""
-
-    limits: Limits
-    max_attempts: int
-    backoff: Backoff
-    batch: int
-
-
 def default_limits() -> Limits:
     """Return the limits of a handler that declares none."""
     return Limits(setting("LEASE"))
 
 
-def make_policy(
-    *,
-    limits: Limits | None = None,
-    max_attempts: int | None = None,
-    backoff: Backoff | None = None,
-    batch: int | None = None,
-) -> Policy:
-    """Return a policy with what is given, and the defaults of settings.EVENTS for the rest.
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How the deliveries of one handler are run. What is not given is as settings.EVENTS has it.
 
     `batch`: how many deliveries may share a message; 1 for none.
     """
-    return Policy(
-        limits=limits or default_limits(),
-        max_attempts=max_attempts or setting("MAX_ATTEMPTS"),
-        backoff=backoff or Backoff(setting("BACKOFF_FIRST"), setting("BACKOFF_LONGEST")),
-        batch=batch or setting("BATCH"),
-    )
+
+    limits: Limits = field(default_factory=default_limits)
+    max_attempts: int = field(default_factory=lambda: setting("MAX_ATTEMPTS"))
+    backoff: Backoff = field(default_factory=lambda: Backoff(setting("BACKOFF_FIRST"), setting("BACKOFF_LONGEST")))
+    batch: int = field(default_factory=lambda: setting("BATCH"))

@@ -24,8 +24,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events.errors import in_one_line, sqlstate
-from events.operations.availability import WAIT, begin_broker_look, broker_refusal, why_no_writes
-from events.operations.shared_look import SharedLook, left
+from events.operations.availability import WAIT, SharedLook, begin_broker_look, broker_refusal, left, why_no_writes
 from events.sql import fetch
 from events.statistics import progress
 from rest.problems import RETRY_AFTER, as_response, may_pass, problem_body, why_away

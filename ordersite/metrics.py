@@ -8,7 +8,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from events.operations.metrics import SiteCollector, look
+from events.operations.metrics import look
 from telemetry import http_metrics
 
 
@@ -26,6 +26,6 @@ class MetricsView(APIView):
     def get(self, request: Request) -> HttpResponse:
         """Say how the site is; 503 without the database."""
         registry = CollectorRegistry()
-        registry.register(SiteCollector(look()))
+        registry.register(look())
         text = generate_latest(registry) + generate_latest(http_metrics.of_all_processes())
         return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)

@@ -22,8 +22,7 @@ from django.utils.safestring import SafeString
 from adminkit.forms import Textarea
 from adminkit.pages import Button, Section, TabularInline, as_written, link
 from adminkit.read_only import ReadOnly
-from events.admin.differences import difference_table, pretty
-from events.admin.edit import EditingPage
+from events.admin.edit import EditingPage, difference_table, pretty
 from events.conf import setting
 from events.letters.dead_letters import add_note, letters
 from events.letters.groups import groups
@@ -34,8 +33,6 @@ GROUP_HEADERS = ["Queue", "Handler", "Error", "Letters", "First died", "Last die
 
 
 class NoteForm(forms.Form):
-    """What a person writes down about a letter."""
-
     text = forms.CharField(label="Add a note", max_length=5_000, widget=Textarea(attrs={"rows": 3}))
 
 
@@ -43,21 +40,16 @@ class PartOfLetter(ReadOnly):
     """Rows that whoever may see the letter may see."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Leave it to the page."""
         return True
 
 
 class DecisionInline(PartOfLetter, TabularInline[Decision, Delivery]):
-    """What was decided, by whom, when and why."""
-
     model = Decision
     hide_title = True
     fields = ["at", "action", "by", "reason", "died_at"]
 
 
 class NoteInline(PartOfLetter, TabularInline[Note, Delivery]):
-    """What people wrote down."""
-
     model = Note
     hide_title = True
     fields = ["at", "by", "text"]
@@ -79,7 +71,6 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return what may be asked for."""
         return [(State.DISCARDED, State.DISCARDED)]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
@@ -89,13 +80,10 @@ class StateFilter(admin.SimpleListFilter):
         yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
-        """Return those in the state."""
         return queryset.filter(state=self.value() or State.DEAD)
 
 
 class DeadLetterAdmin(ReadOnly, EditingPage):
-    """Deliveries that failed for good and wait for a person."""
-
     list_display = ["id", "dead_letter_queue", "handler", "event_type", "reason", "error", "attempts", "handled_at"]
     list_filter = [StateFilter, "consumer", "handler", "event_type", "reason", "fingerprint"]
     search_fields = ["=id", "=subject", "error_message"]  # letters are few
@@ -110,7 +98,6 @@ class DeadLetterAdmin(ReadOnly, EditingPage):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeadLetter]:
-        """List the dead and the discarded."""
         return DeadLetter.objects.filter(LETTER).select_related("event")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> DeadLetter | None:
@@ -124,33 +111,27 @@ class DeadLetterAdmin(ReadOnly, EditingPage):
 
     @admin.display(description="queue")
     def dead_letter_queue(self, letter: DeadLetter) -> str:
-        """Return the name under which operators know the consumer's dead letters."""
         return dead_letter_queue(letter.consumer)
 
     @admin.display
     def error(self, letter: DeadLetter) -> str:
-        """Return the error on one line."""
         return f"{letter.error_type}: {letter.error_message}"[:120]
 
     @admin.display(description="traceback")
     def the_traceback(self, letter: DeadLetter) -> SafeString:
-        """Return the traceback of the last attempt."""
         return as_written(letter.error_traceback)
 
     @admin.display(description="data")
     def event_data(self, letter: DeadLetter) -> SafeString:
-        """Return the event's data, which no edit touches."""
         return as_written(pretty(letter.event.data))
 
     @admin.display(description="about")
     def about(self, letter: DeadLetter) -> SafeString | str:
-        """Return a link to what the event is about, where there is a page of it."""
         page = the_map().subject_page(letter.event_type)
         return link(letter.subject, page, letter.subject) if page else str(letter.subject)
 
     @admin.display(description="request id")
     def request_id(self, letter: DeadLetter) -> str:
-        """Return the id of the request from which the event follows, as it stands on every log line."""
         return letter.event.correlation_id
 
     @admin.display(description="in the log")
@@ -166,19 +147,16 @@ class DeadLetterAdmin(ReadOnly, EditingPage):
 
     @admin.display(description="in Flower")
     def in_flower(self, letter: DeadLetter) -> SafeString:
-        """Return a link to the Celery task."""
         return format_html(
             '<a class="text-link underline" href="{0}/task/{1}">{1}</a>', setting("FLOWER_URL"), letter.id
         )
 
     @admin.display(description="the same error")
     def the_group(self, letter: DeadLetter) -> SafeString:
-        """Return a link to the letters of the same handler and kind of error."""
         query = f"?handler={quote(letter.handler)}&fingerprint={letter.fingerprint}"
         return link(letter.fingerprint or "none", "events_deadletter_changelist", query=query)
 
     def sections(self, request: HttpRequest, row: DeadLetter) -> Sequence[Section]:
-        """Show what a person made of the data."""
         if row.edited_data is None:
             return ()
         return (
@@ -187,7 +165,6 @@ class DeadLetterAdmin(ReadOnly, EditingPage):
         )
 
     def buttons(self, request: HttpRequest, row: DeadLetter) -> Sequence[Button]:
-        """Lead to the forms that discard and edit."""
         if row.state != State.DEAD or not self.has_decide_permission(request):
             return ()
         edit = Button("Edit the data and replay", reverse("admin:events_deadletter_edit", args=[row.pk]))
@@ -206,17 +183,14 @@ class DeadLetterAdmin(ReadOnly, EditingPage):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show one letter, with what may be done about it."""
         shown = {"may_decide": self.has_decide_permission(request), "note": NoteForm()}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the address to which notes are sent."""
         note = self.admin_site.admin_view(self.note)
         return [path("<uuid:pk>/note/", note, name="events_deadletter_note"), *super().get_urls()]
 
     def note(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Keep a note."""
         self.check_may_decide(request)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])

@@ -21,8 +21,6 @@ SHOWN = 20  # letters that a form names one by one
 
 
 class Reason(forms.Form):
-    """Why letters are discarded."""
-
     reason = forms.CharField(max_length=500, widget=TextInput())
 
 
@@ -32,66 +30,18 @@ class DecidingPage(Page[DeadLetter]):
     actions = ["replay", "discard"]
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may replay and discard."""
         return request.user.has_perm(DECIDE)
 
     def check_may_decide(self, request: HttpRequest) -> None:
-        """Raise PermissionDenied for who may not."""
         if not self.has_decide_permission(request):
             raise PermissionDenied
 
     @admin.action(description="Replay: send again from the first attempt", permissions=["decide"])
     def replay(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> None:
-        """Replay the chosen ones."""
         self._replay_all(request, list(chosen.values_list("id", flat=True)))
 
     @admin.action(description="Discard, with a reason", permissions=["decide"])
-    def discard(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> HttpResponse | None:
-        """Ask for a reason, then give the chosen ones up, each with its compensation."""
-        return self._discard(request, chosen)
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add what is done about one letter, and about a group."""
-        site = self.admin_site.admin_view
-        return [
-            path("replay-group/", site(self.replay_group), name="events_deadletter_replay_group"),
-            path("<uuid:pk>/replay/", site(self.replay_one), name="events_deadletter_replay"),
-            path("<uuid:pk>/discard/", site(self.discard_one), name="events_deadletter_discard"),
-            *super().get_urls(),
-        ]
-
-    def replay_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Replay one letter."""
-        self.check_may_decide(request)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        self._replay_all(request, [pk])
-        return redirect("admin:events_deadletter_change", pk)
-
-    def replay_group(self, request: HttpRequest) -> HttpResponse:
-        """Replay all letters of one handler and kind of error."""
-        self.check_may_decide(request)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        wanted = {name: request.POST.get(name, "") for name in ("handler", "fingerprint")}
-        self._replay_all(request, list(dead_letters().filter(**wanted).values_list("id", flat=True)))
-        return redirect("admin:events_deadletter_changelist")
-
-    def discard_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Ask for a reason, then give one letter up, with its compensation."""
-        self.check_may_decide(request)
-        chosen = letters().filter(pk=pk)
-        get_object_or_404(chosen)
-        return self._discard(request, chosen, back=reverse("admin:events_deadletter_change", args=[pk])) or redirect(
-            "admin:events_deadletter_change", pk
-        )
-
-    def _replay_all(self, request: HttpRequest, ids: Sequence[UUID]) -> None:
-        count = replay_all(ids, by=str(request.user))
-        level = messages.SUCCESS if count else messages.WARNING
-        self.message_user(request, f"{count} of {len(ids)} will be sent again.", level)
-
-    def _discard(self, request: HttpRequest, chosen: QuerySet[DeadLetter], back: str = "") -> HttpResponse | None:
+    def discard(self, request: HttpRequest, chosen: QuerySet[DeadLetter], back: str = "") -> HttpResponse | None:
         """Return the form, or None when its answer was good and the letters are discarded."""
         form = Reason(request.POST if "reason" in request.POST else None)
         if not form.is_valid():
@@ -104,6 +54,42 @@ class DecidingPage(Page[DeadLetter]):
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, f"{count} of {len(ids)} discarded.", level)
         return None
+
+    def get_urls(self) -> list[URLPattern]:
+        site = self.admin_site.admin_view
+        return [
+            path("replay-group/", site(self.replay_group), name="events_deadletter_replay_group"),
+            path("<uuid:pk>/replay/", site(self.replay_one), name="events_deadletter_replay"),
+            path("<uuid:pk>/discard/", site(self.discard_one), name="events_deadletter_discard"),
+            *super().get_urls(),
+        ]
+
+    def replay_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        self.check_may_decide(request)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        self._replay_all(request, [pk])
+        return redirect("admin:events_deadletter_change", pk)
+
+    def replay_group(self, request: HttpRequest) -> HttpResponse:
+        self.check_may_decide(request)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        wanted = {name: request.POST.get(name, "") for name in ("handler", "fingerprint")}
+        self._replay_all(request, list(dead_letters().filter(**wanted).values_list("id", flat=True)))
+        return redirect("admin:events_deadletter_changelist")
+
+    def discard_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        self.check_may_decide(request)
+        chosen = letters().filter(pk=pk)
+        get_object_or_404(chosen)
+        page = reverse("admin:events_deadletter_change", args=[pk])
+        return self.discard(request, chosen, back=page) or redirect(page)
+
+    def _replay_all(self, request: HttpRequest, ids: Sequence[UUID]) -> None:
+        count = replay_all(ids, by=str(request.user))
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, f"{count} of {len(ids)} will be sent again.", level)
 
 
 def _asked(chosen: QuerySet[DeadLetter], form: Reason, back: str) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """A dead letter's data edited by a person, who sees what that changes before the letter is sent again."""
 
 import json
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -10,16 +13,36 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 
 from adminkit.forms import Textarea, TextInput
-from adminkit.pages import ask
+from adminkit.pages import as_written, ask, table
 from events.admin.decisions import DecidingPage
-from events.admin.differences import difference_table, pretty
 from events.errors import EventsError
 from events.letters.dead_letters import InvalidInput, NotDead, data_of, fitting, letters, replay
 from events.models import DeadLetter, State
 
 MOST = 200_000  # characters of JSON; data of 1,000 lines have about 120,000
+IN_WORDS = {"equal": "", "replace": "changed", "delete": "removed", "insert": "added"}
+
+
+def pretty(data: Any) -> str:
+    """Return data as people read and edit them, in one order: that of PostgreSQL differs from that of the types."""
+    return json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True)
+
+
+def difference(before: Any, after: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield for each line what became of it, the old one and the new one: words, since not everybody sees colours."""
+    old, new = pretty(before).splitlines(), pretty(after).splitlines()
+    for kind, start, end, new_start, new_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        for old_line, new_line in zip_longest(old[start:end], new[new_start:new_end]):
+            what = "insert" if old_line is None else "delete" if new_line is None else kind
+            yield IN_WORDS[what], old_line or "", new_line or ""
+
+
+def difference_table(before: Any, after: Any) -> SafeString:
+    rows = [(what, as_written(old), as_written(new)) for what, old, new in difference(before, after)]
+    return table("The original data beside the edited ones", ["Difference", "Original", "Edited"], rows)
 
 
 class Edit(forms.Form):
@@ -46,14 +69,10 @@ class Edit(forms.Form):
 
 
 class EditingPage(DecidingPage):
-    """The address of the form."""
-
     def may_edit(self, request: HttpRequest) -> bool:
-        """Tell whether this person may replay other data than the event's."""
         return self.has_decide_permission(request) and request.user.has_perm("events.edit_deadletter")
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the form."""
         edit = self.admin_site.admin_view(self.edit)
         return [path("<uuid:pk>/edit/", edit, name="events_deadletter_edit"), *super().get_urls()]
 
@@ -66,12 +85,14 @@ class EditingPage(DecidingPage):
             self.message_user(request, str(NotDead()), messages.ERROR)
             return redirect("admin:events_deadletter_change", pk)
         form = Edit(letter, request.POST or None)
-        if not form.is_valid():
-            return ask(self, request, "admin/events/deadletter/edit.html", **_asked(letter, form))
-        if "sure" not in request.POST:
-            shown = {} if "again" in request.POST else _difference(letter, form.cleaned_data["data"])
-            return ask(self, request, "admin/events/deadletter/edit.html", **_asked(letter, form), **shown)
-        return self._replay(request, letter, form.cleaned_data)
+        is_valid = form.is_valid()
+        if is_valid and "sure" in request.POST:
+            return self._replay(request, letter, form.cleaned_data)
+        back = reverse("admin:events_deadletter_change", args=[letter.id])
+        shown = {"title": "Edit the data and replay", "original": letter, "form": form, "back": back}
+        if is_valid and "again" not in request.POST:
+            shown["difference"] = difference_table(letter.event.data, form.cleaned_data["data"])
+        return ask(self, request, "admin/events/deadletter/edit.html", **shown)
 
     def _replay(self, request: HttpRequest, letter: DeadLetter, edit: dict[str, Any]) -> HttpResponse:
         try:
@@ -81,15 +102,6 @@ class EditingPage(DecidingPage):
         else:
             self.message_user(request, "It will be sent again, with the edited data.", messages.SUCCESS)
         return redirect("admin:events_deadletter_change", letter.id)
-
-
-def _asked(letter: DeadLetter, form: Edit) -> dict[str, Any]:
-    back = reverse("admin:events_deadletter_change", args=[letter.id])
-    return {"title": "Edit the data and replay", "original": letter, "form": form, "back": back}
-
-
-def _difference(letter: DeadLetter, edited: Any) -> dict[str, Any]:
-    return {"difference": difference_table(letter.event.data, edited)}
 
 
 def _parsed(text: str) -> Any:

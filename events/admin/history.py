@@ -32,8 +32,6 @@ class DeliveryInline(ReadOnly, TabularInline[Delivery, Event]):
 
 @admin.register(Event)
 class EventAdmin(ReadOnly, Page[Event]):
-    """What happened, and who has handled it."""
-
     list_display = ["id", "type", "subject", "sequence", "time"]
     list_filter = ["type"]
     search_fields = ["id"]
@@ -50,8 +48,6 @@ class EventAdmin(ReadOnly, Page[Event]):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnly, Page[Delivery]):
-    """Every event on its way to every handler."""
-
     list_display = ["id", "handler", "event_type", "state", "attempts", "due_at", "handled_at"]
     list_filter = ["state", "consumer", "handler"]
     search_fields = ["id"]
@@ -75,8 +71,6 @@ def delivery_link(delivery: Delivery) -> SafeString:
 
 @admin.register(UnusableMessage)
 class UnusableMessageAdmin(ReadOnly, Page[UnusableMessage]):
-    """Messages that no worker could use, as they came."""
-
     list_display = ["received_at", "queue", "problem", "worker", "size", "summary"]
     list_filter = ["problem", "queue"]
     search_fields = ["=id", "detail", "raw"]
@@ -84,5 +78,4 @@ class UnusableMessageAdmin(ReadOnly, Page[UnusableMessage]):
 
     @admin.display
     def summary(self, message: UnusableMessage) -> str:
-        """Return what was wrong, on one line."""
         return message.detail[:120]

@@ -72,16 +72,13 @@ class DeadLetterAdmin(ToRead, ModelAdmin):
     actions = ["replay"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeadLetter]:
-        """List the dead, the discarded, and those that were replayed."""
         return letters()
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may replay."""
         return request.user.has_perm(DECIDE)
 
     @admin.action(description="Replay: send again from the first attempt", permissions=["decide"])
     def replay(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> None:
-        """Replay the chosen ones."""
         count = replay_all(list(chosen.values_list("id", flat=True)), by=str(request.user))
         self.message_user(request, f"{count} will be sent again.")
 

@@ -1,4 +1,4 @@
-"""The contract of the events, and a schema for each of their types."""
+"""The contract of the events, a schema for each of their types, and what breaks the contract."""
 
 import json
 from collections.abc import Mapping
@@ -6,24 +6,38 @@ from pathlib import Path
 
 import yaml
 
-from events.asyncapi.breaks import breaks
 from events.asyncapi.document import document
 from events.asyncapi.schemas import schema_of, types
 from rest.contract import Contract
+from rest.openapi.breaks import Schema, kept
 from rest.openapi.text import to_yaml
 
 
 def text() -> str:
-    """Return the AsyncAPI document."""
     return to_yaml(document())
 
 
 def made() -> Mapping[Path, str]:
-    """Return the document, and the schemas."""
-    schemas = {
-        Path(f"contracts/events/{kind.type}.json"): json.dumps(schema_of(kind), indent=2) + "\n" for kind in types()
-    }
-    return {Path("contracts/asyncapi.yaml"): text(), **schemas}
+    files = {Path("contracts/asyncapi.yaml"): text()}
+    for kind in types():
+        files[Path(f"contracts/events/{kind.type}.json")] = json.dumps(schema_of(kind), indent=2) + "\n"
+    return files
+
+
+def breaks(old: Schema, new: Schema) -> list[str]:
+    """Return what the change from one AsyncAPI document to another breaks, in words that say where it is.
+
+    Both count: a reader of the old one that is given new events, and old events that are read by the new one.
+    """
+    found = []
+    after = new["components"]["messages"]
+    for name, message in old["components"]["messages"].items():
+        if name not in after:
+            found.append(f"{name}: the event is gone")
+            continue
+        for part in ("headers", "payload"):
+            found += kept(name, (old, message[part]), (new, after[name][part]))
+    return found
 
 
 CONTRACT = Contract(

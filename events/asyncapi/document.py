@@ -49,7 +49,6 @@ ATTRIBUTES["required"] = [name for name in ATTRIBUTES["properties"] if name != "
 
 
 def document() -> Part:
-    """Return the AsyncAPI document of this code."""
     kinds = types()
     return {
         "asyncapi": "3.0.0",
@@ -92,7 +91,7 @@ def _operation(action: str, kind: type[EventData], more: Part) -> Part:
 def _handled(handler: Handler) -> Part:
     return {
         "title": handler.name,
-        "summary": (handler.function.__doc__ or "").partition("\n")[0],
+        "summary": summary_of(handler.function),
         "tags": [{"name": handler.consumer}],
         "x-queue": handler.consumer,
         "x-dead-letters": dead_letter_queue(handler.consumer),
@@ -102,7 +101,6 @@ def _handled(handler: Handler) -> Part:
 
 
 def message_of(kind: type[EventData]) -> Part:
-    """Return the message of an event type."""
     return {
         "name": kind.type,
         "title": kind.type,
@@ -115,7 +113,6 @@ def message_of(kind: type[EventData]) -> Part:
 
 
 def example_of(kind: type[EventData]) -> Part:
-    """Return an event of this type."""
     data = kind.model_validate(kind.example)
     headers = {
         "specversion": "1.0",
@@ -132,9 +129,8 @@ def example_of(kind: type[EventData]) -> Part:
     return {"name": kind.type, "headers": headers, "payload": data.model_dump(mode="json")}
 
 
-def summary_of(kind: type[EventData]) -> str:
-    """Return what events of this type tell, in a line."""
-    return (kind.__doc__ or "").partition("\n")[0]
+def summary_of(what: object) -> str:
+    return (what.__doc__ or "").partition("\n")[0]
 
 
 def site_name() -> str:

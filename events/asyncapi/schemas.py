@@ -19,7 +19,6 @@ class _Plain(GenerateJsonSchema):
 
 
 def types() -> list[type[EventData]]:
-    """Return the event types of the map, by name."""
     return sorted(the_map().subscriptions, key=lambda kind: kind.type)
 
 

@@ -48,12 +48,10 @@ class Figures:
 
     @property
     def is_stuck(self) -> bool:
-        """Tell whether a queue does not move."""
         return any(is_stuck(state.oldest_due) for state in self.queues.values())
 
 
 def figures(name: str) -> Figures:
-    """Return the figures of the last hour, day or week."""
     span = SPANS[name]
     with transaction.atomic():  # one now() for all: a minute that turns in between would shift one against the other
         points, took, starts = tallies.points(span), tallies.took(span), tallies.starts(span)
@@ -70,7 +68,8 @@ def _charts(span: Span, points: Sequence[Point], took: Sequence[Took]) -> Mappin
     """Return each chart's lines by name, with a value for each step."""
     done = [point for point in points if point.what == "done"]
     backlog = [point for point in points if point.what == "backlog"]
-    queues = _queues(backlog)
+    ours = the_map().consumers
+    queues = [*ours, *sorted({point.name for point in backlog}.difference(ours))]  # others had something waiting
     return {
         the_map().milestones.name: {
             name: _line(span, ((p.step, p.count) for p in points if (p.what, p.name) == ("published", kind.type)))
@@ -78,7 +77,7 @@ def _charts(span: Span, points: Sequence[Point], took: Sequence[Took]) -> Mappin
         },
         "handled": {
             consumer: _line(span, ((p.step, p.count) for p in done if p.name.partition(".")[0] == consumer))
-            for consumer in the_map().consumers
+            for consumer in ours
         },
         "durations": _durations(span, took),
         "backlog": {queue: _line(span, ((p.step, p.highest) for p in backlog if p.name == queue)) for queue in queues},
@@ -87,12 +86,6 @@ def _charts(span: Span, points: Sequence[Point], took: Sequence[Took]) -> Mappin
             title: _line(span, ((p.step, p.count) for p in points if p.what == what)) for title, what in TROUBLE.items()
         },
     }
-
-
-def _queues(backlog: Iterable[Point]) -> Sequence[str]:
-    """Return the queues of the map in its order, then others that had something waiting."""
-    ours = list(the_map().consumers)
-    return [*ours, *sorted({point.name for point in backlog} - {*ours})]
 
 
 def _line(span: Span, values: Iterable[tuple[int, float]]) -> Sequence[float]:
@@ -118,17 +111,13 @@ def _handlers(points: Sequence[Point], took: Sequence[Took]) -> Sequence[Handler
     counts: dict[tuple[str, str], int] = defaultdict(int)
     for point in points:
         counts[point.what, point.name] += point.count
-    return [
-        HandlerFigures(
-            name,
-            counts["done", name],
-            _milliseconds(buckets := _together([each for each in took if each.name == name]), 0.5),
-            _milliseconds(buckets, 0.99),
-            counts["failed", name],
-            counts["dead", name],
-        )
-        for name in sorted(the_map().handler_names())
-    ]
+    found = []
+    for name in sorted(the_map().handler_names()):
+        buckets = _together(each for each in took if each.name == name)
+        p50, p99 = _milliseconds(buckets, 0.5), _milliseconds(buckets, 0.99)
+        done, failed, dead = (counts[what, name] for what in ("done", "failed", "dead"))
+        found.append(HandlerFigures(name, done, p50, p99, failed, dead))
+    return found
 
 
 def _together(took: Iterable[Took]) -> Sequence[int]:

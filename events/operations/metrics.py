@@ -4,10 +4,10 @@ What the bus has done is counted in PostgreSQL (events/statistics/tally.py): the
 restarts. It is some seconds old.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import product
+from itertools import accumulate, product
 
 from django.db import connection, transaction
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -60,11 +60,11 @@ HISTOGRAMS = [
 ]
 
 
-@dataclass(frozen=True)
-class Site:
-    """What is known of the site at one moment."""
+@dataclass(frozen=True, eq=False)  # a registry looks collectors up by their identity
+class Site(Collector):
+    """What is known of the site at one moment, and the metrics that tell it."""
 
-    queues: dict[str, QueueState]
+    queues: Mapping[str, QueueState]
     totals: Sequence[Tally]
     counted_until: datetime | None
     unusable: int
@@ -73,77 +73,59 @@ class Site:
     holder: Holder | None
     broker: bool
 
-
-class SiteCollector(Collector):
-    """Says it as Prometheus wants it."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-
     def collect(self) -> Iterator[Metric]:
-        """Yield each metric."""
         for name, kind in setting("SERVICES").items():
             yield GaugeMetricFamily(
-                _name(f"{kind}_up"), f"1 while a {name} server is at work.", kind in self._site.activity.kinds
+                _name(f"{kind}_up"), f"1 while a {name} server is at work.", kind in self.activity.kinds
             )
-        yield from self._of_queues()
-        yield from self._counted()
-        yield self._outcomes()
-        yield from (self._histogram(*each) for each in HISTOGRAMS)
-        yield from self._of_the_site()
-
-    def _of_queues(self) -> Iterator[Metric]:
         for name, text, attribute in OF_QUEUES:
-            metric = GaugeMetricFamily(_name(name), f"{text}.", labels=["queue"])
-            for queue, state in self._site.queues.items():
-                metric.add_metric([queue], getattr(state, attribute))
-            yield metric
+            gauge = GaugeMetricFamily(_name(name), f"{text}.", labels=["queue"])
+            for queue, state in self.queues.items():
+                gauge.add_metric([queue], getattr(state, attribute))
+            yield gauge
+        yield from self._counted()
+        yield from self._of_the_site()
 
     def _counted(self) -> Iterator[Metric]:
         for what, (name, text, label) in COUNTED.items():
-            metric = CounterMetricFamily(_name(name), f"{text}.", labels=[label])
+            counter = CounterMetricFamily(_name(name), f"{text}.", labels=[label])
             for tally in self._tallies(what):
-                metric.add_metric([tally.name], tally.count)
-            yield metric
-
-    def _outcomes(self) -> Metric:
-        metric = CounterMetricFamily(
+                counter.add_metric([tally.name], tally.count)
+            yield counter
+        ends = CounterMetricFamily(
             _name("deliveries"), "Deliveries that came to this end.", labels=["handler", "outcome"]
         )
         for tally in self._tallies(*OUTCOMES):
-            metric.add_metric([tally.name, tally.what], tally.count)
-        return metric
-
-    def _histogram(self, name: str, text: str, attribute: str) -> Metric:
-        metric = HistogramMetricFamily(_name(name), f"{text}.", labels=["handler"])
-        for tally in self._tallies("done"):
-            buckets = getattr(tally, attribute)
-            metric.add_metric([tally.name], _cumulated(buckets), getattr(tally, f"{attribute}_seconds"))
-        return metric
+            ends.add_metric([tally.name, tally.what], tally.count)
+        yield ends
+        for name, text, attribute in HISTOGRAMS:
+            histogram = HistogramMetricFamily(_name(name), f"{text}.", labels=["handler"])
+            for tally in self._tallies("done"):
+                cumulated = accumulate(getattr(tally, attribute))
+                buckets = [(str(bound), float(seen)) for bound, seen in zip([*BOUNDS, "+Inf"], cumulated, strict=True)]
+                histogram.add_metric([tally.name], buckets, getattr(tally, f"{attribute}_seconds"))
+            yield histogram
 
     def _of_the_site(self) -> Iterator[Metric]:
-        site = self._site
+        until = self.counted_until.timestamp() if self.counted_until else 0.0
+        seen = self.activity
         for name, text, value in (
-            (
-                "counted_until_timestamp_seconds",
-                "Until when what happened is counted here",
-                _timestamp(site.counted_until),
-            ),
-            ("unusable_messages", "Messages kept that no worker could use", site.unusable),
-            ("relays", "Relays at work", site.activity.relays),
-            ("oldest_transaction_seconds", "Age of the oldest open transaction", site.activity.oldest_transaction),
+            ("counted_until_timestamp_seconds", "Until when what happened is counted here", until),
+            ("unusable_messages", "Messages kept that no worker could use", self.unusable),
+            ("relays", "Relays at work", seen.relays),
+            ("oldest_transaction_seconds", "Age of the oldest open transaction", seen.oldest_transaction),
             (
                 "oldest_snapshot_transactions",
                 "Transactions begun since the oldest snapshot that is held",
-                site.activity.oldest_snapshot,
+                seen.oldest_snapshot,
             ),
             (
                 "commit_wait_seconds",
                 "Seconds for which a commit has waited for a synchronous standby",
-                site.activity.commit_wait,
+                seen.commit_wait,
             ),
-            ("database_takes_writes", "1 while the database takes writes, else 0", site.takes_writes),
-            ("broker_up", "1 while the broker takes messages, else 0", site.broker),
+            ("database_takes_writes", "1 while the database takes writes, else 0", self.takes_writes),
+            ("broker_up", "1 while the broker takes messages, else 0", self.broker),
         ):
             yield GaugeMetricFamily(_name(name), f"{text}.", value)
         yield self._held_snapshot()
@@ -155,14 +137,14 @@ class SiteCollector(Collector):
             "Transactions begun since the oldest snapshot, where it is held for more than a minute; by who holds it.",
             labels=["kind", "pid", "name", "user", "client", "state"],
         )
-        if holder := self._site.holder:
+        if holder := self.holder:
             pid = str(holder.pid or "")
             labels = [holder.kind, pid, holder.name, holder.user, holder.client, holder.state]
             metric.add_metric(labels, holder.transactions)
         return metric
 
     def _tallies(self, *what: str) -> Iterable[Tally]:
-        return (tally for tally in self._site.totals if tally.what in what)
+        return (tally for tally in self.totals if tally.what in what)
 
 
 def look() -> Site:
@@ -172,7 +154,7 @@ def look() -> Site:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_TIMEOUT)])
         tallies = _complete(totals())
         found = (
-            dict(queue_states()),
+            queue_states(),
             tallies,
             counted_until(),
             UnusableMessage.objects.count(),
@@ -189,31 +171,17 @@ def _complete(tallies: Iterable[Tally]) -> Sequence[Tally]:
     Prometheus sees no increase in what begins with 1: without a zero before it, the first dead letter of a handler
     would raise no alarm (https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics).
     """
-    found = {(tally.what, tally.name): tally for tally in tallies}
-    zeros = {(what, name): _never(what, name) for what, name in _can_happen()}
-    return [tally for _, tally in sorted({**zeros, **found}.items())]
-
-
-def _can_happen() -> Iterator[tuple[str, str]]:
-    yield from product(["published"], known_types())
-    yield from product(["failed", "expired", "ahead", "replayed", *OUTCOMES], the_map().handler_names())
-
-
-def _never(what: str, name: str) -> Tally:
-    buckets = [0] * BUCKETS
-    return Tally(what=what, name=name, count=0, waited_seconds=0.0, ran_seconds=0.0, waited=buckets, ran=buckets)
-
-
-def _cumulated(buckets: Sequence[int]) -> list[tuple[str, float]]:
-    seen, cumulated = 0, []
-    for bound, count in zip([*BOUNDS, "+Inf"], buckets, strict=True):
-        seen += count
-        cumulated.append((str(bound), float(seen)))
-    return cumulated
-
-
-def _timestamp(moment: datetime | None) -> float:
-    return moment.timestamp() if moment else 0.0
+    can_happen = [
+        *product(["published"], known_types()),
+        *product(["failed", "expired", "ahead", "replayed", *OUTCOMES], the_map().handler_names()),
+    ]
+    zeros = [0] * BUCKETS
+    found = {
+        (what, name): Tally(what=what, name=name, count=0, waited_seconds=0.0, ran_seconds=0.0, waited=zeros, ran=zeros)
+        for what, name in can_happen
+    }
+    found |= {(tally.what, tally.name): tally for tally in tallies}
+    return [found[key] for key in sorted(found)]
 
 
 def _name(name: str) -> str:

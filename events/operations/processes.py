@@ -51,13 +51,14 @@ NOBODY = Answers({}, [])
 def processes() -> Sequence[Process]:
     """Return the state of database, broker, relays, a worker for each queue, beat, other services, and vacuum."""
     refusal = broker_refusal()
-    answers = NOBODY if refusal else who_answers()
+    answers = NOBODY if refusal else _who_answers()
     seen = activity()
+    no_writes = why_no_writes()
     queues = [*the_map().consumers, celery().conf.task_default_queue]
     return [
-        _database(),
+        Process("database", not no_writes, no_writes or "takes writes"),
         Process("broker", not refusal, f"events are kept, and wait: {refusal}" if refusal else "takes messages"),
-        _relays(seen.relays),
+        Process("relay", seen.relays > 0, f"{seen.relays} at work" if seen.relays else "none at work: events wait"),
         *(_worker(queue, answers.workers.get(queue, [])) for queue in queues),
         _beat(answers.beats),
         *(_service(name, up=kind in seen.kinds) for name, kind in setting("SERVICES").items()),
@@ -65,7 +66,7 @@ def processes() -> Sequence[Process]:
     ]
 
 
-def who_answers() -> Answers:
+def _who_answers() -> Answers:
     """Ask workers and beat by the broker; an answer is kept for a few seconds."""
     known: Answers | None = cache.get("operations.answers")
     if known is None:
@@ -95,19 +96,9 @@ def _inspect(question: str, **whom: Any) -> Mapping[str, Any]:
         return getattr(inspect, question)() or {}
 
 
-def _database() -> Process:
-    why = why_no_writes()
-    return Process("database", not why, why or "takes writes")
-
-
 def _worker(queue: str, names: Sequence[str]) -> Process:
-    return Process(
-        f"worker of {queue}", bool(names), ", ".join(names) or "none answers: without one its deliveries wait"
-    )
-
-
-def _relays(number: int) -> Process:
-    return Process("relay", number > 0, f"{number} at work" if number else "none at work: events wait")
+    detail = ", ".join(names) or "none answers: without one its deliveries wait"
+    return Process(f"worker of {queue}", bool(names), detail)
 
 
 def _service(name: str, *, up: bool) -> Process:
@@ -117,8 +108,9 @@ def _service(name: str, *, up: bool) -> Process:
 def _beat(names: Sequence[str]) -> Process:
     """Beat is up where it answers and its jobs run. It sends one at its start, so that this shows within seconds."""
     period = most_frequent_job()[1].total_seconds()
-    last = TaskResult.objects.exclude(periodic_task_name=None).order_by("-id").values_list("date_created").first()
-    age = (timezone.now() - last[0]).total_seconds() if last else None
+    begun = TaskResult.objects.exclude(periodic_task_name=None).order_by("-id").values_list("date_created", flat=True)
+    last = begun.first()
+    age = (timezone.now() - last).total_seconds() if last else None
     ran = "none of its jobs has run yet" if age is None else f"its last job began {age:,.0f} s ago"
     if not names:
         return Process("beat", False, f"none answers: no purge, no periodic check; {ran}")

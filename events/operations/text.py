@@ -8,26 +8,20 @@ from events.subscriptions import the_map
 
 
 def told(found: Figures, seen: Sequence[Process], last: str) -> str:
-    """Return everything, in tables."""
-    reached = _sums(found, the_map().milestones.name) or "no milestone"
-    return "\n\n".join(
-        [
-            _table(["process", "", ""], [[each.name, "up" if each.up else "DOWN", each.detail] for each in seen]),
-            _table(["queue", "due", "oldest due for", "dead letters"], _queues(found)),
-            _table(
-                ["handler", "done", "p50", "p99", "failed attempts", "died"],
-                [_handler(each) for each in found.handlers],
-            ),
-            f"In the last {last}: {reached}. {_sums(found, 'trouble').capitalize()}.",
-        ]
-    )
-
-
-def _queues(found: Figures) -> list[list[str]]:
-    return [
+    states = [[each.name, "up" if each.up else "DOWN", each.detail] for each in seen]
+    queues = [
         [name, f"{state.backlog:,}", f"{state.oldest_due:,.1f} s", f"{state.dead:,}"]
         for name, state in found.queues.items()
     ]
+    handlers = [_handler(each) for each in found.handlers]
+    reached = _sums(found, the_map().milestones.name) or "no milestone"
+    parts = [
+        _table(["process", "", ""], states),
+        _table(["queue", "due", "oldest due for", "dead letters"], queues),
+        _table(["handler", "done", "p50", "p99", "failed attempts", "died"], handlers),
+        f"In the last {last}: {reached}. {_sums(found, 'trouble').capitalize()}.",
+    ]
+    return "\n\n".join(parts)
 
 
 def _handler(each: HandlerFigures) -> list[str]:

@@ -42,7 +42,11 @@ def data(request: HttpRequest) -> JsonResponse:
     if last not in SPANS:
         return JsonResponse({"detail": f"last is one of {', '.join(SPANS)}."}, status=400)
     found = asdict(figures(last))
-    found["queues"] = [_queue(name, state) for name, state in found["queues"].items()]
+    letters = reverse("admin:events_deadletter_changelist")
+    found["queues"] = [
+        {"name": name, **state, "letters": f"{letters}?{urlencode({'consumer': name})}"}
+        for name, state in found["queues"].items()
+    ]
     return JsonResponse(found)
 
 
@@ -54,7 +58,6 @@ def health(request: HttpRequest) -> JsonResponse:
 
 
 def urls() -> list[URLPattern]:
-    """Return the paths below /admin/."""
     site = admin.site.admin_view
     return [
         path("admin/operations/data", site(data), name="operations-data"),
@@ -65,8 +68,3 @@ def urls() -> list[URLPattern]:
 def _check(request: HttpRequest) -> None:
     if not request.user.has_perm(SEES):
         raise PermissionDenied
-
-
-def _queue(name: str, state: dict[str, Any]) -> dict[str, Any]:
-    letters = f"{reverse('admin:events_deadletter_changelist')}?{urlencode({'consumer': name})}"
-    return {"name": name, **state, "letters": letters}

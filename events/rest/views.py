@@ -3,7 +3,6 @@
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -12,7 +11,6 @@ from rest_framework.views import APIView
 
 from events.letters import dead_letters
 from events.models import DeadLetter, Delivery, State
-from events.rest.access import DECIDE_DEAD_LETTERS, VIEW_DEAD_LETTERS
 from events.rest.errors import as_answers
 from events.rest.serializers import (
     PUBLIC_STATUS,
@@ -22,8 +20,13 @@ from events.rest.serializers import (
     ReplaySerializer,
     WholeLetterSerializer,
 )
+from rest.access import needs, viewing
 from rest.idempotency import answered_once
 from rest.strict import expect_no_fields
+
+# Whoever may on the admin's page.
+VIEW_DEAD_LETTERS = viewing("events", "deadletter")
+DECIDE_DEAD_LETTERS = needs(dead_letters.DECIDE)
 
 
 class LetterListView(GenericAPIView[DeadLetter]):
@@ -32,12 +35,16 @@ class LetterListView(GenericAPIView[DeadLetter]):
     access = {"GET": VIEW_DEAD_LETTERS}
 
     def get(self, request: Request) -> Response:
-        """List the dead letters in the order of their events; those of another status when asked for."""
         query = LetterQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         filters = dict(query.validated_data)
-        letters = _with_status(filters.pop("status")).filter(**filters)
-        page = self.paginate_queryset(letters.defer("error_traceback"))
+        status = filters.pop("status")
+        states = [state for state, public in PUBLIC_STATUS.items() if public == status]
+        if set(states) <= {State.DEAD, State.DISCARDED}:
+            letters = DeadLetter.objects.order_by("id")
+        else:  # what is neither dead nor discarded is a letter if it was replayed
+            letters = dead_letters.replayed_letters()
+        page = self.paginate_queryset(letters.filter(state__in=states, **filters).defer("error_traceback"))
         return self.get_paginated_response(LetterSerializer(page, many=True).data)
 
 
@@ -47,7 +54,6 @@ class LetterView(APIView):
     access = {"GET": VIEW_DEAD_LETTERS}
 
     def get(self, request: Request, letter_id: UUID) -> Response:
-        """Show a letter, also one that was replayed or discarded."""
         return Response(_whole(letter_id))
 
 
@@ -58,7 +64,6 @@ class ReplayView(APIView):
 
     @answered_once("POST /dead-letters/{letter_id}/replay")
     def post(self, request: Request, letter_id: UUID) -> Response:
-        """Send a dead letter again from its first attempt."""
         expect_no_fields(request)
         get_object_or_404(Delivery, pk=letter_id)
         with as_answers():
@@ -73,7 +78,6 @@ class DiscardView(APIView):
 
     @answered_once("POST /dead-letters/{letter_id}/discard")
     def post(self, request: Request, letter_id: UUID) -> Response:
-        """Give a dead letter up for good, with what the books need in its place."""
         get_object_or_404(Delivery, pk=letter_id)
         serializer = DiscardSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -97,14 +101,6 @@ class ReplayManyView(APIView):
         choice.is_valid(raise_exception=True)
         ids = dead_letters.dead_letters().filter(**choice.validated_data).values_list("id", flat=True)
         return Response({"count": dead_letters.replay_all(list(ids), by=str(request.user))}, status=202)
-
-
-def _with_status(status: str) -> QuerySet[DeadLetter]:
-    """Return the letters of a status. What is neither dead nor discarded is a letter if it was replayed."""
-    states = [state for state, public in PUBLIC_STATUS.items() if public == status]
-    if set(states) <= {State.DEAD, State.DISCARDED}:
-        return DeadLetter.objects.filter(state__in=states).order_by("id")
-    return dead_letters.replayed_letters().filter(state__in=states)
 
 
 def _whole(letter_id: UUID) -> dict[str, Any]:

@@ -51,7 +51,6 @@ def totals() -> Sequence[Tally]:
 
 
 def counted_until() -> datetime | None:
-    """Return until when everything is counted."""
     return TallyMark.objects.values_list("until", flat=True).first()
 
 
@@ -78,16 +77,12 @@ def quantile(buckets: Sequence[int], share: float) -> float | None:
     wanted, seen = share * sum(buckets), 0
     for number, count in enumerate(buckets):
         if count and seen + count >= wanted:
-            return _between(number, (wanted - seen) / count)
+            if number == len(BOUNDS):
+                return BOUNDS[-1]
+            lower = BOUNDS[number - 1] if number else 0.0
+            return lower + (BOUNDS[number] - lower) * ((wanted - seen) / count)
         seen += count
     return None
-
-
-def _between(bucket: int, share: float) -> float:
-    if bucket == len(BOUNDS):
-        return BOUNDS[-1]
-    lower = BOUNDS[bucket - 1] if bucket else 0.0
-    return lower + (BOUNDS[bucket] - lower) * share
 
 
 def _parameters(span: Span) -> dict[str, Any]:

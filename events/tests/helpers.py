@@ -13,7 +13,7 @@ from events.handlers import Handler, Shape
 from events.handling import deliveries, runner
 from events.handling.deliveries import Started
 from events.models import Delivery
-from events.policy import make_policy
+from events.policy import Policy
 from events.publishing import publish
 from events.relaying import claims
 from events.types import EventData
@@ -55,7 +55,7 @@ def handler(
     **policy: Any,
 ) -> Handler:
     """A handler of an existing name with other code, as a new release would bring."""
-    return Handler(name, function, shape, make_policy(**policy), many)
+    return Handler(name, function, shape, Policy(**policy), many)
 
 
 def nothing(event: Any) -> None:

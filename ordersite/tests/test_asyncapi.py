@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from events.asyncapi.breaks import breaks
+from events.asyncapi.contract import breaks
 from events.asyncapi.document import document, message_of
 from events.asyncapi.schemas import schema_of, types
 from events.models import Event

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils.html import escape
 
-from events.admin.differences import difference
+from events.admin.edit import difference
 from events.models import Decision
 from events.tests.helpers import a_dead_letter, only
 from ordersite.tests.admin_site import said, text

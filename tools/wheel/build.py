@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 FOLDERS = {"tests", "rest", "asyncapi", "operations", "templates", "static", "__pycache__"}
-FILES = {f"admin/{name}.py" for name in ("history", "dead_letters", "decisions", "edit", "differences")}
+FILES = {f"admin/{name}.py" for name in ("history", "dead_letters", "decisions", "edit")}
 FILES |= {"broker.py", "management/commands/status.py"}
 
 

@@ -2,11 +2,13 @@
 
 import getpass
 import os
+import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from click import progressbar
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 from django.db.models import QuerySet
@@ -15,19 +17,15 @@ from events.errors import is_database_away
 from events.letters import dead_letters
 from events.letters.groups import groups
 from events.letters.text import group_line, line, page
-from events.management.bar import bar
 from events.models import DeadLetter, UnusableMessage
 
 WHERE = "`manage.py deadletters list --groups` shows what there is"
 
 
 class Command(BaseCommand):
-    """The dead letters from a shell."""
-
     help = "List, show, replay and discard dead letters; list messages that no worker could use."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the actions and their filters."""
         actions = parser.add_subparsers(dest="action", required=True)
         listing = actions.add_parser("list", help="the dead letters, in the order of their events")
         listing.add_argument("--groups", action="store_true", help="by handler and error, with counts")
@@ -71,8 +69,8 @@ class Command(BaseCommand):
         if options["event_type"]:
             raise CommandError("a group may hold letters of several event types: leave --groups or --event-type out")
         _check_known(options)
-        wanted = {name: options[name] for name in ("handler", "fingerprint") if options[name]}
-        found = [g for g in groups() if all(getattr(g, name) == value for name, value in wanted.items())]
+        wanted = _filters(options).items()
+        found = [g for g in groups() if all(getattr(g, name) == value for name, value in wanted)]
         for group in found:
             self.stdout.write(group_line(group))
         self.stdout.write(f"{sum(group.count for group in found)} dead letters in {len(found)} groups")
@@ -92,24 +90,23 @@ class Command(BaseCommand):
             dead_letters.replay(options["id"], by=_who())
             self.stdout.write("1 replayed")
         else:
-            ids = _ids(chosen)
-            with bar(f"replaying {len(ids)}", len(ids)) as shown:
-                count = dead_letters.replay_all(ids, by=_who(), progress=shown.update)
+            ids = list(chosen.values_list("id", flat=True))
+            with progressbar(length=len(ids), label=f"replaying {len(ids)}", file=sys.stderr) as bar:
+                count = dead_letters.replay_all(ids, by=_who(), progress=bar.update)
             self.stdout.write(f"{count} replayed")
 
     def _discard(self, options: dict[str, Any]) -> None:
         chosen = _chosen(options)
         if options["dry_run"]:
             self._tell(chosen, "discarded", dead_letters.in_place_of)
-        elif options["id"]:
+            return
+        if options["id"]:
             dead_letters.discard(options["id"], by=_who(), reason=options["reason"])
             self.stdout.write("1 discarded")
-        else:
-            self._discard_all(_ids(chosen), options["reason"])
-
-    def _discard_all(self, ids: Sequence[UUID], reason: str) -> None:
-        with bar(f"discarding {len(ids)}", len(ids)) as shown:
-            count, failed = dead_letters.discard_all(ids, by=_who(), reason=reason, progress=shown.update)
+            return
+        ids = list(chosen.values_list("id", flat=True))
+        with progressbar(length=len(ids), label=f"discarding {len(ids)}", file=sys.stderr) as bar:
+            count, failed = dead_letters.discard_all(ids, by=_who(), reason=options["reason"], progress=bar.update)
         self.stdout.write(f"{count} discarded")
         for letter_id, error in failed.items():
             self.stderr.write(f"{letter_id}: {error!r}")
@@ -117,7 +114,6 @@ class Command(BaseCommand):
             raise CommandError(f"{len(failed)} were not discarded and are as before, for the reasons above")
 
     def _tell(self, chosen: QuerySet[DeadLetter], done: str, what: Callable[[str], str]) -> None:
-        """Tell what would be done, and to how many."""
         counts = Counter(chosen.values_list("handler", flat=True))
         for handler, count in sorted(counts.items()):
             self.stdout.write(f"{count:>7}  {handler}: {what(handler)}")
@@ -178,10 +174,6 @@ def _chosen(options: dict[str, Any]) -> QuerySet[DeadLetter]:
     if not letter:
         raise CommandError(f"{options['id']} is not a dead letter, or no longer one; {WHERE}")
     return letter
-
-
-def _ids(chosen: QuerySet[DeadLetter]) -> Sequence[UUID]:
-    return list(chosen.values_list("id", flat=True))
 
 
 def _who() -> str:

@@ -1,15 +1,16 @@
 """manage.py events list | show | tail | backfill."""
 
+import sys
 from argparse import ArgumentTypeError
 from typing import Any
 from uuid import UUID
 
+from click import progressbar
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.backfill import NotSubscribed, backfill, count_past
 from events.event_text import line, page
 from events.feed import follow, newest
-from events.management.bar import bar
 from events.models import Event, PurgeMark
 from events.purge import purged_until
 from events.subscriptions import known_types
@@ -18,12 +19,9 @@ EVERY = 0.5  # seconds from one look to the next
 
 
 class Command(BaseCommand):
-    """The events from a shell."""
-
     help = "List, show and follow events; give a newly subscribed handler the past ones that it missed."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the actions and their filters."""
         actions = parser.add_subparsers(dest="action", required=True)
         listing = actions.add_parser("list", help="the newest, the oldest of them first")
         _add_filters(listing, count=50)
@@ -40,7 +38,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do the action."""
         getattr(self, f"_{options['action']}")(options)
 
     def _list(self, options: dict[str, Any]) -> None:
@@ -70,10 +67,10 @@ class Command(BaseCommand):
         made = 0
         try:
             total = count_past(handler, from_the_beginning=from_the_beginning)
-            with bar(f"looking at {total} events", total) as shown:
+            with progressbar(length=total, label=f"looking at {total} events", file=sys.stderr) as bar:
                 for step in backfill(handler, from_the_beginning=from_the_beginning):
                     made += step.made
-                    shown.update(step.looked_at)
+                    bar.update(step.looked_at)
         except NotSubscribed as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:

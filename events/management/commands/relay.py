@@ -14,8 +14,6 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    """Runs one relay."""
-
     help = "Run a relay: it hands due deliveries to Celery. Any number may run at once. SIGTERM or Ctrl-C ends it."
     requires_system_checks = []
 

@@ -19,14 +19,11 @@ CLEAR = "\033[H\033[J"
 
 
 class Command(BaseCommand):
-    """How the site is, in a terminal."""
-
     help = (
         "Show processes, queues, handlers and what went wrong; exit status 1 where a process is down or a queue stuck."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
         parser.add_argument("--last", choices=list(SPANS), default="hour", help="the time that is summed up")
         parser.add_argument(
             "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS", help="again every 2 s, until Ctrl-C"
