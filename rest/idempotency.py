@@ -2,8 +2,8 @@
 
 A view declares it on its `post`:
 
-    @answered_once("POST /orders/{order_id}/cancel")
-    def post(self, request: Request, order_id: UUID) -> Response:
+    @answered_once("POST /things/{thing_id}/close")
+    def post(self, request: Request, thing_id: UUID) -> Response:
 
 A key belongs to one user and one operation. With another path or another body it is refused (422). Only a success is
 stored, rendered, in the transaction of the change: where the change is, its answer is, and where one is not, neither
@@ -60,7 +60,7 @@ def answered_once(
 ) -> Callable[[Callable[Concatenate[View, Request, Path], Response]], Callable[..., HttpResponse]]:
     """Return a decorator that makes a view's method honour Idempotency-Key.
 
-    `operation` is the method and the path of the API, as in `POST /orders/{order_id}/cancel`. The method runs in one
+    `operation` is the method and the path of the API, as in `POST /things/{thing_id}/close`. The method runs in one
     transaction with the storing of its answer; of the answer's headers only `Location` is stored and sent.
     """
 

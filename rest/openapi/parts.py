@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from rest.codes import Code
-from rest.openapi.described import all_codes
+from rest.openapi.described import all_codes, described
 
 Schema = dict[str, Any]
 
@@ -17,7 +17,9 @@ def ref(kind: str, name: str) -> Schema:
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
-def _header(name: str, description: str, example: Any, *, always: bool = True, **schema: Any) -> tuple[str, Schema]:
+def _header(
+    name: str, description: str, example: Any = None, *, always: bool = True, **schema: Any
+) -> tuple[str, Schema]:
     text = {"type": "string"} | schema
     return name, {"description": description, "required": always, "schema": text, "example": example}
 
@@ -30,7 +32,7 @@ _HEADERS = {
         " from the request; give it when you report something.",
         REQUEST_ID,
     ),
-    "Location": _header("Location", "Where the new thing is.", "/api/v1/orders/0193b1c5-02b4-7d10-8f2e-6a9c3e5d7b11"),
+    "Location": _header("Location", "Where the new thing is."),
     "ETag": _header(
         "ETag", "The version of what is shown; send it back in If-None-Match.", '"1f3870be274f6c49b3e31a0c6728957f"'
     ),
@@ -72,7 +74,7 @@ LIMITS = ("RateLimit", "RateLimitPolicy")
 _OF_STATUS = {401: ("WwwAuthenticate",), 429: ("RetryAfter",), 503: ("RetryAfter",)}
 _OF_CODE = {"idempotency_key_in_use": ("RetryAfterKey",)}
 
-# Without examples: the page to try them on would send those as they are, and a second order would be the first again.
+# Without examples: the page to try them on would send those as they are, and a second request would be the first again.
 PARAMETERS: dict[str, Schema] = {
     "RequestId": {
         "name": "X-Request-ID",
@@ -114,43 +116,22 @@ PARAMETERS: dict[str, Schema] = {
         "description": "How many are on a page.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     },
-    "user_id": {
-        "name": "user_id",
-        "in": "path",
-        "required": True,
-        "description": "The account's id.",
-        "schema": {"type": "string", "format": "uuid"},
-    },
-    "order_id": {
-        "name": "order_id",
-        "in": "path",
-        "required": True,
-        "description": "The order's id.",
-        "schema": {"type": "string", "format": "uuid"},
-    },
-    "report_id": {
-        "name": "report_id",
-        "in": "path",
-        "required": True,
-        "description": "The report's id.",
-        "schema": {"type": "string", "format": "uuid"},
-    },
-    "letter_id": {
-        "name": "letter_id",
-        "in": "path",
-        "required": True,
-        "description": "The id of the delivery that is, or was, a dead letter.",
-        "schema": {"type": "string", "format": "uuid"},
-    },
-    "sku": {
-        "name": "sku",
-        "in": "path",
-        "required": True,
-        "description": "The product's sku.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
-        "example": "CUP-PORCELAIN",
-    },
 }
+
+
+def parameters() -> dict[str, Schema]:
+    """Return the components of all parameters that operations share."""
+    in_path = {
+        name: {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": description,
+            "schema": {"type": "string", "format": "uuid"},
+        }
+        for name, description in described().ids.items()
+    }
+    return {**PARAMETERS, **in_path, **described().parameters}
 
 
 def problem_schema() -> Schema:
@@ -188,7 +169,8 @@ def problem_schema() -> Schema:
 
 def headers() -> dict[str, Schema]:
     """Return the components of all headers of answers."""
-    return {name: header for name, (_, header) in _HEADERS.items()}
+    examples = described().examples
+    return {name: header | {"example": examples.get(name, header["example"])} for name, (_, header) in _HEADERS.items()}
 
 
 def header_refs(names: Iterable[str], *, limited: bool) -> dict[str, Schema]:
@@ -229,13 +211,13 @@ def _answer(codes: list[Code], *, limited: bool) -> Schema:
 
 def example(code: Code) -> Schema:
     """Return a problem with this code, as it may be answered."""
+    examples = described().examples
     problem = {
         "type": code.uri,
         "title": code.title,
         "status": code.status,
-        "detail": code.example,
+        "detail": examples.get(code.name, code.example),
         "code": code.name,
         "request_id": REQUEST_ID,
     }
-    errors = [{"pointer": "/items/0/quantity", "detail": "Ensure this value is less than or equal to 1000."}]
-    return problem | ({"errors": errors} if code.name == "invalid_input" else {})
+    return problem | ({"errors": examples["errors"]} if code.name == "invalid_input" else {})

@@ -68,7 +68,7 @@ class SchemaView(APIView):
 @csrf_exempt  # a wrong method is 405, whoever asks
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show the page to read the document and try it."""
+    """Show the page to read the document and try it, which is the site's: it says what to try first."""
     return render(request, "rest/docs.html")
 
 
