@@ -76,7 +76,6 @@ class DeclaredAccess(BasePermission):
     """Lets in those whom the view's `access` names for the method; nobody, where it names none (DRF's default here)."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        """Return whether the person may use the operation."""
         access = access_of(view, str(request.method))
         return access is not None and access.opens_to(request.user)
 

@@ -25,7 +25,6 @@ class Code:
 
     @property
     def title(self) -> str:
-        """The status in words."""
         return title_of(self.status)
 
 

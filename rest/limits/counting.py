@@ -35,7 +35,6 @@ class Standing:
 
     @property
     def remaining(self) -> int:
-        """Return how many times are left in this window."""
         return max(0, self.limit.quota - self.used)
 
     @property

@@ -24,7 +24,6 @@ class RequestThrottle(BaseThrottle):
         return not self._standing.exceeded
 
     def wait(self) -> float:
-        """Return the seconds until the next window."""
         return self._standing.seconds
 
 
@@ -38,7 +37,9 @@ class BrakeThrottle(BaseThrottle):
         if any(standing.exceeded for standing in noted(request._request)):
             return True  # refused already: what else this request is may stay unread and uncounted
         if scope is not None and request.method == "POST":
-            attempt = _attempt(request)
+            given = request.data
+            email = given.get("email") if isinstance(given, Mapping) else None
+            attempt = brake.Attempt.of(request._request, email)
             self._refused = REFUSALS[scope](attempt)
             if self._refused:
                 note(request._request, self._refused)
@@ -47,7 +48,6 @@ class BrakeThrottle(BaseThrottle):
         return self._refused is None
 
     def wait(self) -> float | None:
-        """Return the seconds until the next window."""
         return self._refused.seconds if self._refused else None
 
 
@@ -72,8 +72,3 @@ def tried_to_sign_in(request: HttpRequest) -> brake.Attempt | None:
     """Return who tried to sign in by this request, None where nobody did."""
     attempt: brake.Attempt | None = request.META.get(_TRIED)
     return attempt
-
-
-def _attempt(request: Request) -> brake.Attempt:
-    given = request.data
-    return brake.Attempt.of(request._request, given.get("email") if isinstance(given, Mapping) else None)

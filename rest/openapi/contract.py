@@ -45,7 +45,6 @@ def errors_page() -> str:
 
 
 def text() -> str:
-    """Return the OpenAPI document."""
     return to_yaml(document())
 
 

@@ -16,7 +16,6 @@ BEARER = {
 
 
 def document() -> Schema:
-    """Return the OpenAPI document of this code."""
     made = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
     components = made["components"]
     return {

@@ -179,19 +179,14 @@ def header_refs(names: Iterable[str], *, limited: bool) -> dict[str, Schema]:
     return {_HEADERS[name][0]: ref("headers", name) for name in wanted}
 
 
-def problem_name(codes: Iterable[str], *, limited: bool) -> str:
-    """Return the name of the component that answers with one of these codes, which have one status."""
-    name = "Or".join(code.title().replace("_", "") for code in codes)
-    return name if limited else f"{name}Unlimited"
-
-
 def problem_responses(codes: Iterable[str], *, limited: bool) -> dict[str, tuple[str, Schema]]:
     """Return, by status, the component's name and the answer with the codes of that status."""
     in_order = sorted((all_codes()[code] for code in set(codes)), key=lambda code: (code.status, code.name))
     answers = {}
     for status, same in groupby(in_order, key=lambda code: code.status):
         group = list(same)
-        answers[str(status)] = (problem_name([c.name for c in group], limited=limited), _answer(group, limited=limited))
+        name = "Or".join(code.name.title().replace("_", "") for code in group)
+        answers[str(status)] = (name if limited else f"{name}Unlimited", _answer(group, limited=limited))
     return answers
 
 
@@ -203,13 +198,13 @@ def _answer(codes: list[Code], *, limited: bool) -> Schema:
         "content": {
             "application/problem+json": {
                 "schema": ref("schemas", "Problem"),
-                "examples": {code.name: {"summary": code.meaning, "value": example(code)} for code in codes},
+                "examples": {code.name: {"summary": code.meaning, "value": _example(code)} for code in codes},
             }
         },
     }
 
 
-def example(code: Code) -> Schema:
+def _example(code: Code) -> Schema:
     """Return a problem with this code, as it may be answered."""
     examples = described().examples
     problem = {

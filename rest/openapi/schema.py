@@ -25,7 +25,6 @@ class OperationSchema(AutoSchema):
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
     ) -> Schema:
-        """Return the operation object."""
         self.registry, self.path, self.path_regex, self.path_prefix = registry, path, path_regex, path_prefix
         self.method = method.upper()
         operation = described().operations[f"{self.method} {path}"]
@@ -220,7 +219,6 @@ class AmountSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-
     target_class = "values.money.AmountField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Schema:
-        """Return a string with a pattern."""
         whole = self.target.max_digits - self.target.decimal_places
         return {"type": "string", "format": "decimal", "pattern": rf"^\d{{1,{whole}}}(\.\d{{1,{MOST_DECIMALS}}})?$"}
 
@@ -231,5 +229,4 @@ class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
     target_class = "values.money.MoneyText"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Schema:
-        """Return a string with a pattern."""
         return {"type": "string", "format": "decimal", "pattern": rf"^\d+(\.\d{{1,{MOST_DECIMALS}}})?$"}

@@ -49,7 +49,6 @@ def schema_as_json() -> str:
 
 @cache
 def schema_as_yaml() -> str:
-    """Return it as YAML."""
     return to_yaml(document())
 
 
@@ -61,7 +60,6 @@ class SchemaView(APIView):
     renderer_classes = (_JSONText, _YAMLText)
 
     def get(self, request: Request) -> Response:
-        """Give the OpenAPI document."""
         return Response({})
 
 
@@ -75,7 +73,6 @@ def docs(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_safe
 def problem_list(request: HttpRequest) -> HttpResponse:
-    """Show every code that an error can have."""
     return render(request, "rest/problems.html", {"codes": all_codes().values(), "title": "Errors"})
 
 
