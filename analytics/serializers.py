@@ -15,8 +15,6 @@ from values.csv_text import FORMATS
 from values.money import MoneyText
 
 LONGEST = timedelta(days=366)  # both ends included
-
-
 _FIRST, _LAST = "The first day, in UTC.", "The last day, in UTC."
 
 

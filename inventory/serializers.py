@@ -21,7 +21,6 @@ ORDERINGS = {
     "-price": ["-price", "-id"],
 }
 
-
 _CURRENCY = {"openapi": {"pattern": "^[A-Z]{3}$"}}
 _NAME = "One line, without `://`: it stands in mails."
 _SKU = "The product's name for machines. It never changes."

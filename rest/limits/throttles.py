@@ -34,17 +34,18 @@ class BrakeThrottle(BaseThrottle):
         """Count what counts before it is tried, and tell whether it may be."""
         scope = getattr(view, "throttle_scope", None)
         self._refused = None
+        if scope is None or request.method != "POST":
+            return True
         if any(standing.exceeded for standing in noted(request._request)):
             return True  # refused already: what else this request is may stay unread and uncounted
-        if scope is not None and request.method == "POST":
-            given = request.data
-            email = given.get("email") if isinstance(given, Mapping) else None
-            attempt = brake.Attempt.of(request._request, email)
-            self._refused = REFUSALS[scope](attempt)
-            if self._refused:
-                note(request._request, self._refused)
-            elif scope == "sign-in":
-                request._request.META[_TRIED] = attempt
+        given = request.data
+        email = given.get("email") if isinstance(given, Mapping) else None
+        attempt = brake.Attempt.of(request._request, email)
+        self._refused = REFUSALS[scope](attempt)
+        if self._refused:
+            note(request._request, self._refused)
+        elif scope == "sign-in":
+            request._request.META[_TRIED] = attempt
         return self._refused is None
 
     def wait(self) -> float | None:

@@ -73,7 +73,7 @@ class OperationSchema(AutoSchema):
         shared = [ref("parameters", name) for name in (*in_path, *headers, *paging, "RequestId")]
         if operation.query is None:
             return shared
-        query = self._map_serializer(operation.query, "request")  # type: ignore[no-untyped-call]
+        query = self._map_serializer(operation.query, "request")
         return [
             {
                 "name": name,
