@@ -163,7 +163,8 @@ def _property(field: Field[Any, Any, Any, Any], schema: Schema) -> Schema:
     """
     kept = {key: value for key, value in schema.items() if key not in ("readOnly", "x-spec-enum-id")}
     words = {"description": kept.pop("description")} if "description" in kept else {}
-    return kept | field.style.get("openapi", {}) | words
+    bounds: Schema = field.style.get("openapi", {})
+    return kept | bounds | words
 
 
 @cache
