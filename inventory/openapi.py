@@ -10,6 +10,7 @@ from inventory.serializers import (
 )
 from rest.codes import Code
 from rest.openapi.described import Answer, Body, Described, Operation
+from rest.openapi.parts import parameter
 
 CUP = {
     "sku": "CUP-PORCELAIN",
@@ -97,14 +98,8 @@ DESCRIBED = Described(
     OPERATIONS,
     tags={"products": "The catalogue: anyone reads it, staff write it."},
     parameters={
-        "sku": {
-            "name": "sku",
-            "in": "path",
-            "required": True,
-            "description": "The product's sku.",
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
-            "example": "CUP-PORCELAIN",
-        },
+        "sku": parameter("sku", "path", "The product's sku.", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+        | {"example": "CUP-PORCELAIN"},
     },
     codes=CODES,
 )

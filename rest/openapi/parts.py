@@ -74,64 +74,55 @@ LIMITS = ("RateLimit", "RateLimitPolicy")
 _OF_STATUS = {401: ("WwwAuthenticate",), 429: ("RetryAfter",), 503: ("RetryAfter",)}
 _OF_CODE = {"idempotency_key_in_use": ("RetryAfterKey",)}
 
+
+def parameter(name: str, place: str, description: str, **schema: Any) -> Schema:
+    """Return a parameter, a string where the schema gives no other type. One in a path is always required."""
+    always = {"required": True} if place == "path" else {}
+    return {"name": name, "in": place, **always, "description": description, "schema": {"type": "string"} | schema}
+
+
 # Without examples: the page to try them on would send those as they are, and a second request would be the first again.
 PARAMETERS: dict[str, Schema] = {
-    "RequestId": {
-        "name": "X-Request-ID",
-        "in": "header",
-        "description": "An id of your own for this request: up to 128 letters, digits and `. _ : / + = -`. Another is"
-        " passed over, and one is made up.",
-        "schema": {"type": "string"},
-    },
-    "IdempotencyKey": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "A new value for each request (a UUID, say), and the same value for each repetition of it. The"
-        " first successful answer is kept for 24 hours and given again byte for byte, with `Idempotent-Replayed: true`;"
-        " nothing is done twice. Keys belong to one user and one operation. The same key with another path or body is"
-        " 422, and 409 while the first request is still at work.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
-    },
-    "IfNoneMatch": {
-        "name": "If-None-Match",
-        "in": "header",
-        "description": "The ETag of what you have: where it is still that, the answer is 304, without a body.",
-        "schema": {"type": "string"},
-    },
-    "IfMatch": {
-        "name": "If-Match",
-        "in": "header",
-        "description": "The ETag of what you have: where it has changed since, the answer is 412, and nothing is done.",
-        "schema": {"type": "string"},
-    },
-    "Cursor": {
-        "name": "cursor",
-        "in": "query",
-        "description": "Which page: follow `next` and `previous` as they are. One that was made up is 400.",
-        "schema": {"type": "string"},
-    },
-    "PageSize": {
-        "name": "page_size",
-        "in": "query",
-        "description": "How many are on a page.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-    },
+    "RequestId": parameter(
+        "X-Request-ID",
+        "header",
+        "An id of your own for this request: up to 128 letters, digits and `. _ : / + = -`. Another is passed over, and"
+        " one is made up.",
+    ),
+    "IdempotencyKey": parameter(
+        "Idempotency-Key",
+        "header",
+        "A new value for each request (a UUID, say), and the same value for each repetition of it. The first successful"
+        " answer is kept for 24 hours and given again byte for byte, with `Idempotent-Replayed: true`; nothing is done"
+        " twice. Keys belong to one user and one operation. The same key with another path or body is 422, and 409"
+        " while the first request is still at work.",
+        minLength=1,
+        maxLength=255,
+        pattern="^[!-~]([ -~]*[!-~])?$",
+    ),
+    "IfNoneMatch": parameter(
+        "If-None-Match",
+        "header",
+        "The ETag of what you have: where it is still that, the answer is 304, without a body.",
+    ),
+    "IfMatch": parameter(
+        "If-Match",
+        "header",
+        "The ETag of what you have: where it has changed since, the answer is 412, and nothing is done.",
+    ),
+    "Cursor": parameter(
+        "cursor", "query", "Which page: follow `next` and `previous` as they are. One that was made up is 400."
+    ),
+    "PageSize": parameter(
+        "page_size", "query", "How many are on a page.", type="integer", minimum=1, maximum=100, default=20
+    ),
 }
 
 
 def parameters() -> dict[str, Schema]:
     """Return the components of all parameters that operations share."""
-    in_path = {
-        name: {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": description,
-            "schema": {"type": "string", "format": "uuid"},
-        }
-        for name, description in described().ids.items()
-    }
-    return {**PARAMETERS, **in_path, **described().parameters}
+    ids = {name: parameter(name, "path", text, format="uuid") for name, text in described().ids.items()}
+    return {**PARAMETERS, **ids, **described().parameters}
 
 
 def problem_schema() -> Schema:
