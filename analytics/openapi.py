@@ -7,8 +7,7 @@ from analytics.serializers import (
     SalesQuerySerializer,
 )
 from rest.codes import Code
-from rest.openapi.described import Described
-from rest.openapi.operation import Answer, Body, Operation
+from rest.openapi.described import Answer, Body, Described, Operation
 
 REPORT_ID = "0193b1c5-02b7-7c10-9d2a-3b4c5d6e7f80"
 ASKED = {
@@ -99,44 +98,6 @@ OPERATIONS = {
     ),
 }
 
-WORDS = {
-    "DailySales": {
-        "day": "In UTC; of a week or a month, the first.",
-        "status": "The status that the orders reached on that day.",
-        "currency": "ISO 4217.",
-        "orders": "How many; of a product, those with it.",
-        "amount": "What they come to; of a product, its lines.",
-        "sku": "The product; with `group=product` only.",
-        "quantity": "Pieces of it; with `group=product` only.",
-    },
-    "NewReport": {
-        "kind": "What it tells of.",
-        "from": "The first day, in UTC.",
-        "to": "The last day, in UTC.",
-    },
-    "Report": {
-        "from": "The first day, in UTC.",
-        "to": "The last day, in UTC.",
-        "status": "`ready`: it can be downloaded. All but `pending` and `running` are final, unless operators have a"
-        " failed one built again.",
-        "progress": "In percent.",
-        "error": "Why it failed; else empty.",
-        "as_of": "All that it tells is as it was at this moment; null until it is begun.",
-        "rows": "Lines of the file, without its header; null until it is ready.",
-        "size": "Bytes of the file; null until it is ready.",
-        "download_url": "Where the file is; null while there is none.",
-        "finished_at": "When it was ready, or came to another end; null until then.",
-        "expires_at": "When its file is removed; null until it is ready.",
-    },
-    "SalesQuery": {
-        "from": "The first day, in UTC.",
-        "to": "The last day, in UTC.",
-        "interval": "What a figure covers. Weeks begin on Monday.",
-        "group": "`product`: figures of each product instead of all orders.",
-        "status": "Only figures of this status.",
-        "sku": "Only figures of this product; with `group=product`.",
-    },
-}
 CODES = (
     Code(
         "report_not_ready",
@@ -167,4 +128,12 @@ CODES = (
         "You have 3 reports under way, and may have no more. Wait for one, or cancel one.",
     ),
 )
-DESCRIBED = Described(OPERATIONS, WORDS, codes=CODES)
+DESCRIBED = Described(
+    OPERATIONS,
+    tags={
+        "analytics": "Figures, for staff. They follow the orders within seconds.",
+        "reports": "Files that are made in the background, for staff.",
+    },
+    ids={"report_id": "The report's id."},
+    codes=CODES,
+)

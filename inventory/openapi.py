@@ -1,7 +1,5 @@
 """The operations on products and their stock."""
 
-from typing import Any
-
 from inventory.serializers import (
     NewProductSerializer,
     ProductChangeSerializer,
@@ -11,8 +9,8 @@ from inventory.serializers import (
     StockSerializer,
 )
 from rest.codes import Code
-from rest.openapi.described import Described
-from rest.openapi.operation import Answer, Body, Operation
+from rest.openapi.described import Answer, Body, Described, Operation
+from rest.openapi.parts import parameter
 
 CUP = {
     "sku": "CUP-PORCELAIN",
@@ -87,42 +85,6 @@ OPERATIONS = {
     ),
 }
 
-WORDS = {
-    "Product": {
-        "sku": "The product's name for machines. It never changes.",
-        "price": "What one piece costs.",
-        "currency": "ISO 4217.",
-        "available": "Pieces that can be ordered now.",
-    },
-    "NewProduct": {
-        "name": "One line, without `://`: it stands in mails.",
-        "sku": "The product's name for machines. It never changes.",
-        "price": "What one piece costs, with at most the decimals that ISO 4217 gives its currency.",
-        "currency": "A currency of ISO 4217 that has a number of decimals. EUR where none is given.",
-    },
-    "ProductChange": {
-        "name": "One line, without `://`: it stands in mails.",
-        "price": "What one piece costs from now on, with at most the decimals that ISO 4217 gives its currency.",
-    },
-    "StockAdjustment": {
-        "quantity": "Pieces that came; negative, pieces that went. Not 0.",
-        "reason": "Why, for whoever reads the books.",
-    },
-    "Stock": {
-        "on_hand": "Pieces on the shelf.",
-        "reserved": "Those of them that are set aside for orders.",
-        "available": "The others.",
-    },
-    "ProductQuery": {
-        "search": "Only products with this in their sku, name or description, whatever its case.",
-        "ordering": "By what the list is sorted; with `-`, from the other end.",
-    },
-}
-BOUNDS: dict[str, dict[str, dict[str, Any]]] = {
-    "Product": {"currency": {"pattern": "^[A-Z]{3}$"}},
-    "NewProduct": {"currency": {"pattern": "^[A-Z]{3}$"}},
-    "StockAdjustment": {"quantity": {"not": {"const": 0}}},
-}
 CODES = (
     Code(
         "below_reserved",
@@ -132,4 +94,12 @@ CODES = (
         "That would leave fewer pieces on hand than are reserved for orders.",
     ),
 )
-DESCRIBED = Described(OPERATIONS, WORDS, BOUNDS, CODES)
+DESCRIBED = Described(
+    OPERATIONS,
+    tags={"products": "The catalogue: anyone reads it, staff write it."},
+    parameters={
+        "sku": parameter("sku", "path", "The product's sku.", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+        | {"example": "CUP-PORCELAIN"},
+    },
+    codes=CODES,
+)

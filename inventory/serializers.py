@@ -21,27 +21,41 @@ ORDERINGS = {
     "-price": ["-price", "-id"],
 }
 
+_CURRENCY = {"openapi": {"pattern": "^[A-Z]{3}$"}}
+_NAME = "One line, without `://`: it stands in mails."
+_SKU = "The product's name for machines. It never changes."
+
 
 class ProductSerializer(serializers.ModelSerializer[Product]):
     """A product as anyone sees it."""
 
-    price = MoneyText()
-    available = serializers.IntegerField(source="stock.available", read_only=True)
+    price = MoneyText(help_text="What one piece costs.")
+    available = serializers.IntegerField(
+        source="stock.available", read_only=True, help_text="Pieces that can be ordered now."
+    )
 
     class Meta:
         model = Product
         fields = ["sku", "name", "description", "price", "currency", "available"]
+        extra_kwargs = {"sku": {"help_text": _SKU}, "currency": {"help_text": "ISO 4217.", "style": _CURRENCY}}
 
 
 class NewProductSerializer(Strict, serializers.ModelSerializer[Product]):
     """A product to add."""
 
-    sku = serializers.RegexField(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=64)
-    price = AmountField()
+    sku = serializers.RegexField(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=64, help_text=_SKU)
+    price = AmountField(help_text="What one piece costs, with at most the decimals that ISO 4217 gives its currency.")
 
     class Meta:
         model = Product
         fields = ["sku", "name", "description", "price", "currency", "is_active"]
+        extra_kwargs = {
+            "name": {"help_text": _NAME},
+            "currency": {
+                "help_text": "A currency of ISO 4217 that has a number of decimals. EUR where none is given.",
+                "style": _CURRENCY,
+            },
+        }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a price with more decimals than its currency has."""
@@ -52,11 +66,15 @@ class NewProductSerializer(Strict, serializers.ModelSerializer[Product]):
 class ProductChangeSerializer(Strict, serializers.ModelSerializer[Product]):
     """What may change of a product."""
 
-    price = AmountField(required=False)
+    price = AmountField(
+        required=False,
+        help_text="What one piece costs from now on, with at most the decimals that ISO 4217 gives its currency.",
+    )
 
     class Meta:
         model = Product
         fields = ["name", "description", "price", "is_active"]
+        extra_kwargs = {"name": {"help_text": _NAME}}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a price with more decimals than the product's currency has."""
@@ -73,20 +91,31 @@ def _check_price(price: Decimal, currency: str) -> None:
 
 
 class ProductQuerySerializer(Query):
-    """The filters of the product list."""
-
-    search = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    ordering = serializers.ChoiceField(choices=list(ORDERINGS), default="sku")
+    search = serializers.CharField(
+        max_length=100,
+        required=False,
+        allow_blank=True,
+        help_text="Only products with this in their sku, name or description, whatever its case.",
+    )
+    ordering = serializers.ChoiceField(
+        choices=list(ORDERINGS),
+        default="sku",
+        help_text="By what the list is sorted; with `-`, from the other end.",
+    )
 
 
 class StockAdjustmentSerializer(Strict):
     """Pieces that came or went."""
 
-    quantity = serializers.IntegerField(min_value=-MAX_ADJUSTMENT, max_value=MAX_ADJUSTMENT)
-    reason = serializers.CharField(max_length=200)
+    quantity = serializers.IntegerField(
+        min_value=-MAX_ADJUSTMENT,
+        max_value=MAX_ADJUSTMENT,
+        help_text="Pieces that came; negative, pieces that went. Not 0.",
+        style={"openapi": {"not": {"const": 0}}},
+    )
+    reason = serializers.CharField(max_length=200, help_text="Why, for whoever reads the books.")
 
     def validate_quantity(self, value: int) -> int:
-        """Refuse zero."""
         if value == 0:
             raise serializers.ValidationError("A movement of nothing: give a number other than 0.")
         return value
@@ -96,6 +125,6 @@ class StockSerializer(serializers.Serializer[Any]):
     """The stock of one product."""
 
     sku = serializers.CharField(source="product.sku")
-    on_hand = serializers.IntegerField()
-    reserved = serializers.IntegerField()
-    available = serializers.IntegerField()
+    on_hand = serializers.IntegerField(help_text="Pieces on the shelf.")
+    reserved = serializers.IntegerField(help_text="Those of them that are set aside for orders.")
+    available = serializers.IntegerField(help_text="The others.")

@@ -1,15 +1,13 @@
 """The operations on orders."""
 
 from orders.serializers import (
-    MAX_LINES,
     NewOrderSerializer,
     OrderQuerySerializer,
     OrderSerializer,
     StaffTimelineEventSerializer,
 )
 from rest.codes import Code
-from rest.openapi.described import Described
-from rest.openapi.operation import NOTHING, Answer, Body, Operation
+from rest.openapi.described import NOTHING, Answer, Body, Described, Operation
 
 ORDER_ID = "0193b1c5-02b4-7d10-8f2e-6a9c3e5d7b11"
 ORDER = {
@@ -105,48 +103,6 @@ OPERATIONS = {
     ),
 }
 
-_KEPT = "as it was when the order was placed"
-WORDS = {
-    "Item": {"sku": "Of a product that is on sale.", "quantity": "Pieces."},
-    "NewOrder": {"items": "The lines; each product in one of them."},
-    "Line": {
-        "name": f"The product's name {_KEPT}.",
-        "quantity": "Pieces.",
-        "unit_price": f"The price of one piece {_KEPT}.",
-        "line_total": "The price of the line.",
-    },
-    "Order": {
-        "number": "The order's name for people.",
-        "status": "Where the order stands. `rejected`, `cancelled` and `fulfilled` are final.",
-        "currency": "ISO 4217, of all prices of the order.",
-        "total": "The sum of the lines.",
-        "rejection_reason": "What was short, where the order is rejected; else empty.",
-        "updated_at": "When its status last changed.",
-    },
-    "TimelineEvent": {
-        "type": "What happened, with the version of the event's type.",
-        "sequence": "The event's place in the order's life, from 1.",
-        "deliveries": "Who is told, and how far that is.",
-    },
-    "Delivery": {
-        "handler": "Who handles the event.",
-        "status": "`dead`: it keeps failing, and waits for a person.",
-        "attempts": "Attempts that were made.",
-        "handled_at": "When it was done, or given up; null until then.",
-        "last_error": "What went wrong last; empty once it is done. Only for staff who may see everybody's orders.",
-    },
-    "OrderQuery": {
-        "number": "Only the order with this number.",
-        "customer": "Only orders of this customer: an id or an e-mail address. For staff only; others get 400.",
-        "status": "Only orders that stand there now.",
-        "created_after": "Only orders placed then or later.",
-        "created_before": "Only orders placed before then.",
-        "ordering": "By what the list is sorted; with `-`, newest first.",
-    },
-}
-BOUNDS = {
-    "NewOrder": {"items": {"minItems": 1, "maxItems": MAX_LINES}},
-}
 CODES = (
     Code(
         "wrong_status",
@@ -156,4 +112,17 @@ CODES = (
         "Order O-1042 is fulfilled, so it cannot be cancelled now.",
     ),
 )
-DESCRIBED = Described(OPERATIONS, WORDS, BOUNDS, CODES)
+DESCRIBED = Described(
+    OPERATIONS,
+    tags={
+        "orders": "An order is `pending` when it is placed, then `confirmed` (stock is reserved) or `rejected`"
+        " (something was short). A confirmed one becomes `fulfilled`. Until then it can be `cancelled`.",
+    },
+    ids={"order_id": "The order's id."},
+    codes=CODES,
+    examples={
+        "Location": f"/api/v1/orders/{ORDER_ID}",
+        "not_found": "No Order matches the given query.",
+        "errors": [{"pointer": "/items/0/quantity", "detail": "Ensure this value is less than or equal to 1000."}],
+    },
+)

@@ -50,9 +50,16 @@ class ReadySerializer(LiveSerializer):
     """How what the process needs is."""
 
     database = serializers.ChoiceField(choices=["ok"])
-    broker = serializers.ChoiceField(choices=["ok", "down"])
-    deliveries = serializers.ChoiceField(choices=["ok", "stuck"])
-    oldest_due_seconds = serializers.IntegerField(min_value=0)
+    broker = serializers.ChoiceField(
+        choices=["ok", "down"],
+        help_text="`down` where it takes no messages. The site is ready all the same: orders are taken without it.",
+    )
+    deliveries = serializers.ChoiceField(
+        choices=["ok", "stuck"], help_text="`stuck`: some could run, and have waited for too long."
+    )
+    oldest_due_seconds = serializers.IntegerField(
+        min_value=0, help_text="For how long the first delivery that could run has waited."
+    )
 
 
 @dataclass(frozen=True)

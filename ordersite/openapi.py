@@ -5,8 +5,8 @@ from events.rest import openapi as dead_letters
 from inventory import openapi as inventory
 from orders import openapi as orders
 from ordersite.health import LiveSerializer, ReadySerializer
-from rest.openapi.described import Described
-from rest.openapi.operation import Answer, Operation
+from rest.openapi.described import Answer, Described, Operation
+from rest.openapi.document import VERSION
 from rpc import codes as rpc
 from users import openapi as users
 
@@ -53,12 +53,41 @@ OPERATIONS = {
     ),
 }
 
-WORDS = {
-    "Ready": {
-        "broker": "`down` where it takes no messages. The site is ready all the same: orders are taken without it.",
-        "deliveries": "`stuck`: some could run, and have waited for too long.",
-        "oldest_due_seconds": "For how long the first delivery that could run has waited.",
+DESCRIPTION = """\
+Take orders, and follow what becomes of them.
+
+**Sign in** with `POST /api/v1/auth/token`, and send what it gives as `Authorization: Bearer TOKEN`.
+
+**Errors** are `application/problem+json` (RFC 9457). Decide by `code`; each has a page of its own, at the problem's
+`type`. Beyond what stands with each operation, a request may meet 404 (a path that is not here) and 405 (a method that
+the path does not take).
+
+**Staff** need the same permissions as in the admin. Each operation names them in its description and under `security`,
+where several entries are alternatives. Without them, the answer is 403 `permission_denied`.
+
+**Repeating a request** is safe under an `Idempotency-Key`, which every POST takes but registration and sign-in. Those
+two ignore the header: an account that exists and a second token harm nobody.
+
+**Ids** are UUIDs. **Money** is a decimal string with its currency beside it, and exactly the decimals that ISO 4217
+gives that one: `99.99` EUR, `100` JPY, `1.230` KWD. **Times** are RFC 3339 in UTC; those that you send have any offset,
+or `Z`. **Days** are `2026-01-05`. **Lists** are pages `{next, previous, results}`; follow `next` until it is null.
+
+**Query parameters** that an operation does not know are 400 by name, as unknown fields of a body are.
+
+Paths answer with and without a slash at the end. `/api/ANYTHING` answers 308 to `/api/v1/ANYTHING`.
+"""
+
+HEAD = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "ordersite",
+        "version": VERSION,
+        "summary": "An order backend.",
+        "description": DESCRIPTION,
+        "contact": {"name": "The ordersite team"},
+        "license": {"name": "MIT", "identifier": "MIT"},
     },
+    "servers": [{"url": "/", "description": "This site."}],
 }
 
 DESCRIBED = (
@@ -67,5 +96,10 @@ DESCRIBED = (
     | orders.DESCRIBED
     | analytics.DESCRIBED
     | dead_letters.DESCRIBED
-    | Described(OPERATIONS, WORDS, codes=rpc.CODES)
+    | Described(
+        OPERATIONS,
+        tags={"site": "For load balancers, supervisors, Prometheus, and tools that read this document."},
+        codes=rpc.CODES,
+        head=HEAD,
+    )
 )

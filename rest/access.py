@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # DRF's views look up this module's class for their default
 class Access:
     """Who may use an operation.
 
-    `any_of` holds sets of permissions such as `orders.view_order`: staff need all permissions of one set. With `own`,
+    `any_of` holds sets of permissions such as `things.view_thing`: staff need all permissions of one set. With `own`,
     everybody who is signed in may use the operation on what is their own, and staff need the permissions for the rest.
     With `only_own`, staff need the permissions for what is their own, and nobody may use it on the rest. With either,
     what is not theirs is 404, as if it did not exist: the view looks for it first.
@@ -76,7 +76,6 @@ class DeclaredAccess(BasePermission):
     """Lets in those whom the view's `access` names for the method; nobody, where it names none (DRF's default here)."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        """Return whether the person may use the operation."""
         access = access_of(view, str(request.method))
         return access is not None and access.opens_to(request.user)
 

@@ -25,7 +25,6 @@ class Code:
 
     @property
     def title(self) -> str:
-        """The status in words."""
         return title_of(self.status)
 
 
@@ -89,14 +88,14 @@ CODES = (
         404,
         "There is nothing at this path, or nothing that this account may see. The two are not told apart.",
         "Look at the path and the id, and at whose token it is.",
-        "No Order matches the given query.",
+        "There is nothing at /api/v1/nothing.",
     ),
     Code(
         "method_not_allowed",
         405,
         "The path exists and does not take this method.",
         "Use one of the methods in the Allow header.",
-        "/api/v1/orders does not take DELETE, but GET, POST, OPTIONS.",
+        "/api/v1/auth/token does not take GET, but POST, DELETE, OPTIONS.",
     ),
     Code(
         "not_acceptable",

@@ -2,9 +2,8 @@
 
 A view declares it on its `post`:
 
-    @answered_once("POST /orders/{order_id}/cancel")
-    def post(self, request: Request, order_id: UUID) -> Response:
-
+    @answered_once("POST /things/{thing_id}/close")
+    def post(self, request: Request, thing_id: UUID) -> Response:
 A key belongs to one user and one operation. With another path or another body it is refused (422). Only a success is
 stored, rendered, in the transaction of the change: where the change is, its answer is, and where one is not, neither
 is the other.
@@ -39,8 +38,6 @@ Path = ParamSpec("Path")
 
 
 class KeyInUse(APIException):
-    """The first request with this key is still at work."""
-
     status_code = 409
     default_code = "idempotency_key_in_use"
     default_detail = "The first request with this Idempotency-Key is still at work. Ask again in a moment."
@@ -48,8 +45,6 @@ class KeyInUse(APIException):
 
 
 class KeyReused(APIException):
-    """The key came with another path or body before."""
-
     status_code = 422
     default_code = "idempotency_key_reused"
     default_detail = "This Idempotency-Key was used for another path or body. Use a new key for a new request."
@@ -60,7 +55,7 @@ def answered_once(
 ) -> Callable[[Callable[Concatenate[View, Request, Path], Response]], Callable[..., HttpResponse]]:
     """Return a decorator that makes a view's method honour Idempotency-Key.
 
-    `operation` is the method and the path of the API, as in `POST /orders/{order_id}/cancel`. The method runs in one
+    `operation` is the method and the path of the API, as in `POST /things/{thing_id}/close`. The method runs in one
     transaction with the storing of its answer; of the answer's headers only `Location` is stored and sent.
     """
 
@@ -68,7 +63,8 @@ def answered_once(
         @wraps(method)
         def honouring(view: View, request: Request, *args: Path.args, **kwargs: Path.kwargs) -> HttpResponse:
             def make() -> Answer:
-                return _rendered(method(view, request, *args, **kwargs))
+                response = method(view, request, *args, **kwargs)
+                return Answer(response.status_code, JSONRenderer().render(response.data), response.get("Location", ""))
 
             key = request.headers.get(HEADER)
             if key is None:
@@ -90,10 +86,6 @@ class Answer:
     body: bytes
     location: str
     replayed: bool = False
-
-
-def _rendered(response: Response) -> Answer:
-    return Answer(response.status_code, JSONRenderer().render(response.data), response.get("Location", ""))
 
 
 def _respond(answer: Answer) -> HttpResponse:

@@ -10,5 +10,4 @@ class PlainMetadata(SimpleMetadata):
     """DRF's own, without the fields of the bodies: it looks for them in one serializer a view, and here are several."""
 
     def determine_actions(self, request: Request, view: Any) -> dict[str, Any]:
-        """Tell of none; the OpenAPI document does."""
         return {}

@@ -16,17 +16,10 @@ PAGES = ("/api/v1", "/api/schema", "/api/docs", "/api/events")
 OUTSIDE = ("/health/live/", "/health/ready/", "/metrics/")
 
 
-class PermanentRedirect308(HttpResponsePermanentRedirect):
-    """A redirect that keeps method and body (RFC 9110, 15.4.9)."""
-
-    status_code = 308
-
-
 class HostMiddleware(CommonMiddleware):
     """Django's own, but that health is told whatever host is asked for: a kubelet asks for the address of the pod."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        """Refuse a request for a host that is not served here."""
         return None if request.path.startswith("/health/") else super().process_request(request)
 
 
@@ -37,11 +30,11 @@ class ApiPathMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Redirect an unversioned path; drop one slash at the end of any other path of the API."""
         path = request.path_info
         if path.startswith("/api/"):
             if not any(path == page or path.startswith(f"{page}/") for page in PAGES):
-                return PermanentRedirect308(request.get_full_path().replace("/api/", "/api/v1/", 1))
+                versioned = request.get_full_path().replace("/api/", "/api/v1/", 1)
+                return HttpResponsePermanentRedirect(versioned, preserve_request=True)  # 308: method and body are kept
             request.path_info = path.removesuffix("/")
         elif path in OUTSIDE:
             request.path_info = path.removesuffix("/")
@@ -67,21 +60,17 @@ class ProblemMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer."""
         response = self._get_response(request)
-        if response.status_code in (405, 412) and response.get("Content-Type") != "application/problem+json":
-            return _told(request, response)
-        return response
+        if response.status_code not in (405, 412) or response.get("Content-Type") == "application/problem+json":
+            return response
+        if response.status_code == 405:
+            return wrong_method(request, response["Allow"])
+        detail = "It is not in the version that the request asks for. Read it again."
+        return problem(412, "precondition_failed", detail)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer what a service raised for the client to see, such as PasswordsBusy on the admin's sign-in page."""
         return problem_from_exception(exception, {}) if isinstance(exception, APIException) else None
-
-
-def _told(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    if response.status_code == 405:
-        return wrong_method(request, response["Allow"])
-    return problem(412, "precondition_failed", "It is not in the version that the request asks for. Read it again.")
 
 
 def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:

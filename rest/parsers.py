@@ -18,7 +18,6 @@ class StrictJSONParser(JSONParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return the parsed body, or raise ParseError."""
         try:
             text = stream.read().decode()
             parsed = json.loads(text, object_pairs_hook=_object, parse_constant=strict_constant)

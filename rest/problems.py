@@ -50,14 +50,12 @@ def problem(
 
 
 def as_response(body: Mapping[str, Any], headers: Mapping[str, str]) -> HttpResponse:
-    """Return the members of an error answer as one."""
     return HttpResponse(
         json.dumps(body), status=body["status"], content_type="application/problem+json", headers=dict(headers)
     )
 
 
 def problem_body(status: int, code: str, detail: str) -> dict[str, Any]:
-    """Return the members of an error answer."""
     return {
         "type": f"{PAGES}{code}",
         "title": title_of(status),
@@ -135,7 +133,6 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def body_too_large() -> HttpResponse:
-    """Return the 413 of a body over the limit."""
     return problem(413, "body_too_large", "The body is larger than 1 MiB.")
 
 

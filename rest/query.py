@@ -21,7 +21,6 @@ class UnknownParameters(BaseThrottle):
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        """Return True where every parameter is known."""
         route = route_of(request._request) or ""
         if not request.query_params or not route.startswith("/api/v1/"):
             return True

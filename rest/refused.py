@@ -24,19 +24,16 @@ class RefusedMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer for the front, or pass the request on."""
         refused = request.META.get(REFUSED)
         return _ANSWERS[refused]() if refused else self._get_response(request)
 
 
 def overloaded() -> HttpResponse:
-    """Return the 503 of a server that has more to do than it can."""
     detail = "The server has too much to do at the moment. Try again; under one Idempotency-Key nothing is done twice."
     return problem(503, "overloaded", detail, headers={"Retry-After": str(RETRY_AFTER)})
 
 
 def too_slow() -> HttpResponse:
-    """Return the 408 of a body that did not arrive in time."""
     detail = "The body did not arrive within 10 seconds. Send it again."
     return problem(408, "request_timeout", detail, headers={"Connection": "close"})
 

@@ -45,7 +45,6 @@ class TimeField(serializers.DateTimeField):
     """A time that a client gives."""
 
     def to_internal_value(self, value: Any) -> datetime:
-        """Return the time in UTC, or raise ValidationError."""
         try:
             return parse_time(str(value))
         except ValueError as error:
@@ -59,7 +58,6 @@ class DayField(serializers.DateField):
     """A day that a client gives."""
 
     def to_internal_value(self, value: Any) -> date:
-        """Return the day, or raise ValidationError."""
         try:
             return parse_day(str(value))
         except ValueError as error:

@@ -19,7 +19,6 @@ class Strict(serializers.Serializer[Any]):
     """A serializer of input that refuses unknown fields, and those that cannot be set, beside all that is wrong."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the validated values, or raise ValidationError."""
         wrong = self._refused(data) | self._of_another_type(data) if isinstance(data, Mapping) else {}
         return _validated(super().to_internal_value, data, wrong)
 
@@ -58,7 +57,6 @@ class Query(serializers.Serializer[Any]):
     """A serializer of a query string. An empty value, and one that is given twice, could mean anything."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the validated values, or raise ValidationError."""
         wrong = {name: told for name, field in self.fields.items() if (told := _unclear(field, data.getlist(name)))}
         return _validated(super().to_internal_value, data, wrong)
 
@@ -89,11 +87,7 @@ def _validated(validate: Callable[[Any], Any], data: Any, wrong: Mapping[str, An
     return value
 
 
-class NoFields(Strict):
-    """The body of a request that needs none."""
-
-
 def expect_no_fields(request: Request) -> None:
     """Raise ValidationError where a request that needs no body brings fields."""
     if request.data or not isinstance(request.data, Mapping):
-        NoFields(data=request.data).is_valid(raise_exception=True)
+        Strict(data=request.data).is_valid(raise_exception=True)

@@ -27,7 +27,6 @@ class Readable:
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer the request."""
         try:
             environ["CONTENT_TYPE"] = _plain(environ.get("CONTENT_TYPE", ""))
             return self._application(environ, start_response)

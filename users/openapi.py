@@ -1,8 +1,7 @@
 """The operations on accounts and tokens."""
 
 from rest.codes import Code
-from rest.openapi.described import Described
-from rest.openapi.operation import Answer, Body, Operation
+from rest.openapi.described import Answer, Body, Described, Operation
 from users.serializers import CredentialsSerializer, RegistrationSerializer, TokenSerializer, UserSerializer
 
 ADA = {
@@ -79,25 +78,6 @@ OPERATIONS = {
     ),
 }
 
-WORDS = {
-    "User": {
-        "email": "The address to sign in with, in lower case; its domain in letters, not in punycode.",
-        "full_name": "How the person is called; may be empty. One line, without `://`.",
-    },
-    "Registration": {
-        "email": "The address to sign in with. It is kept in lower case, with its domain in letters, not in punycode.",
-        "password": "At least 10 characters.",
-        "full_name": "How the person is called. One line, without `://`.",
-    },
-    "Credentials": {"email": "The address of the account, in any spelling.", "password": "Its password."},
-    "Token": {
-        "token": "What to send as `Authorization: Bearer TOKEN`. Treat it as a password.",
-        "expires_at": "From then on it is dead.",
-    },
-}
-BOUNDS = {
-    "Registration": {"password": {"minLength": 10}},
-}
 CODES = (
     Code(
         "wrong_credentials",
@@ -114,4 +94,12 @@ CODES = (
         "Too many people are signing in or registering at this moment. Try again in a few seconds.",
     ),
 )
-DESCRIBED = Described(OPERATIONS, WORDS, BOUNDS, CODES)
+DESCRIBED = Described(
+    OPERATIONS,
+    tags={
+        "sign-in": "Bearer tokens: get one, end one.",
+        "accounts": "People: customers register themselves, staff are appointed.",
+    },
+    ids={"user_id": "The account's id."},
+    codes=CODES,
+)

@@ -19,6 +19,12 @@ class UserSerializer(Strict, serializers.ModelSerializer[User]):
         model = User
         fields = ["id", "email", "full_name", "created_at"]
         read_only_fields = ["id", "email", "created_at"]
+        extra_kwargs = {
+            "email": {
+                "help_text": "The address to sign in with, in lower case; its domain in letters, not in punycode."
+            },
+            "full_name": {"help_text": "How the person is called; may be empty. One line, without `://`."},
+        }
 
 
 class AddressField(serializers.EmailField):
@@ -32,10 +38,23 @@ class AddressField(serializers.EmailField):
 class RegistrationSerializer(Strict):
     """A new account."""
 
-    email = AddressField(max_length=LONGEST)
-    password = serializers.CharField(max_length=128, trim_whitespace=False)
+    email = AddressField(
+        max_length=LONGEST,
+        help_text="The address to sign in with. It is kept in lower case, with its domain in letters, not in punycode.",
+    )
+    password = serializers.CharField(
+        max_length=128,
+        trim_whitespace=False,
+        help_text="At least 10 characters.",
+        style={"openapi": {"minLength": 10}},
+    )
     full_name = serializers.CharField(
-        max_length=150, required=False, allow_blank=True, default="", validators=[validate_name]
+        max_length=150,
+        required=False,
+        allow_blank=True,
+        default="",
+        validators=[validate_name],
+        help_text="How the person is called. One line, without `://`.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -50,12 +69,12 @@ class RegistrationSerializer(Strict):
 class CredentialsSerializer(Strict):
     """What a person signs in with."""
 
-    email = serializers.CharField(max_length=254)
-    password = serializers.CharField(max_length=128, trim_whitespace=False)
+    email = serializers.CharField(max_length=254, help_text="The address of the account, in any spelling.")
+    password = serializers.CharField(max_length=128, trim_whitespace=False, help_text="Its password.")
 
 
 class TokenSerializer(serializers.Serializer[Any]):
     """A bearer token."""
 
-    token = serializers.CharField()
-    expires_at = serializers.DateTimeField()
+    token = serializers.CharField(help_text="What to send as `Authorization: Bearer TOKEN`. Treat it as a password.")
+    expires_at = serializers.DateTimeField(help_text="From then on it is dead.")

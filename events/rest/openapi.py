@@ -1,12 +1,6 @@
 """The operations on dead letters."""
 
-from typing import Any
-
-from drf_spectacular.extensions import OpenApiSerializerFieldExtension
-from drf_spectacular.openapi import AutoSchema
-
 from events.rest.serializers import (
-    PUBLIC_STATUS,
     DiscardSerializer,
     LetterQuerySerializer,
     LetterSerializer,
@@ -14,8 +8,7 @@ from events.rest.serializers import (
     WholeLetterSerializer,
 )
 from rest.codes import Code
-from rest.openapi.described import Described
-from rest.openapi.operation import NOTHING, Answer, Body, Operation
+from rest.openapi.described import NOTHING, Answer, Body, Described, Operation
 
 LETTER = {
     "id": "0193b1c5-02b6-7bb0-a3e8-40d1f2c3b4a5",
@@ -111,46 +104,6 @@ OPERATIONS = {
     ),
 }
 
-_ERROR_TYPE = "The class of the error."
-_LETTER = {
-    "queue": "The name under which operators know the consumer's dead letters.",
-    "handler": "Who should have handled the event.",
-    "subject": "The id of what the event is about.",
-    "reason": "Why it is dead; empty once it is not.",
-    "error_type": _ERROR_TYPE,
-    "fingerprint": "The same for letters with the same kind of error from the same place.",
-    "handled_at": "When it died, was discarded, or was done.",
-}
-WORDS = {
-    "DeadLetter": _LETTER,
-    "WholeDeadLetter": {
-        **_LETTER,
-        "correlation_id": "The X-Request-ID of the request from which it follows.",
-        "data": "What the handler is given.",
-        "traceback": "Where in the code it failed, secrets hidden.",
-        "failed_attempts": "Every attempt that counted and failed.",
-        "decisions": "What people did about it.",
-        "discard_does": "What is done in its place where it is discarded.",
-        "flower_url": "Where the Celery task is shown.",
-    },
-    "FailedAttempt": {
-        "number": "From 1; from 1 again after a replay.",
-        "worker": "The worker that tried.",
-        "error_type": _ERROR_TYPE,
-    },
-    "Decision": {"by": "Who decided.", "reason": "Why, in that person's words."},
-    "Discard": {"reason": "Why it is given up, for whoever reads the books."},
-    "DeadLetterChoice": {
-        "handler": "Only those of this handler. An unknown one is 400.",
-        "event_type": "Only those of this event type. An unknown one is 400.",
-    },
-    "LetterQuery": {
-        "handler": "Only those of this handler. An unknown one is 400.",
-        "event_type": "Only those of this event type. An unknown one is 400.",
-        "status": "`dead`, if none is given: what waits for a person. The others are of letters that were replayed or"
-        " discarded.",
-    },
-}
 CODES = (
     Code(
         "not_dead",
@@ -160,14 +113,9 @@ CODES = (
         "Only a dead letter can be replayed or discarded, and this is not one, or no longer one.",
     ),
 )
-DESCRIBED = Described(OPERATIONS, WORDS, codes=CODES)
-
-
-class StatusFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # it registers itself
-    """A delivery's state as the API tells it."""
-
-    target_class = "events.rest.serializers.StatusField"
-
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
-        """Return the closed set of words."""
-        return {"type": "string", "enum": sorted(set(PUBLIC_STATUS.values()))}
+DESCRIBED = Described(
+    OPERATIONS,
+    tags={"dead letters": "Work that kept failing and waits for a person, for staff."},
+    ids={"letter_id": "The id of the delivery that is, or was, a dead letter."},
+    codes=CODES,
+)

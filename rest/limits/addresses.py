@@ -39,16 +39,12 @@ def _nearest(request: HttpRequest) -> Address | None:
     """
     nearest = _parse(request.META.get("REMOTE_ADDR", ""))
     hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    while nearest and hops and _is_trusted(nearest):
+    while nearest and hops and any(nearest in network for network in settings.TRUSTED_PROXIES):
         hop = _parse(hops.pop())
         if hop is None:
             break
         nearest = hop
     return nearest
-
-
-def _is_trusted(address: Address) -> bool:
-    return any(address in network for network in settings.TRUSTED_PROXIES)
 
 
 def _parse(text: str) -> Address | None:

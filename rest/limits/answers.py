@@ -21,13 +21,11 @@ def note(request: HttpRequest, standing: Standing) -> None:
 
 
 def noted(request: HttpRequest) -> list[Standing]:
-    """Return what was kept of this request."""
     kept: list[Standing] = request.META.get(_KEPT, [])
     return kept
 
 
 def add_headers(response: HttpResponse, standings: Sequence[Standing]) -> None:
-    """Write the headers."""
     if standings:
         response["RateLimit-Policy"] = ", ".join(
             f'"{one.limit.name}";q={one.limit.quota};w={one.limit.window}' for one in standings

@@ -28,8 +28,6 @@ class Slot:
 
 
 class LocalCounters:
-    """Counters in memory."""
-
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[str, tuple[int, float]] = {}
@@ -39,22 +37,17 @@ class LocalCounters:
         now = time.monotonic()
         with self._lock:
             if len(self._counts) + len(slots) > MOST:
-                self._make_room(now)
+                self._counts = {key: entry for key, entry in self._counts.items() if entry[1] > now}
+                if len(self._counts) > MOST // 2:  # those of past windows were not enough, and memory is bounded
+                    self._counts = {}
             for slot in slots:
                 count = self._counts.get(slot.key, (0,))[0] + 1
                 self._counts[slot.key] = (count, now + slot.seconds)
             return [self._counts[slot.key][0] for slot in slots]
 
     def read(self, slots: list[Slot]) -> list[int]:
-        """Return the counters."""
         with self._lock:
             return [self._counts.get(slot.key, (0,))[0] for slot in slots]
-
-    def _make_room(self, now: float) -> None:
-        """Forget the counters of past windows; all of them, where that is not enough: memory is bounded."""
-        self._counts = {key: entry for key, entry in self._counts.items() if entry[1] > now}
-        if len(self._counts) > MOST // 2:
-            self._counts = {}
 
 
 class SharedCounters:
@@ -68,29 +61,28 @@ class SharedCounters:
         self._client: redis.Redis | None = None
         self._local = LocalCounters()
         self._lock = threading.Lock()
-        self._away = False
-
-    @property
-    def away(self) -> bool:
-        """Tell whether each process counts for itself at the moment."""
-        return self._away
+        self.away = False  # true while each process counts for itself
 
     def add(self, slots: list[Slot]) -> list[int]:
         """Add one to each counter; return them."""
-        return self._ask(lambda client: _add(client, slots), lambda: self._local.add(slots))
+        return self._ask(_add, self._local.add, slots)
 
     def read(self, slots: list[Slot]) -> list[int]:
-        """Return the counters."""
-        return self._ask(lambda client: _read(client, slots), lambda: self._local.read(slots))
+        return self._ask(_read, self._local.read, slots)
 
-    def _ask(self, server: Callable[[redis.Redis], list[int]], memory: Callable[[], list[int]]) -> list[int]:
-        if not self._away:
+    def _ask(
+        self,
+        server: Callable[[redis.Redis, list[Slot]], list[int]],
+        memory: Callable[[list[Slot]], list[int]],
+        slots: list[Slot],
+    ) -> list[int]:
+        if not self.away:
             client = self._connected()
             try:
-                return server(client)
+                return server(client, slots)
             except (redis.RedisError, OSError) as error:
                 self._open(client, error)
-        return memory()
+        return memory(slots)
 
     def _connected(self) -> redis.Redis:
         with self._lock:
@@ -101,9 +93,9 @@ class SharedCounters:
     def _open(self, client: redis.Redis, error: Exception) -> None:
         """Count in memory from now on, and have a thread look until the server is back."""
         with self._lock:
-            if self._away:
+            if self.away:
                 return
-            self._away = True
+            self.away = True
         logger.warning("rate limits count per process, since the broker does not answer: %s", error)
         threading.Thread(target=self._look, args=(client,), name="rate-limits", daemon=True).start()
 
@@ -114,7 +106,7 @@ class SharedCounters:
                 write(client)
             except (redis.RedisError, OSError):
                 continue
-            self._away = False
+            self.away = False
             logger.info("rate limits count across processes again")
             return
 

@@ -35,7 +35,6 @@ class Standing:
 
     @property
     def remaining(self) -> int:
-        """Return how many times are left in this window."""
         return max(0, self.limit.quota - self.used)
 
     @property
@@ -71,11 +70,11 @@ def look(*asked: Asked) -> list[Standing]:
 
 def _standings(asked: Sequence[Asked], ask: Callable[[list[Slot]], list[int]], more: int) -> list[Standing]:
     now = time.time()
-    slots = {index: _slot(*which, now) for index, which in enumerate(asked) if which[0].quota > 0}
+    slots = {which: _slot(*which, now) for which in asked if which[0].quota > 0}
     used = dict(zip(slots, ask(list(slots.values())), strict=True)) if slots else {}
     return [
-        Standing(which[0], used[index] + more, slots[index].seconds) if index in slots else Standing(which[0], 0, 0)
-        for index, which in enumerate(asked)
+        Standing(which[0], used[which] + more, slots[which].seconds) if which in slots else Standing(which[0], 0, 0)
+        for which in asked
     ]
 
 

@@ -15,7 +15,6 @@ class RateLimitMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, with how the client stands."""
         response = self._get_response(request)
         attempt = tried_to_sign_in(request)
         if attempt and response.status_code == 401:

@@ -24,7 +24,6 @@ class RequestThrottle(BaseThrottle):
         return not self._standing.exceeded
 
     def wait(self) -> float:
-        """Return the seconds until the next window."""
         return self._standing.seconds
 
 
@@ -35,19 +34,21 @@ class BrakeThrottle(BaseThrottle):
         """Count what counts before it is tried, and tell whether it may be."""
         scope = getattr(view, "throttle_scope", None)
         self._refused = None
+        if scope is None or request.method != "POST":
+            return True
         if any(standing.exceeded for standing in noted(request._request)):
             return True  # refused already: what else this request is may stay unread and uncounted
-        if scope is not None and request.method == "POST":
-            attempt = _attempt(request)
-            self._refused = REFUSALS[scope](attempt)
-            if self._refused:
-                note(request._request, self._refused)
-            elif scope == "sign-in":
-                request._request.META[_TRIED] = attempt
+        given = request.data
+        email = given.get("email") if isinstance(given, Mapping) else None
+        attempt = brake.Attempt.of(request._request, email)
+        self._refused = REFUSALS[scope](attempt)
+        if self._refused:
+            note(request._request, self._refused)
+        elif scope == "sign-in":
+            request._request.META[_TRIED] = attempt
         return self._refused is None
 
     def wait(self) -> float | None:
-        """Return the seconds until the next window."""
         return self._refused.seconds if self._refused else None
 
 
@@ -72,8 +73,3 @@ def tried_to_sign_in(request: HttpRequest) -> brake.Attempt | None:
     """Return who tried to sign in by this request, None where nobody did."""
     attempt: brake.Attempt | None = request.META.get(_TRIED)
     return attempt
-
-
-def _attempt(request: Request) -> brake.Attempt:
-    given = request.data
-    return brake.Attempt.of(request._request, given.get("email") if isinstance(given, Mapping) else None)

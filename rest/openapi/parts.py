@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from rest.codes import Code
-from rest.openapi.described import all_codes
+from rest.openapi.described import all_codes, described
 
 Schema = dict[str, Any]
 
@@ -17,7 +17,9 @@ def ref(kind: str, name: str) -> Schema:
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
-def _header(name: str, description: str, example: Any, *, always: bool = True, **schema: Any) -> tuple[str, Schema]:
+def _header(
+    name: str, description: str, example: Any = None, *, always: bool = True, **schema: Any
+) -> tuple[str, Schema]:
     text = {"type": "string"} | schema
     return name, {"description": description, "required": always, "schema": text, "example": example}
 
@@ -30,7 +32,7 @@ _HEADERS = {
         " from the request; give it when you report something.",
         REQUEST_ID,
     ),
-    "Location": _header("Location", "Where the new thing is.", "/api/v1/orders/0193b1c5-02b4-7d10-8f2e-6a9c3e5d7b11"),
+    "Location": _header("Location", "Where the new thing is."),
     "ETag": _header(
         "ETag", "The version of what is shown; send it back in If-None-Match.", '"1f3870be274f6c49b3e31a0c6728957f"'
     ),
@@ -72,85 +74,55 @@ LIMITS = ("RateLimit", "RateLimitPolicy")
 _OF_STATUS = {401: ("WwwAuthenticate",), 429: ("RetryAfter",), 503: ("RetryAfter",)}
 _OF_CODE = {"idempotency_key_in_use": ("RetryAfterKey",)}
 
-# Without examples: the page to try them on would send those as they are, and a second order would be the first again.
+
+def parameter(name: str, place: str, description: str, **schema: Any) -> Schema:
+    """Return a parameter, a string where the schema gives no other type. One in a path is always required."""
+    always = {"required": True} if place == "path" else {}
+    return {"name": name, "in": place, **always, "description": description, "schema": {"type": "string"} | schema}
+
+
+# Without examples: the page to try them on would send those as they are, and a second request would be the first again.
 PARAMETERS: dict[str, Schema] = {
-    "RequestId": {
-        "name": "X-Request-ID",
-        "in": "header",
-        "description": "An id of your own for this request: up to 128 letters, digits and `. _ : / + = -`. Another is"
-        " passed over, and one is made up.",
-        "schema": {"type": "string"},
-    },
-    "IdempotencyKey": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "A new value for each request (a UUID, say), and the same value for each repetition of it. The"
-        " first successful answer is kept for 24 hours and given again byte for byte, with `Idempotent-Replayed: true`;"
-        " nothing is done twice. Keys belong to one user and one operation. The same key with another path or body is"
-        " 422, and 409 while the first request is still at work.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
-    },
-    "IfNoneMatch": {
-        "name": "If-None-Match",
-        "in": "header",
-        "description": "The ETag of what you have: where it is still that, the answer is 304, without a body.",
-        "schema": {"type": "string"},
-    },
-    "IfMatch": {
-        "name": "If-Match",
-        "in": "header",
-        "description": "The ETag of what you have: where it has changed since, the answer is 412, and nothing is done.",
-        "schema": {"type": "string"},
-    },
-    "Cursor": {
-        "name": "cursor",
-        "in": "query",
-        "description": "Which page: follow `next` and `previous` as they are. One that was made up is 400.",
-        "schema": {"type": "string"},
-    },
-    "PageSize": {
-        "name": "page_size",
-        "in": "query",
-        "description": "How many are on a page.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-    },
-    "user_id": {
-        "name": "user_id",
-        "in": "path",
-        "required": True,
-        "description": "The account's id.",
-        "schema": {"type": "string", "format": "uuid"},
-    },
-    "order_id": {
-        "name": "order_id",
-        "in": "path",
-        "required": True,
-        "description": "The order's id.",
-        "schema": {"type": "string", "format": "uuid"},
-    },
-    "report_id": {
-        "name": "report_id",
-        "in": "path",
-        "required": True,
-        "description": "The report's id.",
-        "schema": {"type": "string", "format": "uuid"},
-    },
-    "letter_id": {
-        "name": "letter_id",
-        "in": "path",
-        "required": True,
-        "description": "The id of the delivery that is, or was, a dead letter.",
-        "schema": {"type": "string", "format": "uuid"},
-    },
-    "sku": {
-        "name": "sku",
-        "in": "path",
-        "required": True,
-        "description": "The product's sku.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
-        "example": "CUP-PORCELAIN",
-    },
+    "RequestId": parameter(
+        "X-Request-ID",
+        "header",
+        "An id of your own for this request: up to 128 letters, digits and `. _ : / + = -`. Another is passed over, and"
+        " one is made up.",
+    ),
+    "IdempotencyKey": parameter(
+        "Idempotency-Key",
+        "header",
+        "A new value for each request (a UUID, say), and the same value for each repetition of it. The first successful"
+        " answer is kept for 24 hours and given again byte for byte, with `Idempotent-Replayed: true`; nothing is done"
+        " twice. Keys belong to one user and one operation. The same key with another path or body is 422, and 409"
+        " while the first request is still at work.",
+        minLength=1,
+        maxLength=255,
+        pattern="^[!-~]([ -~]*[!-~])?$",
+    ),
+    "IfNoneMatch": parameter(
+        "If-None-Match",
+        "header",
+        "The ETag of what you have: where it is still that, the answer is 304, without a body.",
+    ),
+    "IfMatch": parameter(
+        "If-Match",
+        "header",
+        "The ETag of what you have: where it has changed since, the answer is 412, and nothing is done.",
+    ),
+    "Cursor": parameter(
+        "cursor", "query", "Which page: follow `next` and `previous` as they are. One that was made up is 400."
+    ),
+    "PageSize": parameter(
+        "page_size", "query", "How many are on a page.", type="integer", minimum=1, maximum=100, default=20
+    ),
 }
+
+
+def parameters() -> dict[str, Schema]:
+    """Return the components of all parameters that operations share."""
+    ids = {name: parameter(name, "path", text, format="uuid") for name, text in described().ids.items()}
+    return {**PARAMETERS, **ids, **described().parameters}
 
 
 def problem_schema() -> Schema:
@@ -188,7 +160,8 @@ def problem_schema() -> Schema:
 
 def headers() -> dict[str, Schema]:
     """Return the components of all headers of answers."""
-    return {name: header for name, (_, header) in _HEADERS.items()}
+    examples = described().examples
+    return {name: header | {"example": examples.get(name, header["example"])} for name, (_, header) in _HEADERS.items()}
 
 
 def header_refs(names: Iterable[str], *, limited: bool) -> dict[str, Schema]:
@@ -197,19 +170,14 @@ def header_refs(names: Iterable[str], *, limited: bool) -> dict[str, Schema]:
     return {_HEADERS[name][0]: ref("headers", name) for name in wanted}
 
 
-def problem_name(codes: Iterable[str], *, limited: bool) -> str:
-    """Return the name of the component that answers with one of these codes, which have one status."""
-    name = "Or".join(code.title().replace("_", "") for code in codes)
-    return name if limited else f"{name}Unlimited"
-
-
 def problem_responses(codes: Iterable[str], *, limited: bool) -> dict[str, tuple[str, Schema]]:
     """Return, by status, the component's name and the answer with the codes of that status."""
     in_order = sorted((all_codes()[code] for code in set(codes)), key=lambda code: (code.status, code.name))
     answers = {}
     for status, same in groupby(in_order, key=lambda code: code.status):
         group = list(same)
-        answers[str(status)] = (problem_name([c.name for c in group], limited=limited), _answer(group, limited=limited))
+        name = "Or".join(code.name.title().replace("_", "") for code in group)
+        answers[str(status)] = (name if limited else f"{name}Unlimited", _answer(group, limited=limited))
     return answers
 
 
@@ -221,21 +189,21 @@ def _answer(codes: list[Code], *, limited: bool) -> Schema:
         "content": {
             "application/problem+json": {
                 "schema": ref("schemas", "Problem"),
-                "examples": {code.name: {"summary": code.meaning, "value": example(code)} for code in codes},
+                "examples": {code.name: {"summary": code.meaning, "value": _example(code)} for code in codes},
             }
         },
     }
 
 
-def example(code: Code) -> Schema:
+def _example(code: Code) -> Schema:
     """Return a problem with this code, as it may be answered."""
+    examples = described().examples
     problem = {
         "type": code.uri,
         "title": code.title,
         "status": code.status,
-        "detail": code.example,
+        "detail": examples.get(code.name, code.example),
         "code": code.name,
         "request_id": REQUEST_ID,
     }
-    errors = [{"pointer": "/items/0/quantity", "detail": "Ensure this value is less than or equal to 1000."}]
-    return problem | ({"errors": errors} if code.name == "invalid_input" else {})
+    return problem | ({"errors": examples["errors"]} if code.name == "invalid_input" else {})

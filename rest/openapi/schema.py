@@ -1,5 +1,6 @@
 """How drf-spectacular describes an operation here: from its view and serializers, and the words of each app."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -8,25 +9,14 @@ from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.generators import EndpointEnumerator
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
+from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent, force_instance
+from rest_framework.fields import Field
 
 from rest.access import ANYONE, Access, access_of
 from rest.openapi import parts
-from rest.openapi.described import described
-from rest.openapi.operation import PAGING, Answer, Body, Operation
+from rest.openapi.described import PAGING, Answer, Body, Operation, described
 from rest.openapi.parts import Schema, ref
-from rest.openapi.properties import explained
 from values.money import MOST_DECIMALS
-
-# Components that are not named as their serializers are.
-NAMES = {
-    "StaffTimelineEventSerializer": "TimelineEvent",  # it holds what everybody sees, and a little more
-    "StaffDeliverySerializer": "Delivery",
-    "LetterSerializer": "DeadLetter",
-    "WholeLetterSerializer": "WholeDeadLetter",
-    "ReplaySerializer": "DeadLetterChoice",
-    "ProductSalesSerializer": "DailySales",  # the same, and what is told of products only
-}
 
 
 class OperationSchema(AutoSchema):
@@ -35,7 +25,6 @@ class OperationSchema(AutoSchema):
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
     ) -> Schema:
-        """Return the operation object."""
         self.registry, self.path, self.path_regex, self.path_prefix = registry, path, path_regex, path_prefix
         self.method = method.upper()
         operation = described().operations[f"{self.method} {path}"]
@@ -55,10 +44,15 @@ class OperationSchema(AutoSchema):
         operation = described().operations.get(f"{method} {_path(route)}")
         return operation.query_parameters if operation else None
 
-    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
-        """Return the component's name."""
-        name: str = super().get_serializer_name(serializer, direction)
-        return NAMES.get(name, name)
+    def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Schema:
+        """Return a component. Answers hold all fields but those of `optional`; bodies refuse what they do not know."""
+        schema: Schema = super()._map_serializer(serializer, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        fields = force_instance(serializer).fields  # type: ignore[no-untyped-call]
+        schema["properties"] = {name: _property(fields[name], found) for name, found in schema["properties"].items()}
+        if direction == "request":
+            return schema | {"additionalProperties": False}
+        optional = getattr(serializer, "optional", ())
+        return schema | {"required": [name for name in schema["properties"] if name not in optional]}
 
     @property
     def _access(self) -> Access:
@@ -73,14 +67,13 @@ class OperationSchema(AutoSchema):
         return hasattr(getattr(self.view, self.method.lower()), "answered_once")
 
     def _parameters_of(self, operation: Operation) -> list[Schema]:
-        in_path = [name for name in parts.PARAMETERS if f"{{{name}}}" in self.path]
+        in_path = re.findall(r"{(\w+)}", self.path)
         paging = PAGING if operation.answer.page else ()
         headers = (*operation.headers, *(["IdempotencyKey"] if self._answers_once else []))
         shared = [ref("parameters", name) for name in (*in_path, *headers, *paging, "RequestId")]
         if operation.query is None:
             return shared
-        query = self._map_serializer(operation.query, "request")  # type: ignore[no-untyped-call]
-        fields = explained(operation.query.__name__.removesuffix("Serializer"), query["properties"])
+        query = self._map_serializer(operation.query, "request")
         return [
             {
                 "name": name,
@@ -89,7 +82,7 @@ class OperationSchema(AutoSchema):
                 "description": schema.pop("description", ""),
                 "schema": schema,
             }
-            for name, schema in fields.items()
+            for name, schema in query["properties"].items()
         ] + shared
 
     def _body_of(self, body: Body) -> Schema:
@@ -163,9 +156,20 @@ class OperationSchema(AutoSchema):
         return ref(kind, name)
 
 
+def _property(field: Field[Any, Any, Any, Any], schema: Schema) -> Schema:
+    """Return a field's schema without the generator's own marks, with the bounds of `style`, its words at the end.
+
+    `style={"openapi": {...}}` is for a bound that the field does not check itself.
+    """
+    kept = {key: value for key, value in schema.items() if key not in ("readOnly", "x-spec-enum-id")}
+    words = {"description": kept.pop("description")} if "description" in kept else {}
+    bounds: Schema = field.style.get("openapi", {})
+    return kept | bounds | words
+
+
 @cache
 def _path(route: str) -> str:
-    """Return a route of urls.py as the document has it, as in `/api/v1/orders/{order_id}`."""
+    """Return a route of urls.py as the document has it, as in `/api/v1/things/{thing_id}`."""
     path: str = EndpointEnumerator(patterns=[]).get_path_from_regex(route)  # type: ignore[no-untyped-call]
     return path
 
@@ -216,7 +220,6 @@ class AmountSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-
     target_class = "values.money.AmountField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Schema:
-        """Return a string with a pattern."""
         whole = self.target.max_digits - self.target.decimal_places
         return {"type": "string", "format": "decimal", "pattern": rf"^\d{{1,{whole}}}(\.\d{{1,{MOST_DECIMALS}}})?$"}
 
@@ -227,5 +230,4 @@ class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
     target_class = "values.money.MoneyText"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Schema:
-        """Return a string with a pattern."""
         return {"type": "string", "format": "decimal", "pattern": rf"^\d+(\.\d{{1,{MOST_DECIMALS}}})?$"}

@@ -25,5 +25,4 @@ def to_yaml(document: Any) -> str:
 
 
 def to_json(document: Any) -> str:
-    """Return it as JSON."""
     return json.dumps(document, ensure_ascii=False)

@@ -49,7 +49,6 @@ def schema_as_json() -> str:
 
 @cache
 def schema_as_yaml() -> str:
-    """Return it as YAML."""
     return to_yaml(document())
 
 
@@ -61,21 +60,19 @@ class SchemaView(APIView):
     renderer_classes = (_JSONText, _YAMLText)
 
     def get(self, request: Request) -> Response:
-        """Give the OpenAPI document."""
         return Response({})
 
 
 @csrf_exempt  # a wrong method is 405, whoever asks
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show the page to read the document and try it."""
+    """Show the page to read the document and try it, which is the site's: it says what to try first."""
     return render(request, "rest/docs.html")
 
 
 @csrf_exempt
 @require_safe
 def problem_list(request: HttpRequest) -> HttpResponse:
-    """Show every code that an error can have."""
     return render(request, "rest/problems.html", {"codes": all_codes().values(), "title": "Errors"})
 
 
