@@ -22,7 +22,7 @@ from local.processes import commands
 from local.servers import VARIABLES, Server, Servers, start_servers
 from local.settings import CHECKOUT, Settings
 from local.supervisor import Supervisor
-from tests import limits
+from testing.processes import HIGH_LIMITS
 from tests.journeys.client import Answer, Api, basic, call
 from tests.journeys.redis_server import RedisServer
 
@@ -218,7 +218,7 @@ class System:
     def _make_environment(self, folder: Path) -> dict[str, str]:
         return {
             **os.environ,
-            **limits.HIGH,
+            **HIGH_LIMITS,
             **self.servers.urls,
             "EMBEDDED": "1",
             "DATA_DIR": str(folder),

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from events.tests.waiting import until
-from tests import pages
+from testing import pages
 from tests.journeys import shell
 from tests.journeys.client import Api
 from tests.journeys.system import LEASE, System
