@@ -1,9 +1,12 @@
-"""Of the processes that run tests, one runs all that share a running system: it is started once."""
+"""What tests of a running system share: it is started once, in one of the processes that run tests."""
 
 from fnmatch import fnmatch
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.journeys.client import Api
+from tests.journeys.system import System
 
 SHARING = (
     "tests/journeys/test_on_redis.py",  # has a system of its own
@@ -25,3 +28,9 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
     """Return who hands out the tests."""
     return Scheduling(config, log)
+
+
+@pytest.fixture
+def ada(system: System) -> Api:
+    """A customer, signed in."""
+    return system.person("ada")

@@ -21,9 +21,9 @@ from events.statistics.tally import BOUNDS, BUCKETS
 from events.tests.waiting import until
 from local.mail import ANSWER_FILE
 from local.processes import WORKERS
+from testing import ROOT
 from tests.journeys import browser
 from tests.journeys.system import PASSWORD, System
-from tests.pages import ROOT
 
 FOLDER = ROOT / "docs" / "img"
 SCREEN = {"width": 1280, "height": 900}

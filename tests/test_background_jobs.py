@@ -20,9 +20,8 @@ from events.models import Delivery
 from events.relaying import sweeps
 from events.subscriptions import the_map
 from events.tests.helpers import claimed, make_due, only, start_one
-from inventory.tests.shop import make_product
-from tests import pages
-from tests.pages import ROOT
+from testing import ROOT, pages
+from testing.shop import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "docs/background-jobs.md"

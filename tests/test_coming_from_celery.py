@@ -27,12 +27,10 @@ from events.subscriptions import the_map
 from events.tests.helpers import claimed, make_due, only, start_one
 from events.types import event_type
 from inventory.stock import reserve
-from inventory.tests.shop import counts, make_product
 from orders.models import Order
 from orders.services import confirm_orders
-from orders.tests.placing import place
-from tests import pages
-from tests.pages import ROOT
+from testing import ROOT, pages
+from testing.shop import counts, make_product, place
 from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,7 +9,7 @@ from benchmarks.books import Books, Figures, Waiting, lost_parked_doubled
 from benchmarks.scenarios import run, rush
 from local.errors import LocalError
 from local.servers import VARIABLES
-from tests.servers import SERVERS
+from testing.servers import SERVERS
 
 BUYERS, PIECES = 20, 5
 EMBEDDED = SERVERS is not None and len(SERVERS.urls) == len(VARIABLES)

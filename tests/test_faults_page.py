@@ -2,8 +2,8 @@
 
 import re
 
+from testing import ROOT
 from tests.chaos.table import faults
-from tests.pages import ROOT
 
 FAULTS = [*range(1, 41), *range(42, 47)]
 STORM = 37

@@ -2,9 +2,9 @@
 
 import re
 import subprocess
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from testing import ROOT
+
 # FOR UPDATE, the stronger lock, makes whoever inserts a row that refers to a locked one wait: for who deletes.
 DELETES = {"events/purge.py"}
 STRONG = re.compile(r"\bFOR UPDATE\b|select_for_update\((?!.*no_key=True)")
@@ -12,7 +12,9 @@ STRONG = re.compile(r"\bFOR UPDATE\b|select_for_update\((?!.*no_key=True)")
 
 def product() -> list[str]:
     listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [path for path in listed.stdout.split() if not re.search(r"(^|/)tests/|^benchmarks/|^conftest", path)]
+    return [
+        path for path in listed.stdout.split() if not re.search(r"(^|/)tests/|^testing/|^benchmarks/|^conftest", path)
+    ]
 
 
 def test_only_who_deletes_keeps_others_from_referring_to_a_row() -> None:

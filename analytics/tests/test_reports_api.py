@@ -1,6 +1,7 @@
 """What who asks for a report is answered."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,23 +11,16 @@ from django.db.models.functions import Now
 
 from analytics import files, reports
 from analytics.models import Report
-from analytics.tests.reporting import ask, at_once, build, folder, ready_report
 from events.models import Delivery, Event
-from inventory.tests.shop import make_product
+from events.tests.servers import at_once
+from testing.api import body, check_problem, client_of, make_user, pointers
+from testing.reporting import ask, build, ready_report
+from testing.shop import make_product
 from users.models import User
-from users.tests.api import body, check_problem, client_of, make_user, pointers
-from users.tests.at_once import at_once as many_at_once
 
-__all__ = ["at_once", "folder"]
-
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("folder")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("reports_folder")]
 URL = "/api/v1/reports"
 JANUARY = {"kind": "orders", "from": "2025-01-01", "to": "2025-01-31", "format": "csv"}
-
-
-@pytest.fixture
-def sam() -> User:
-    return make_user("sam", superuser=True)
 
 
 def test_asking_is_answered_at_once_with_where_to_look(sam: User) -> None:
@@ -93,7 +87,7 @@ def test_a_report_is_not_given_to_an_account_that_is_not_active(sam: User) -> No
     check_problem(client.get(f"{URL}/{report.id}/download"), 401, "authentication_failed")
 
 
-def test_a_report_for_excel_is_the_same_file_with_a_byte_order_mark(sam: User, at_once: None) -> None:
+def test_a_report_for_excel_is_the_same_file_with_a_byte_order_mark(sam: User, settled_at_once: None) -> None:
     make_product("Tasse-ü")
     asked = client_of(sam).post(URL, JANUARY | {"format": "csv-excel"})
     assert (asked.status_code, body(asked)["format"]) == (202, "csv-excel")
@@ -138,31 +132,33 @@ def test_one_that_failed_says_why(sam: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_deleting_removes_the_file_and_may_be_repeated(sam: User, folder: Any) -> None:
+def test_deleting_removes_the_file_and_may_be_repeated(sam: User, reports_folder: Path) -> None:
     report = ready_report(sam)
     client = client_of(sam)
-    assert len(list(folder.iterdir())) == 1
+    assert len(list(reports_folder.iterdir())) == 1
     for _ in range(2):
         answer = client.delete(f"{URL}/{report.id}")
         assert (answer.status_code, answer.content) == (204, b"")
-    assert list(folder.iterdir()) == []
+    assert list(reports_folder.iterdir()) == []
     assert body(client.get(f"{URL}/{report.id}"))["status"] == "cancelled"
     check_problem(client.get(f"{URL}/{report.id}/download"), 410, "report_gone")
 
 
-def test_one_that_was_cancelled_before_its_turn_is_not_built(sam: User, at_once: None, folder: Any) -> None:
+def test_one_that_was_cancelled_before_its_turn_is_not_built(
+    sam: User, settled_at_once: None, reports_folder: Path
+) -> None:
     report = ask(sam)
     client_of(sam).delete(f"{URL}/{report.id}")
     assert build(report).status == "cancelled"
-    assert not folder.exists()
+    assert not reports_folder.exists()
 
 
-def test_its_file_expires(sam: User, folder: Any) -> None:
+def test_its_file_expires(sam: User, reports_folder: Path) -> None:
     report, young = ready_report(sam), ready_report(sam)
     Report.objects.filter(pk=report.pk).update(expires_at=Now())
     assert reports.tidy() == {"expired": 1, "given up": 0, "stray files": 1}
     check_problem(client_of(sam).get(f"{URL}/{report.id}/download"), 410, "report_gone")
-    assert [file.name for file in folder.iterdir()] == [young.file]
+    assert [file.name for file in reports_folder.iterdir()] == [young.file]
     client_of(sam).delete(f"{URL}/{report.id}")
     assert Report.objects.get(pk=report.pk).status == "expired"
 
@@ -195,7 +191,7 @@ def test_of_many_who_ask_at_once_no_more_than_that_are_heard(sam: User) -> None:
             return 0
         return 1
 
-    assert sum(many_at_once(10, try_once)) == site.REPORTS["RUNNING"] == Report.objects.count()
+    assert sum(at_once(10, try_once)) == site.REPORTS["RUNNING"] == Report.objects.count()
 
 
 def test_orders_of_who_asks_are_taken_meanwhile(sam: User) -> None:
@@ -210,6 +206,6 @@ def test_a_report_that_is_not_there_is_404(sam: User) -> None:
         check_problem(client_of(sam).get(path), 404, "not_found")
 
 
-def test_days_at_the_ends_of_the_calendar_are_no_error(sam: User, at_once: None) -> None:
+def test_days_at_the_ends_of_the_calendar_are_no_error(sam: User, settled_at_once: None) -> None:
     for day in (date.min, date.max):
         assert build(ask(sam, days=(day, day))).status == "ready"

@@ -10,16 +10,14 @@ from django.test import Client
 from analytics import reports
 from analytics.models import Report
 from analytics.report_pages import MOST
-from analytics.tests.reporting import ask, at_once, build, folder, ready_report
 from events.models import Event
-from inventory.tests.shop import make_product
-from ordersite.tests.admin_site import text
+from testing.admin import text
+from testing.api import admin_client, make_user
+from testing.reporting import ask, build, ready_report
+from testing.shop import make_product
 from users.models import User
-from users.tests.api import admin_client, make_user
 
-__all__ = ["at_once", "folder"]
-
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("folder")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("reports_folder")]
 PAGE, DATA, ASK = "/admin/reports/", "/admin/reports/data", "/admin/reports/ask"
 JANUARY = {"kind": "orders", "from": "2025-01-01", "to": "2025-01-31"}
 
@@ -31,13 +29,13 @@ def make_analyst(name: str) -> User:
 
 
 @pytest.fixture
-def sam() -> User:
+def analyst() -> User:
     return make_analyst("sam")
 
 
 @pytest.fixture
-def desk(sam: User) -> Client:
-    return admin_client(sam)
+def desk(analyst: User) -> Client:
+    return admin_client(analyst)
 
 
 def listed(desk: Client) -> list[Any]:
@@ -45,10 +43,10 @@ def listed(desk: Client) -> list[Any]:
     return found
 
 
-def test_one_is_asked_for_and_goes_the_way_of_the_api(desk: Client, sam: User) -> None:
+def test_one_is_asked_for_and_goes_the_way_of_the_api(desk: Client, analyst: User) -> None:
     answer = desk.post(ASK, JANUARY)
     assert answer.status_code == 201
-    report = Report.objects.get(user=sam)
+    report = Report.objects.get(user=analyst)
     assert answer.json()["id"] == str(report.id)
     assert (report.kind, str(report.start), str(report.end)) == tuple(JANUARY.values())
     assert Event.objects.get(type="report.requested.v1").subject == report.id
@@ -84,8 +82,8 @@ def test_too_many_at_once_are_refused_in_words(desk: Client) -> None:
     assert "Wait for one, or cancel one." in answers[-1].json()["detail"]
 
 
-def test_how_far_each_is_is_told_and_why_one_failed(desk: Client, sam: User) -> None:
-    running, failing = ask(sam), ask(sam)
+def test_how_far_each_is_is_told_and_why_one_failed(desk: Client, analyst: User) -> None:
+    running, failing = ask(analyst), ask(analyst)
     turn = reports.begin(running.id)
     assert turn
     assert reports.advance(turn, 42)
@@ -97,10 +95,10 @@ def test_how_far_each_is_is_told_and_why_one_failed(desk: Client, sam: User) -> 
     assert (oldest["status"], oldest["progress"]) == ("running", 42)
 
 
-@pytest.mark.usefixtures("at_once")
-def test_a_report_that_is_ready_is_downloaded_and_removed(desk: Client, sam: User) -> None:
+@pytest.mark.usefixtures("settled_at_once")
+def test_a_report_that_is_ready_is_downloaded_and_removed(desk: Client, analyst: User) -> None:
     make_product("CUP", pieces=3)
-    build(ask(sam, "stock"))
+    build(ask(analyst, "stock"))
     (shown,) = listed(desk)
     answer: Any = desk.get(shown["download"])
     assert (answer.status_code, answer["Content-Type"]) == (200, "text/csv; charset=utf-8")
@@ -112,16 +110,18 @@ def test_a_report_that_is_ready_is_downloaded_and_removed(desk: Client, sam: Use
     assert "file is gone" in text(answer)
 
 
-def test_one_that_is_being_built_is_cancelled(desk: Client, sam: User) -> None:
-    turn = reports.begin(ask(sam).id)
+def test_one_that_is_being_built_is_cancelled(desk: Client, analyst: User) -> None:
+    turn = reports.begin(ask(analyst).id)
     (shown,) = listed(desk)
     assert desk.post(shown["remove"]).json()["status"] == "cancelled"
     assert turn
     assert not reports.advance(turn, 50)
 
 
-def test_nobody_else_sees_downloads_or_removes_it_not_even_who_may_do_everything(browser: Client, sam: User) -> None:
-    report = ready_report(sam)
+def test_nobody_else_sees_downloads_or_removes_it_not_even_who_may_do_everything(
+    browser: Client, analyst: User
+) -> None:
+    report = ready_report(analyst)
     for other in (browser, admin_client(make_analyst("ann"))):
         assert listed(other) == []
         assert other.get(f"{PAGE}{report.id}/download").status_code == 404
@@ -129,14 +129,14 @@ def test_nobody_else_sees_downloads_or_removes_it_not_even_who_may_do_everything
     assert Report.objects.get().status == "ready"
 
 
-def test_it_is_for_staff_who_may_ask(sam: User) -> None:
-    report = ready_report(sam)
+def test_it_is_for_staff_who_may_ask(analyst: User) -> None:
+    report = ready_report(analyst)
     paths = [PAGE, DATA, f"{PAGE}{report.id}/download"]
     posts = [ASK, f"{PAGE}{report.id}/remove"]
-    sam.groups.clear()
+    analyst.groups.clear()
     viewer = make_user("vera", staff=True)
     viewer.groups.add(Group.objects.get(name="viewer"))
-    for person in (sam, viewer):
+    for person in (analyst, viewer):
         desk = admin_client(User.objects.get(pk=person.pk))
         assert [desk.get(path).status_code for path in paths] == [403] * 3
         assert [desk.post(path, JANUARY).status_code for path in posts] == [403] * 2
@@ -144,20 +144,20 @@ def test_it_is_for_staff_who_may_ask(sam: User) -> None:
     assert Report.objects.get().status == "ready"
 
 
-def test_nothing_is_changed_without_the_token_of_the_page(sam: User) -> None:
-    report = ready_report(sam)
+def test_nothing_is_changed_without_the_token_of_the_page(analyst: User) -> None:
+    report = ready_report(analyst)
     desk = Client(enforce_csrf_checks=True)
-    desk.force_login(sam)
+    desk.force_login(analyst)
     assert desk.post(ASK, JANUARY).status_code == 403
     assert desk.post(f"{PAGE}{report.id}/remove").status_code == 403
     assert desk.get(f"{PAGE}{report.id}/remove").status_code == 405
     assert Report.objects.get().status == "ready"
 
 
-def test_the_newest_are_listed(desk: Client, sam: User) -> None:
-    made = [ready_report(sam) for _ in range(2)]
+def test_the_newest_are_listed(desk: Client, analyst: User) -> None:
+    made = [ready_report(analyst) for _ in range(2)]
     Report.objects.bulk_create(
-        Report(user=sam, kind="orders", format="csv", start="2025-01-01", end="2025-01-02", status="cancelled")
+        Report(user=analyst, kind="orders", format="csv", start="2025-01-01", end="2025-01-02", status="cancelled")
         for _ in range(MOST - 1)
     )
     found = [each["id"] for each in listed(desk)]

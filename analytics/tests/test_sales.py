@@ -7,7 +7,7 @@ import pytest
 
 from analytics import views
 from analytics.models import DailyProductSales, DailySales
-from users.tests.api import body, check_problem, client_of, make_user, pointers
+from testing.api import body, check_problem, client_of, make_user, pointers
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/analytics/sales"

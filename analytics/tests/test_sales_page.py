@@ -8,8 +8,8 @@ from django.test import Client
 
 from analytics.models import DailyProductSales, DailySales
 from analytics.sales_figures import TOP, first_days
-from ordersite.tests.admin_site import text
-from users.tests.api import admin_client, make_user
+from testing.admin import text
+from testing.api import admin_client, make_user
 
 pytestmark = pytest.mark.django_db
 DATA = "/admin/sales/data"

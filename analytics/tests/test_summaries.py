@@ -10,8 +10,9 @@ from analytics import summaries
 from analytics.models import DailyProductSales, DailySales, DaySummary
 from analytics.tasks import ask_for_summary
 from events.models import Delivery, Event
-from events.tests.helpers import order_created, published
-from users.tests.at_once import at_once
+from events.tests.helpers import published
+from events.tests.servers import at_once
+from testing.shop import order_created
 
 pytestmark = pytest.mark.django_db
 DAY = date(2025, 3, 1)

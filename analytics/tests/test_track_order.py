@@ -7,7 +7,8 @@ import pytest
 
 from analytics.models import DailyProductSales, DailySales
 from analytics.tasks import track_order
-from events.tests.received import received
+from events.tests.helpers import received
+from events.tests.servers import at_once
 from eventtypes.orders import (
     REACHED,
     Line,
@@ -18,7 +19,6 @@ from eventtypes.orders import (
     OrderFulfilledV1,
     OrderRejectedV1,
 )
-from users.tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -12,9 +12,9 @@ from events.models import DeadLetter
 from inventory.models import Product
 from notifications.models import Notification
 from orders.models import Order
-from ordersite.tests.admin_site import act, url
+from testing.admin import act, url
+from testing.api import admin_client, make_user
 from users.models import User
-from users.tests.api import admin_client, make_user
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)

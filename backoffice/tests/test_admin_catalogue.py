@@ -1,31 +1,19 @@
 from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.test import Client
 
 from events.models import Event
-from events.tests.helpers import order_created, published
+from events.tests.helpers import published
 from inventory import stock
 from inventory.models import Movement, Product, StockItem
-from inventory.tests.shop import counts, make_product
 from notifications.models import Notification
-from ordersite.tests.admin_site import said, text, url
-from users.tests.api import make_user
+from testing.admin import product_form, said, text, url
+from testing.api import make_user
+from testing.shop import counts, make_product, order_created
 
 pytestmark = pytest.mark.django_db
-
-
-def product_form(**fields: Any) -> dict[str, Any]:
-    return {
-        "sku": "POT",
-        "name": "Pot",
-        "description": "",
-        "price": "29.90",
-        "currency": "EUR",
-        "is_active": "on",
-    } | fields
 
 
 def test_a_product_is_added_with_its_stock(browser: Client) -> None:

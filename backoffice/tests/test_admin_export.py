@@ -8,11 +8,10 @@ from django.test import Client
 
 from inventory import stock
 from inventory.models import Movement, Product
-from inventory.tests.shop import make_product
 from orders.models import Order
-from orders.tests.placing import place, place_confirmed
-from ordersite.tests.admin_site import said, url
-from users.tests.api import admin_client, make_user
+from testing.admin import said, url
+from testing.api import admin_client, make_user
+from testing.shop import make_product, place, place_confirmed
 
 pytestmark = pytest.mark.django_db
 

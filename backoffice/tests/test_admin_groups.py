@@ -14,9 +14,9 @@ from events.models import DeadLetter, Delivery
 from inventory.models import Movement, Product
 from notifications.models import Notification
 from orders.models import Order
-from ordersite.tests.admin_site import act, text, url
+from testing.admin import act, text, url
+from testing.api import make_user
 from users.models import User
-from users.tests.api import make_user
 
 pytestmark = pytest.mark.django_db
 MODELS = {model._meta.label_lower: model for model in admin.site._registry}

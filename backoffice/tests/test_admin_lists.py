@@ -22,9 +22,9 @@ from analytics.models import DailySales
 from backoffice.models import Customer
 from inventory.models import Movement
 from orders.models import Order
-from ordersite.tests.admin_site import act, said, text, url
+from testing.admin import act, said, text, url
+from testing.api import admin_client, make_user
 from users.models import User
-from users.tests.api import admin_client, make_user
 
 pytestmark = pytest.mark.django_db
 PAGES = dict(sorted(admin.site._registry.items(), key=lambda entry: entry[0]._meta.label))

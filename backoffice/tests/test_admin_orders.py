@@ -7,14 +7,13 @@ from django.test import Client
 from backoffice.models import Customer
 from events.models import DeadLetter, Delivery, Event
 from inventory import stock
-from inventory.tests.shop import make_product
 from notifications.models import Notification
 from orders.models import Order
 from orders.selectors import search
-from orders.tests.placing import place, place_confirmed
-from ordersite.tests.admin_site import act, bury, said, text, url
+from testing.admin import act, bury, said, text, url
+from testing.api import make_user
+from testing.shop import make_product, place, place_confirmed
 from users.models import User
-from users.tests.api import make_user
 
 pytestmark = pytest.mark.django_db
 

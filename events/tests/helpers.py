@@ -1,44 +1,46 @@
 """What the bus's tests share. They play the relay's and the worker's parts by hand, on the real database."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.conf import settings
+from django.core.management import call_command
+from django.db import OperationalError, connection, transaction
+from django.db.models import Func
+from django.test import override_settings
 
 from events import floors
 from events.errors import PermanentError
-from events.handlers import Handler, Shape
+from events.handlers import Handler, ReceivedEvent, Shape
 from events.handling import deliveries, runner
 from events.handling.deliveries import Started
 from events.models import Delivery
 from events.policy import Policy
 from events.publishing import publish
 from events.relaying import claims
+from events.relaying.claims import Claim
+from events.subscriptions import the_map
 from events.types import EventData
-from eventtypes.orders import Line, OrderCancelledV1, OrderCreatedV1
 
-LINE = Line(sku="A", name="An A", quantity=1, unit_price="2.00", line_total="2.00")  # type: ignore[arg-type]
+T = TypeVar("T", bound=EventData)
 
-
-def order_data(order_id: UUID) -> dict[str, Any]:
-    return {
-        "order_id": order_id,
-        "number": "O-1",
-        "user_id": uuid4(),
-        "currency": "EUR",
-        "total": "2.00",
-        "items": (LINE,),
-    }
+SORT, ANNOUNCE = "sorting.sort_parcel", "letters.announce"  # of a parcel that was packed (parcels.py)
 
 
-def order_created(order_id: UUID | None = None) -> OrderCreatedV1:
-    return OrderCreatedV1(**order_data(order_id or uuid4()))
-
-
-def order_cancelled(order_id: UUID) -> OrderCancelledV1:
-    return OrderCancelledV1(**order_data(order_id), reason="customer")
+@contextmanager
+def subscriptions_of(module: str) -> Iterator[None]:
+    """Have the bus read the map of this module until the block ends."""
+    try:
+        with override_settings(EVENTS=settings.EVENTS | {"SUBSCRIPTIONS": module}):
+            the_map.cache_clear()
+            yield
+    finally:
+        the_map.cache_clear()
 
 
 def published(*events: EventData) -> list[UUID]:
@@ -46,13 +48,22 @@ def published(*events: EventData) -> list[UUID]:
         return publish(*events)
 
 
+def received(data: T, *, time: datetime | None = None, correlation_id: str = "request-1") -> ReceivedEvent[T]:
+    """An event with this data as handlers see it, for tests that call a handler by itself."""
+    return ReceivedEvent(
+        id=uuid4(),
+        type=data.type,
+        subject=data.subject,
+        sequence=1,
+        time=time or datetime.now(UTC),
+        correlation_id=correlation_id,
+        traceparent="",
+        data=data,
+    )
+
+
 def handler(
-    function: Callable[[Any], Any],
-    name: str = "inventory.reserve_items",
-    shape: Shape = Shape.EFFECT,
-    *,
-    many: bool = False,
-    **policy: Any,
+    function: Callable[[Any], Any], name: str = SORT, shape: Shape = Shape.EFFECT, *, many: bool = False, **policy: Any
 ) -> Handler:
     """A handler of an existing name with other code, as a new release would bring."""
     return Handler(name, function, shape, Policy(**policy), many)
@@ -62,22 +73,14 @@ def nothing(event: Any) -> None:
     """A handler that succeeds."""
 
 
-def claimed(queue: str = "inventory") -> tuple[UUID, UUID]:
-    """Claim the one delivery that is due; return its id and token, as a message would carry them."""
-    claim = claims.claim(queue, 1)
-    assert claim is not None, f"nothing is due in {queue}"
-    return claim.deliveries[0].id, claim.deliveries[0].token
+def stumble(event: Any) -> None:
+    """A handler that fails for now."""
+    raise ValueError("no luck")
 
 
-def run(the_handler: Handler, queue: str = "inventory") -> str:
-    """Claim the one delivery that is due and run it with this handler."""
-    delivery_id, token = claimed(queue)
-    return runner.run(the_handler, {delivery_id: token}, worker="test")
-
-
-def start_one(delivery_id: UUID, token: UUID, *, worker: str, lease: int) -> Started | None:
-    """Start the delivery of a message that tells of it alone."""
-    return next(iter(deliveries.start({delivery_id: token}, worker=worker, lease=lease)), None)
+def be_away(*_: Any, **__: Any) -> None:
+    """What the database does that is away, in place of anything that asks it."""
+    raise OperationalError("the connection is closed")
 
 
 def break_down(event: Any) -> None:
@@ -85,13 +88,43 @@ def break_down(event: Any) -> None:
     raise PermanentError("bad data")
 
 
-def a_dead_letter(name: str = "notifications.send_order_received", order_id: UUID | None = None) -> UUID:
-    """Publish an order and let the delivery to this handler die; return its id."""
-    (event_id,) = published(order_created(order_id))
-    make_due(handler=name, event_id=event_id)  # before those of other orders
+def claimed(queue: str = "sorting") -> tuple[UUID, UUID]:
+    """Claim the one delivery that is due; return its id and token, as a message would carry them."""
+    claim = claims.claim(queue, 1)
+    assert claim is not None, f"nothing is due in {queue}"
+    return claim.deliveries[0].id, claim.deliveries[0].token
+
+
+def tokens(claim: Claim | None) -> dict[UUID, UUID]:
+    """The tokens of what was claimed by their deliveries' ids, as one message would carry them."""
+    assert claim is not None, "nothing was claimed"
+    return {delivery.id: delivery.token for delivery in claim.deliveries}
+
+
+def run(the_handler: Handler) -> str:
+    """Claim the one delivery that is due in the handler's queue, and run it."""
+    return runner.run(the_handler, dict([claimed(the_handler.consumer)]), worker="test")
+
+
+def start_one(delivery_id: UUID, token: UUID, *, worker: str, lease: int) -> Started | None:
+    """Start the delivery of a message that tells of it alone."""
+    return next(iter(deliveries.start({delivery_id: token}, worker=worker, lease=lease)), None)
+
+
+def dead_letter(name: str, event: EventData) -> UUID:
+    """Publish this event and let its delivery to this handler die; return its id."""
+    (event_id,) = published(event)
+    make_due(handler=name, event_id=event_id)  # before those of other events
     with pytest.raises(PermanentError):
-        run(handler(break_down, name=name), name.split(".", maxsplit=1)[0])
+        run(handler(break_down, name))
     return only(handler=name, event_id=event_id, state="dead").id
+
+
+def command(*arguments: object) -> str:
+    """What a command of manage.py prints."""
+    out = StringIO()
+    call_command(*map(str, arguments), stdout=out)
+    return out.getvalue()
 
 
 def only(**filters: Any) -> Delivery:
@@ -114,9 +147,7 @@ def due_since(seconds: float, **filters: Any) -> None:
         )
 
 
-def waiting_for_locks() -> int:
-    """Return how many of our connections wait for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        row = cursor.fetchone()
-    return int(row[0])
+def let_the_lease_run_out(**filters: Any) -> None:
+    """As if time had passed since a start that was after PostgreSQL's own."""
+    over = Func(function="clock_timestamp")
+    Delivery.objects.filter(**filters or {"handler": SORT}).update(lease_until=over, lease_seconds=0)

@@ -23,16 +23,14 @@ from events.publishing import publish
 from events.relaying import batching as claim_sizes
 from events.relaying import claims, sweeps
 from events.relaying.batching import LEAST, messages
-from events.relaying.claims import Claim, Claimed
+from events.relaying.claims import Claimed
 from events.sql import fetch
 from events.subscriptions import the_map
-from events.tests.helpers import handler, nothing, only, order_created, published, run, start_one
-from events.tests.transactions import a_transaction, lock
-from eventtypes.orders import OrderData
-from eventtypes.stock import StockReservedV1
+from events.tests.helpers import SORT, handler, nothing, only, published, run, start_one, tokens
+from events.tests.parcels import ParcelData, ParcelSortedV1, parcel_packed
+from events.tests.servers import a_transaction, lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "inventory.reserve_items"
 SIZE = 5
 Many = Callable[[Sequence[ReceivedEvent[Any]]], Iterable[ReceivedEvent[Any]] | None]
 
@@ -52,19 +50,13 @@ def marks() -> int:
 
 
 def batching(many: Many, shape: Shape = Shape.EFFECT, **policy: Any) -> Handler:
-    return handler(many, NAME, shape, many=True, **policy)
+    return handler(many, SORT, shape, many=True, **policy)
 
 
 def waiting() -> dict[UUID, UUID]:
-    """Claim deliveries of as many orders; return the tokens by their ids, as one message would carry them."""
-    published(*(order_created() for _ in range(SIZE)))
-    claim = claims.claim("inventory", SIZE)
-    assert claim is not None
-    return tokens(claim)
-
-
-def tokens(claim: Claim) -> dict[UUID, UUID]:
-    return {delivery.id: delivery.token for delivery in claim.deliveries}
+    """Claim deliveries of as many parcels; return the tokens by their ids, as one message would carry them."""
+    published(*(parcel_packed() for _ in range(SIZE)))
+    return tokens(claims.claim("sorting", SIZE))
 
 
 def run_many(the_handler: Handler) -> str:
@@ -72,7 +64,7 @@ def run_many(the_handler: Handler) -> str:
 
 
 def states() -> set[tuple[str, int, int]]:
-    return set(Delivery.objects.filter(handler=NAME).values_list("state", "attempts", "batch"))
+    return set(Delivery.objects.filter(handler=SORT).values_list("state", "attempts", "batch"))
 
 
 def refuse(events: Sequence[ReceivedEvent[Any]]) -> None:
@@ -119,7 +111,7 @@ def test_without_a_form_for_many_one_bad_event_costs_the_others_nothing() -> Non
     assert run_many(handler(fail_first)) == "4 of 5 done, 1 go on one by one"
     assert states() == {("done", 1, 25), ("pending", 0, 1)}
     assert not Delivery.objects.filter(in_batch=True).exists()
-    assert only(handler=NAME, state="pending").event_id == bad[0]
+    assert only(handler=SORT, state="pending").event_id == bad[0]
     assert marks() == SIZE - 1
 
 
@@ -226,7 +218,7 @@ def test_work_outside_of_one_event_that_came_in_a_batch_is_done_one_after_the_ot
         done.append(event.id)
 
     assert run_many(handler(fail_third, shape=Shape.OUTSIDE)) == "2 of 5 done, 3 go on one by one"
-    assert {one.event_id for one in Delivery.objects.filter(handler=NAME, state="done")} == set(done)
+    assert {one.event_id for one in Delivery.objects.filter(handler=SORT, state="done")} == set(done)
 
 
 def test_two_copies_of_a_batch_do_it_once() -> None:
@@ -298,7 +290,7 @@ def test_what_a_batch_gives_back_is_seen_by_a_relay_that_looks_from_this_moment_
     sent = waiting()
     floor = sweeps.database_time()
     runner.run(batching(refuse), sent, worker="test")
-    claim = claims.claim("inventory", SIZE, floor=floor)
+    claim = claims.claim("sorting", SIZE, floor=floor)
     assert claim is not None
     assert len(claim.deliveries) == SIZE
 
@@ -309,7 +301,7 @@ def test_a_worker_that_lost_its_batch_renews_no_lease_of_those_who_have_it_now()
     assert deliveries.renew(lost)
     Delivery.objects.filter(pk__in=sent).update(lease_until=Now())
     sweeps.expire_leases()
-    claim = claims.claim("inventory", SIZE)
+    claim = claims.claim("sorting", SIZE)
     assert claim is not None
     for one in claim.deliveries:
         assert start_one(one.id, one.token, worker="second", lease=30)
@@ -340,7 +332,7 @@ def test_a_lost_batch_costs_no_attempt_and_each_is_sent_alone() -> None:
     assert states() == {("pending", 0, 1)}
     assert not Delivery.objects.filter(in_batch=True).exists()
     assert not FailedAttempt.objects.exists()
-    claim = claims.claim("inventory", SIZE)
+    claim = claims.claim("sorting", SIZE)
     assert claim is not None
     assert [len(message) for message in messages(claim.deliveries)] == [1] * SIZE
 
@@ -356,7 +348,7 @@ def test_a_batch_that_was_cut_off_by_a_restart_of_postgresql_has_neither_tried_n
 
 def test_an_event_whose_type_this_code_does_not_know_is_left_to_run_alone() -> None:
     sent = waiting()
-    Event.objects.filter(pk=only(pk=min(sent)).event_id).update(type="order.created.v9")
+    Event.objects.filter(pk=only(pk=min(sent)).event_id).update(type="parcel.packed.v9")
     assert runner.run(batching(mark_many), sent, worker="test") == "4 of 5 done, 1 go on one by one"
 
 
@@ -389,41 +381,40 @@ def test_work_outside_is_finished_one_by_one_until_it_fails() -> None:
             yield event
 
     assert run_many(batching(act, shape=Shape.OUTSIDE)) == "2 of 5 done, 3 go on one by one"
-    done = Delivery.objects.filter(handler=NAME, state="done")
+    done = Delivery.objects.filter(handler=SORT, state="done")
     assert {d.event_id for d in done} == {event.id for event in seen}
     assert states() == {("done", 1, 25), ("pending", 0, 1)}
 
 
 def test_what_a_batch_publishes_keeps_the_request_that_each_came_from() -> None:
-    orders = [order_created() for _ in range(SIZE)]
-    for number, order in enumerate(orders):
+    parcels = [parcel_packed() for _ in range(SIZE)]
+    for number, parcel in enumerate(parcels):
         with correlated(f"request-{number}"):
-            published(order)
-    claim = claims.claim("inventory", SIZE)
-    assert claim is not None
+            published(parcel)
+    sent = tokens(claims.claim("sorting", SIZE))
 
     def follow(events: Sequence[ReceivedEvent[Any]]) -> None:
-        follow_ups = [StockReservedV1(order_id=event.subject) for event in events]
+        follow_ups = [ParcelSortedV1(parcel_id=event.subject) for event in events]
         publish(*follow_ups, causes={event.subject: event for event in events})
 
-    runner.run(batching(follow), tokens(claim), worker="test")
-    for number, order in enumerate(orders):
-        ids = set(Event.objects.filter(subject=order.order_id).values_list("correlation_id", flat=True))
+    runner.run(batching(follow), sent, worker="test")
+    for number, parcel in enumerate(parcels):
+        ids = set(Event.objects.filter(subject=parcel.parcel_id).values_list("correlation_id", flat=True))
         assert ids == {f"request-{number}"}
-    assert Event.objects.filter(type="stock.reserved.v1").count() == SIZE
+    assert Event.objects.filter(type="parcel.sorted.v1").count() == SIZE
 
 
 def test_those_that_wait_behind_a_batch_are_woken() -> None:
     sent = waiting()
     ids = sorted(sent)
     subjects = list(Delivery.objects.filter(pk__in=ids).values_list("subject", flat=True))
-    published(*(order_created(subject) for subject in subjects))
-    Delivery.objects.filter(handler=NAME, state="pending").update(due_at=None)
+    published(*(parcel_packed(subject) for subject in subjects))
+    Delivery.objects.filter(handler=SORT, state="pending").update(due_at=None)
     runner.run(batching(mark_many), sent, worker="test")
-    assert Delivery.objects.filter(handler=NAME, state="pending", due_at__isnull=False).count() == SIZE
+    assert Delivery.objects.filter(handler=SORT, state="pending", due_at__isnull=False).count() == SIZE
 
 
-def claimed(count: int, batch: int = 25, name: str = NAME) -> list[Claimed]:
+def claimed(count: int, batch: int = 25, name: str = SORT) -> list[Claimed]:
     return [Claimed(uuid4(), uuid4(), name, 0, "", "", batch, floors.BEGINNING) for _ in range(count)]
 
 
@@ -436,17 +427,17 @@ def test_those_of_one_handler_share_a_message() -> None:
     assert sizes(*claimed(2)) == [2]
     assert sizes(*claimed(60)) == [25, 25, 10]
     assert sizes(*claimed(3, batch=1)) == [1, 1, 1]
-    assert sizes(*claimed(3), *claimed(2, name="inventory.ship_items"), *claimed(2, batch=1)) == [3, 2, 1, 1]
+    assert sizes(*claimed(3), *claimed(2, name="sorting.take_out"), *claimed(2, batch=1)) == [3, 2, 1, 1]
 
 
 @pytest.mark.parametrize("batch", [1, 25, 60])
 def test_a_claim_is_as_large_as_the_largest_batch_of_its_queue(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
     """`batch` above 25 would have no effect if a claim were no larger."""
     the = the_map()
-    large = replace(the, subscriptions={**the.subscriptions, OrderData: [handler(mark, batch=batch)]})
+    large = replace(the, subscriptions={**the.subscriptions, ParcelData: [handler(mark, batch=batch)]})
     monkeypatch.setattr(claim_sizes, "the_map", lambda: large)
-    assert claim_sizes.claim_size("inventory") == max(LEAST, batch) == claim_sizes.whole_claim()
-    assert claim_sizes.bound("inventory") == 4 * max(LEAST, batch)
-    assert (claim_sizes.claim_size("orders"), claim_sizes.bound("orders")) == (LEAST, 4 * LEAST)
-    assert (claim_sizes.claim_size("reports"), claim_sizes.bound("reports")) == (1, 2)
+    assert claim_sizes.claim_size("sorting") == max(LEAST, batch) == claim_sizes.whole_claim()
+    assert claim_sizes.bound("sorting") == 4 * max(LEAST, batch)
+    assert (claim_sizes.claim_size("delivery"), claim_sizes.bound("delivery")) == (LEAST, 4 * LEAST)
+    assert (claim_sizes.claim_size("customs"), claim_sizes.bound("customs")) == (1, 2)
     assert (claim_sizes.claim_size("unknown"), claim_sizes.bound("unknown")) == (LEAST, 4 * LEAST)

@@ -13,18 +13,9 @@ from events.models import Delivery, Event
 from events.relaying import claims
 from events.relaying.batching import messages
 from events.relaying.claims import DueQueue, Gap, claim, give_back
-from events.tests.helpers import (
-    due_since,
-    handler,
-    make_due,
-    nothing,
-    only,
-    order_cancelled,
-    order_created,
-    published,
-    run,
-    start_one,
-)
+from events.tests.helpers import SORT, due_since, handler, make_due, nothing, only, published, run, start_one
+from events.tests.parcels import parcel_lost, parcel_packed
+from events.tests.servers import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 either_end = pytest.mark.parametrize("newest", [False, True])
@@ -40,43 +31,43 @@ def handlers_claimed(queue: str, size: int = 100, *, newest: bool = False) -> li
 
 
 def test_a_claim_leases_what_is_due_and_counts_no_attempt() -> None:
-    published(order_created())
-    assert handlers_claimed("inventory") == ["inventory.reserve_items"]
-    delivery = only(handler="inventory.reserve_items")
+    published(parcel_packed())
+    assert handlers_claimed("sorting") == ["sorting.sort_parcel"]
+    delivery = only(handler=SORT)
     assert (delivery.state, delivery.attempts) == ("leased", 0)
     assert delivery.token is not None
     assert delivery.lease_until is not None
 
 
 def test_what_is_leased_is_not_claimed_again() -> None:
-    published(order_created())
-    assert handlers_claimed("inventory")
-    assert claim("inventory", 100) is None
+    published(parcel_packed())
+    assert handlers_claimed("sorting")
+    assert claim("sorting", 100) is None
 
 
 def test_a_subjects_deliveries_to_one_consumer_are_handed_out_one_at_a_time() -> None:
-    order_id = uuid4()
-    published(order_created(order_id))
-    published(order_cancelled(order_id))
-    assert handlers_claimed("inventory") == ["inventory.reserve_items"]
-    assert handlers_claimed("inventory") == []
-    Delivery.objects.filter(consumer="inventory", state="leased").update(state="pending", token=None, lease_until=None)
+    parcel_id = uuid4()
+    published(parcel_packed(parcel_id))
+    published(parcel_lost(parcel_id))
+    assert handlers_claimed("sorting") == ["sorting.sort_parcel"]
+    assert handlers_claimed("sorting") == []
+    Delivery.objects.filter(consumer="sorting", state="leased").update(state="pending", token=None, lease_until=None)
     run(handler(nothing))
-    assert handlers_claimed("inventory") == ["inventory.release_items"]
+    assert handlers_claimed("sorting") == ["sorting.take_out"]
 
 
 def test_another_consumer_and_another_subject_do_not_wait() -> None:
-    published(order_created())
-    assert handlers_claimed("inventory")
-    published(order_created())
-    assert handlers_claimed("inventory") == ["inventory.reserve_items"]
-    assert handlers_claimed("analytics") == ["analytics.track_order"] * 2
+    published(parcel_packed())
+    assert handlers_claimed("sorting")
+    published(parcel_packed())
+    assert handlers_claimed("sorting") == ["sorting.sort_parcel"]
+    assert handlers_claimed("counting") == ["counting.count"] * 2
 
 
 def test_a_claim_takes_the_oldest_or_the_newest() -> None:
-    first, second = (published(order_created())[0] for _ in range(2))
-    oldest = claim("inventory", 1)
-    newest = claim("analytics", 1, newest=True)
+    first, second = (published(parcel_packed())[0] for _ in range(2))
+    oldest = claim("sorting", 1)
+    newest = claim("counting", 1, newest=True)
     assert oldest is not None
     assert newest is not None
     assert only(pk=oldest.deliveries[0].id).event_id == first
@@ -84,56 +75,56 @@ def test_a_claim_takes_the_oldest_or_the_newest() -> None:
 
 
 def test_the_newest_claim_respects_the_order_of_a_subject_too() -> None:
-    order_id = uuid4()
-    published(order_created(order_id), order_cancelled(order_id))
-    newest = claim("inventory", 10, newest=True)
+    parcel_id = uuid4()
+    published(parcel_packed(parcel_id), parcel_lost(parcel_id))
+    newest = claim("sorting", 10, newest=True)
     assert newest is not None
-    assert [d.handler for d in newest.deliveries] == ["inventory.reserve_items"]
+    assert [d.handler for d in newest.deliveries] == ["sorting.sort_parcel"]
 
 
 def test_the_oldest_is_what_has_been_due_for_longest() -> None:
-    published(order_created())
-    due_since(60, event_id=published(order_created())[0])
+    published(parcel_packed())
+    due_since(60, event_id=published(parcel_packed())[0])
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
-        oldest = claim("inventory", 1)
+        oldest = claim("sorting", 1)
     assert oldest is not None
     assert only(pk=oldest.deliveries[0].id).event_id == Event.objects.latest("id").id
 
 
 @either_end
 def test_what_is_not_due_yet_is_not_claimed(newest: bool) -> None:
-    published(order_created())
+    published(parcel_packed())
     Delivery.objects.update(due_at=Now() + timedelta(seconds=60))
-    assert claim("inventory", 1, newest=newest) is None
+    assert claim("sorting", 1, newest=newest) is None
 
 
 @either_end
 def test_a_claim_sees_what_is_due_from_its_floor_on(newest: bool) -> None:
-    published(order_created())
-    due = only(handler="inventory.reserve_items").due_at
+    published(parcel_packed())
+    due = only(handler=SORT).due_at
     assert due is not None
-    assert claim("inventory", 1, newest=newest, floor=due + timedelta(microseconds=1)) is None
-    assert claim("inventory", 1, newest=newest, floor=due) is not None
+    assert claim("sorting", 1, newest=newest, floor=due + timedelta(microseconds=1)) is None
+    assert claim("sorting", 1, newest=newest, floor=due) is not None
 
 
 def test_below_the_gap_too_a_claim_sees_what_is_due_from_its_floor_on() -> None:
-    published(order_created())
-    due = only(handler="inventory.reserve_items").due_at
+    published(parcel_packed())
+    due = only(handler=SORT).due_at
     assert due is not None
     gap = Gap(due, due + timedelta(seconds=60))
-    assert claim("inventory", 1, newest=True, gap=gap, floor=due + timedelta(microseconds=1)) is None
-    assert claim("inventory", 1, newest=True, gap=gap, floor=due) is not None
+    assert claim("sorting", 1, newest=True, gap=gap, floor=due + timedelta(microseconds=1)) is None
+    assert claim("sorting", 1, newest=True, gap=gap, floor=due) is not None
 
 
 @either_side
 def test_of_the_newest_a_claim_looks_at_a_few_times_its_size(gap: Gap) -> None:
-    order_id = uuid4()
-    published(order_created(order_id))
+    parcel_id = uuid4()
+    published(parcel_packed(parcel_id))
     for _ in range(claims.NEWEST_WINDOW):
-        published(order_cancelled(order_id))
-    assert claim("inventory", 1, newest=True, gap=gap) is None
-    assert claim("inventory", 2, newest=True, gap=gap) is not None
+        published(parcel_lost(parcel_id))
+    assert claim("sorting", 1, newest=True, gap=gap) is None
+    assert claim("sorting", 2, newest=True, gap=gap) is not None
 
 
 @either_side
@@ -141,68 +132,61 @@ def test_of_the_newest_a_claim_looks_at_a_few_times_its_size(gap: Gap) -> None:
     "change", [{"due_at": "2150-01-01T00:00:00Z"}, {"state": "leased", "lease_until": "2099-01-01T00:00:00Z"}]
 )
 def test_what_backs_off_or_is_out_takes_no_place_among_the_newest(gap: Gap, change: dict[str, Any]) -> None:
-    due_since(60, event_id=published(order_created())[0])
-    others = published(*(order_created() for _ in range(claims.NEWEST_WINDOW)))
+    due_since(60, event_id=published(parcel_packed())[0])
+    others = published(*(parcel_packed() for _ in range(claims.NEWEST_WINDOW)))
     token = uuid4() if "state" in change else None
     Delivery.objects.filter(event_id__in=others).update(token=token, **change)
-    assert claim("inventory", 1, newest=True, gap=gap) is not None
+    assert claim("sorting", 1, newest=True, gap=gap) is not None
 
 
 @either_end
 def test_two_relays_at_once_never_claim_the_same_delivery(newest: bool) -> None:
     for _ in range(40):
-        published(order_created())
-    taken: list[list[object]] = []
+        published(parcel_packed())
 
-    def relay() -> None:
+    def relay(_: int) -> list[object]:
         mine: list[object] = []
-        while found := claim("inventory", 3, newest=newest):
+        while found := claim("sorting", 3, newest=newest):
             mine += [d.id for d in found.deliveries]
-        taken.append(mine)
-        connection.close()
+        return mine
 
-    threads = [threading.Thread(target=relay) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    everything = [delivery for mine in taken for delivery in mine]
+    everything = [delivery for mine in at_once(5, relay) for delivery in mine]
     assert len(everything) == len(set(everything)) == 40
 
 
 @either_end
 def test_a_claim_passes_over_rows_that_another_transaction_holds(newest: bool) -> None:
-    published(order_created())
-    published(order_created())
+    published(parcel_packed())
+    published(parcel_packed())
     done = []
 
     def other() -> None:
-        done.append(handlers_claimed("inventory", newest=newest))
+        done.append(handlers_claimed("sorting", newest=newest))
         connection.close()
 
     with transaction.atomic():
-        first = Delivery.objects.select_for_update().filter(consumer="inventory").order_by("id").first()
+        first = Delivery.objects.select_for_update().filter(consumer="sorting").order_by("id").first()
         assert first is not None
         thread = threading.Thread(target=other)
         thread.start()
         thread.join(10)
-    assert done == [["inventory.reserve_items"]]
+    assert done == [["sorting.sort_parcel"]]
     assert only(pk=first.pk).state == "pending"
 
 
 def test_what_was_not_sent_is_given_back_due_as_before() -> None:
-    published(order_created())
-    due = only(handler="inventory.reserve_items").due_at
-    found = claim("inventory", 10)
+    published(parcel_packed())
+    due = only(handler=SORT).due_at
+    found = claim("sorting", 10)
     assert found is not None
     give_back(found.deliveries)
-    delivery = only(handler="inventory.reserve_items")
+    delivery = only(handler=SORT)
     assert (delivery.state, delivery.token, delivery.due_at, delivery.attempts) == ("pending", None, due, 0)
 
 
 def test_only_what_was_not_sent_and_nobody_has_started_is_given_back() -> None:
-    published(order_created(), order_created(), order_created())
-    found = claim("inventory", 3)
+    published(parcel_packed(), parcel_packed(), parcel_packed())
+    found = claim("sorting", 3)
     assert found is not None
     unsent, started, sent = found.deliveries
     assert start_one(started.id, started.token, worker="test", lease=30) is not None
@@ -212,29 +196,29 @@ def test_only_what_was_not_sent_and_nobody_has_started_is_given_back() -> None:
 
 
 def test_the_due_queues_are_told_with_what_is_out() -> None:
-    published(order_created())
-    published(order_created())
-    claim("inventory", 1)
+    published(parcel_packed())
+    published(parcel_packed())
+    claim("sorting", 1)
     assert claims.due_queues(count_to=25) == [
-        DueQueue("analytics", leased=0, running=0, due=2),
-        DueQueue("inventory", leased=1, running=0, due=1),
-        DueQueue("notifications", leased=0, running=0, due=2),
+        DueQueue("counting", leased=0, running=0, due=2),
+        DueQueue("letters", leased=0, running=0, due=2),
+        DueQueue("sorting", leased=1, running=0, due=1),
     ]
-    Delivery.objects.filter(consumer="analytics").update(due_at="2999-01-01T00:00:00Z")
-    assert "analytics" not in {due.name for due in claims.due_queues()}
-    make_due(consumer="analytics")
-    assert "analytics" in {due.name for due in claims.due_queues()}
+    Delivery.objects.filter(consumer="counting").update(due_at="2999-01-01T00:00:00Z")
+    assert "counting" not in {due.name for due in claims.due_queues()}
+    make_due(consumer="counting")
+    assert "counting" in {due.name for due in claims.due_queues()}
 
 
 def test_of_a_queue_no_more_are_counted_than_tell_that_a_whole_claim_is_there() -> None:
-    published(*(order_created() for _ in range(4)))
+    published(*(parcel_packed() for _ in range(4)))
     assert {due.due for due in claims.due_queues(count_to=3)} == {3}
 
 
 def test_what_was_tried_and_has_waited_as_often_is_sent_alone() -> None:
-    published(order_created())
+    published(parcel_packed())
     Delivery.objects.update(attempts=1, waits=1)
-    found = claim("inventory", 1)
+    found = claim("sorting", 1)
     assert found is not None
     assert [one.tries for one in found.deliveries] == [2]
     assert [len(message) for message in messages([*found.deliveries] * 3)] == [1, 1, 1]
@@ -242,15 +226,15 @@ def test_what_was_tried_and_has_waited_as_often_is_sent_alone() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("its own fault"), DependencyAway("the fault of another")])
 def test_after_its_first_run_a_delivery_is_sent_alone(error: Exception) -> None:
-    published(order_created(), order_created(), order_created())
+    published(parcel_packed(), parcel_packed(), parcel_packed())
 
     def fail(event: Any) -> None:
         raise error
 
     with pytest.raises(Retry):
         run(handler(fail))
-    make_due(consumer="inventory")
-    found = claim("inventory", 3)
+    make_due(consumer="sorting")
+    found = claim("sorting", 3)
     assert found is not None
     assert sorted(one.tries for one in found.deliveries) == [0, 0, 1]
     assert sorted(len(message) for message in messages(found.deliveries)) == [1, 2]

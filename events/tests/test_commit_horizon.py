@@ -4,7 +4,7 @@ import pytest
 
 from events import commit_horizon
 from events.commit_horizon import is_settled, now
-from events.tests.transactions import a_transaction
+from events.tests.servers import a_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,15 +13,12 @@ from events.handling import outcomes, runner
 from events.policy import Limits
 from events.relaying.relay import Relay
 from events.relaying.sender import Sender
-from events.tests.helpers import claimed, handler, nothing, only, order_created, published, start_one
-from events.tests.server_settings import read_only_database
-from events.tests.test_relay import broker, broker_url
-from events.tests.test_sweep import let_the_lease_run_out
+from events.tests.helpers import SORT, claimed, handler, let_the_lease_run_out, nothing, only, published, start_one
+from events.tests.parcels import parcel_packed
+from events.tests.servers import broker_url, read_only_database
 from events.tests.waiting import until
 
-__all__ = ["broker"]  # a fixture
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "inventory.reserve_items"
 
 
 @pytest.fixture
@@ -44,7 +41,7 @@ def relay(broker: object, caplog: pytest.LogCaptureFixture) -> Iterator[Relay]:
 
 
 def state() -> tuple[str, int, int]:
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     return delivery.state, delivery.attempts, delivery.waits
 
 
@@ -53,7 +50,7 @@ def refusals(caplog: pytest.LogCaptureFixture) -> int:
 
 
 def test_a_delivery_is_not_started_and_not_counted() -> None:
-    published(order_created())
+    published(parcel_packed())
     sent = claimed()
     with read_only_database(), pytest.raises(Retry):
         runner.run(handler(nothing), dict([sent]), worker="test")
@@ -65,9 +62,9 @@ def test_an_attempt_that_the_refusal_cut_off_is_taken_back(
     relay: Relay, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its worker gives up before the database takes writes again, so its lease runs out."""
-    published(order_created())
+    published(parcel_packed())
     until("it is sent", lambda: state()[0] == "leased")
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     assert delivery.token
     started = start_one(delivery.id, delivery.token, worker="test", lease=30)
     assert started
@@ -91,5 +88,5 @@ def test_the_relay_says_so_in_a_line_each_time_and_waits_longer_and_longer(
     assert pauses[:3] == [f"trying again in {pause} s" for pause in (0.2, 0.5, 1.0)]
     assert all("\n" not in text for text in told)
     assert not any(record.exc_info for record in caplog.records)
-    published(order_created())
+    published(parcel_packed())
     until("it sends again", lambda: state()[0] == "leased", seconds=5)

@@ -10,27 +10,16 @@ from events.letters import dead_letters
 from events.letters.dead_letters import InvalidInput, NotDead, discard, discard_all, in_place_of, replay, replay_all
 from events.models import Decision, Delivery, Event
 from events.subscriptions import the_map
-from events.tests.helpers import (
-    a_dead_letter,
-    break_down,
-    handler,
-    nothing,
-    only,
-    order_cancelled,
-    order_created,
-    published,
-    run,
-    waiting_for_locks,
-)
-from events.tests.transactions import a_transaction, lock, meanwhile
+from events.tests.helpers import ANNOUNCE, SORT, be_away, break_down, handler, nothing, only, published, run
+from events.tests.parcels import a_dead_letter, parcel_lost, parcel_packed, sort_parcel
+from events.tests.servers import a_transaction, at_once, lock, meanwhile, waiting_for_locks
 from events.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "notifications.send_order_received"
 
 
-def run_notification(function: Any = nothing) -> str:
-    return run(handler(function, name=NAME), "notifications")
+def run_announce(function: Any = nothing) -> str:
+    return run(handler(function, name=ANNOUNCE))
 
 
 def test_a_replay_starts_again_from_the_first_attempt_and_is_recorded() -> None:
@@ -38,14 +27,14 @@ def test_a_replay_starts_again_from_the_first_attempt_and_is_recorded() -> None:
     replay(letter, by="ann", reason="data mended")
     delivery = only(pk=letter)
     assert (delivery.state, delivery.attempts, delivery.reason) == ("pending", 0, "")
-    assert run_notification() == "done at attempt 1"
+    assert run_announce() == "done at attempt 1"
     decision = Decision.objects.get(delivery_id=letter)
     assert (decision.action, decision.by, decision.reason) == ("replay", "ann", "data mended")
 
 
 def test_only_a_dead_letter_can_be_replayed_or_discarded() -> None:
-    published(order_created())
-    delivery = only(handler=NAME)
+    published(parcel_packed())
+    delivery = only(handler=ANNOUNCE)
     with pytest.raises(NotDead):
         replay(delivery.id, by="ann")
     with pytest.raises(NotDead):
@@ -56,41 +45,34 @@ def test_only_a_dead_letter_can_be_replayed_or_discarded() -> None:
 
 def test_of_two_replays_at_once_one_is_refused() -> None:
     letter = a_dead_letter()
-    outcomes: list[str] = []
 
-    def person() -> None:
+    def person(_: int) -> str:
         try:
             replay(letter, by="ann")
-            outcomes.append("replayed")
         except NotDead:
-            outcomes.append("refused")
-        connection.close()
+            return "refused"
+        return "replayed"
 
-    threads = [threading.Thread(target=person) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert sorted(outcomes) == ["refused", "replayed"]
+    assert sorted(at_once(2, person)) == ["refused", "replayed"]
     assert Decision.objects.count() == 1
 
 
 def test_an_edit_reaches_this_handler_and_leaves_the_event_alone() -> None:
     letter = a_dead_letter()
     event = only(pk=letter).event
-    edited = event.data | {"number": "O-2"}
+    edited = event.data | {"number": "P-2"}
     replay(letter, by="ann", data=edited)
     seen: list[str] = []
-    run_notification(lambda received: seen.append(received.data.number))
-    assert seen == ["O-2"]
+    run_announce(lambda received: seen.append(received.data.number))
+    assert seen == ["P-2"]
     event.refresh_from_db()
-    assert event.data["number"] == "O-1"
+    assert event.data["number"] == "P-1"
 
 
 def test_an_edit_that_does_not_fit_the_type_is_refused_by_its_field() -> None:
     letter = a_dead_letter()
-    with pytest.raises(InvalidInput, match="total"):
-        replay(letter, by="ann", data=only(pk=letter).event.data | {"total": "much"})
+    with pytest.raises(InvalidInput, match="weight"):
+        replay(letter, by="ann", data=only(pk=letter).event.data | {"weight": "much"})
     assert only(pk=letter).state == "dead"
 
 
@@ -110,8 +92,8 @@ def test_a_replay_that_waited_for_somebody_elses_is_refused() -> None:
 
 def test_an_edit_of_a_type_that_this_code_does_not_know_is_refused() -> None:
     letter = a_dead_letter()
-    Delivery.objects.filter(pk=letter).update(event_type="order.created.v9")
-    with pytest.raises(InvalidInput, match=r"order\.created\.v9"):
+    Delivery.objects.filter(pk=letter).update(event_type="parcel.packed.v9")
+    with pytest.raises(InvalidInput, match=r"parcel\.packed\.v9"):
         replay(letter, by="ann", data=only(pk=letter).event.data)
 
 
@@ -140,9 +122,9 @@ def test_many_are_replayed_and_those_no_longer_dead_are_passed_over() -> None:
 
 def test_many_are_replayed_with_a_decision_each_and_their_data_untouched() -> None:
     letters = [a_dead_letter() for _ in range(3)]
-    replay(letters[0], by="ann", data=only(pk=letters[0]).event.data | {"number": "O-2"})
+    replay(letters[0], by="ann", data=only(pk=letters[0]).event.data | {"number": "P-2"})
     with pytest.raises(PermanentError):
-        run_notification(break_down)
+        run_announce(break_down)
     looked_at: list[int] = []
     assert replay_all(letters, by="bob" * 100, reason="mended", progress=looked_at.append) == 3
     assert looked_at == [3]
@@ -204,7 +186,7 @@ def test_letters_are_locked_in_one_order_so_that_two_who_replay_many_never_deadl
 def test_what_was_replayed_and_done_is_not_replayed_once_more() -> None:
     letter = a_dead_letter()
     replay(letter, by="ann")
-    assert run_notification() == "done at attempt 1"
+    assert run_announce() == "done at attempt 1"
     with pytest.raises(NotDead):
         replay(letter, by="ann")
     assert replay_all([letter], by="ann") == 0
@@ -212,9 +194,9 @@ def test_what_was_replayed_and_done_is_not_replayed_once_more() -> None:
 
 
 def test_many_are_discarded_and_one_bad_compensation_keeps_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    letters = [a_dead_letter("inventory.reserve_items"), a_dead_letter(), a_dead_letter()]
+    letters = [a_dead_letter(SORT), a_dead_letter(), a_dead_letter()]
     replay(letters[2], by="ann")
-    monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), break_down)
+    monkeypatch.setitem(the_map().compensations, sort_parcel, break_down)
     looked_at: list[int] = []
     count, failed = discard_all(letters, by="ann", reason="old", progress=looked_at.append)
     assert (count, list(failed), looked_at) == (1, letters[:1], [1, 1, 1])
@@ -225,34 +207,31 @@ def test_many_are_discarded_and_one_bad_compensation_keeps_none_of_the_others(mo
 
 
 def test_discarding_many_ends_where_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    def be_away(order_id: Any) -> None:
-        raise OperationalError("the connection is closed")
-
-    letters = [a_dead_letter("inventory.reserve_items"), a_dead_letter()]
-    monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), be_away)
+    letters = [a_dead_letter(SORT), a_dead_letter()]
+    monkeypatch.setitem(the_map().compensations, sort_parcel, be_away)
     with pytest.raises(OperationalError):
         discard_all(letters, by="ann", reason="old")
     assert [only(pk=letter).state for letter in letters] == ["dead", "dead"]
 
 
 def test_of_a_compensation_the_first_line_is_told_or_else_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def told(order_id: Any) -> None:
+    def told(parcel_id: Any) -> None:
         """Do this.
 
         In that way.
         """
 
-    def untold(order_id: Any) -> None:
+    def untold(parcel_id: Any) -> None:
         pass
 
     for compensation, words in ((told, "Do this."), (untold, "untold")):
-        monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), compensation)
-        assert in_place_of("inventory.reserve_items") == words
+        monkeypatch.setitem(the_map().compensations, sort_parcel, compensation)
+        assert in_place_of(SORT) == words
 
 
 def test_what_a_discard_does_is_told_in_the_words_of_the_compensation() -> None:
-    assert in_place_of("orders.reject").startswith("Reject the order, which will never be confirmed")
-    assert in_place_of(NAME) == in_place_of("gone.handler") == "nothing else"
+    assert in_place_of(SORT) == "Send the parcel back."
+    assert in_place_of(ANNOUNCE) == in_place_of("gone.handler") == "nothing else"
 
 
 def test_a_discard_needs_a_reason() -> None:
@@ -271,48 +250,44 @@ def test_a_discarded_one_is_final() -> None:
 
 
 def test_discarding_wakes_what_waited_behind_it() -> None:
-    order_id = uuid4()
-    letter = a_dead_letter("inventory.reserve_items", order_id)
-    published(order_cancelled(order_id))
-    assert only(handler="inventory.release_items").due_at is None
+    parcel_id = uuid4()
+    letter = a_dead_letter(SORT, parcel_id)
+    published(parcel_lost(parcel_id))
+    assert only(handler="sorting.take_out").due_at is None
     discard(letter, by="ann", reason="never mind")
-    assert only(handler="inventory.release_items").due_at is not None
+    assert only(handler="sorting.take_out").due_at is not None
 
 
 def test_replaying_keeps_what_waits_behind_it_waiting_until_it_is_done() -> None:
-    order_id = uuid4()
-    letter = a_dead_letter("inventory.reserve_items", order_id)
-    published(order_cancelled(order_id))
+    parcel_id = uuid4()
+    letter = a_dead_letter(SORT, parcel_id)
+    published(parcel_lost(parcel_id))
     replay(letter, by="ann")
-    assert only(handler="inventory.release_items").due_at is None
+    assert only(handler="sorting.take_out").due_at is None
     run(handler(nothing))
-    assert only(handler="inventory.release_items").due_at is not None
+    assert only(handler="sorting.take_out").due_at is not None
 
 
 def test_a_compensation_that_fails_leaves_the_letter_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    letter = a_dead_letter("inventory.reserve_items")
-    monkeypatch.setitem(the_map().compensations, _handler("inventory.reserve_items"), break_down)
+    letter = a_dead_letter(SORT)
+    monkeypatch.setitem(the_map().compensations, sort_parcel, break_down)
     with pytest.raises(PermanentError):
         discard(letter, by="ann", reason="no")
     assert only(pk=letter).state == "dead"
     assert not Decision.objects.exists()
 
 
-def _handler(name: str) -> Any:
-    return next(h for h in the_map().compensations if h.name == name)
-
-
 def test_a_letter_whose_data_nobody_can_read_can_be_discarded() -> None:
-    letter = a_dead_letter("inventory.reserve_items")
-    Event.objects.update(data={"nothing": "of use"}, type="order.created.v9")
+    letter = a_dead_letter(SORT)
+    Event.objects.update(data={"nothing": "of use"}, type="parcel.packed.v9")
     discard(letter, by="ann", reason="garbage")
     assert only(pk=letter).state == "discarded"
 
 
-def test_an_edit_may_not_turn_to_another_order_or_add_what_nobody_reads() -> None:
+def test_an_edit_may_not_turn_to_another_parcel_or_add_what_nobody_reads() -> None:
     letter = a_dead_letter()
     data = only(pk=letter).event.data
     with pytest.raises(InvalidInput, match="something else"):
-        replay(letter, by="ann", data=data | {"order_id": str(uuid4())})
+        replay(letter, by="ann", data=data | {"parcel_id": str(uuid4())})
     with pytest.raises(InvalidInput, match="gift_wrap"):
         replay(letter, by="ann", data=data | {"gift_wrap": True})

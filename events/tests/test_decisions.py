@@ -2,10 +2,10 @@ import pytest
 
 from events.letters.dead_letters import BY_LIMIT, InvalidInput, add_note, discard, replay, replay_all
 from events.models import Decision, Note
-from events.tests.helpers import a_dead_letter, break_down, handler, only, run
+from events.tests.helpers import ANNOUNCE, break_down, handler, only, run
+from events.tests.parcels import a_dead_letter
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "notifications.send_order_received"
 
 
 def test_each_decision_tells_when_the_letter_had_died() -> None:
@@ -23,7 +23,7 @@ def test_a_letter_that_dies_again_is_decided_about_with_its_second_death() -> No
     replay(letter, by="ann")
     assert only(pk=letter).handled_at is None
     with pytest.raises(Exception, match="bad data"):
-        run(handler(break_down, name=NAME), "notifications")
+        run(handler(break_down, name=ANNOUNCE))
     replay(letter, by="ann")
     deaths = list(Decision.objects.filter(delivery_id=letter).values_list("died_at", flat=True))
     assert len(set(deaths)) == 2

@@ -7,7 +7,7 @@ from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from events.errors import Failure, classify, in_one_line, is_deadlock
-from events.tests.server_settings import read_only_database
+from events.tests.servers import read_only_database
 
 
 @pytest.mark.parametrize(

@@ -11,21 +11,21 @@ from events.models import Delivery, FailedAttempt
 from events.purge import purge_final
 from events.relaying import sweeps
 from events.tests.helpers import (
+    SORT,
     break_down,
     claimed,
     handler,
+    let_the_lease_run_out,
     make_due,
     nothing,
     only,
-    order_created,
     published,
     run,
     start_one,
 )
-from events.tests.test_sweep import let_the_lease_run_out
+from events.tests.parcels import parcel_packed
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "inventory.reserve_items"
 
 
 def stumble(event: Any) -> None:
@@ -33,7 +33,7 @@ def stumble(event: Any) -> None:
 
 
 def be_away(event: Any) -> None:
-    raise DependencyAway("the shop is closed")
+    raise DependencyAway("the post is closed")
 
 
 def noted() -> list[tuple[int, str, str, str]]:
@@ -41,13 +41,13 @@ def noted() -> list[tuple[int, str, str, str]]:
 
 
 def fail_once(function: Any) -> None:
-    make_due(handler=NAME)
+    make_due(handler=SORT)
     with pytest.raises((Retry, PermanentError)):
         run(handler(function))
 
 
 def test_each_attempt_that_counted_is_noted_with_its_times_place_and_error() -> None:
-    published(order_created())
+    published(parcel_packed())
     fail_once(stumble)
     fail_once(break_down)
     assert noted() == [
@@ -59,7 +59,7 @@ def test_each_attempt_that_counted_is_noted_with_its_times_place_and_error() -> 
 
 
 def test_a_worker_that_was_lost_is_noted_with_its_name() -> None:
-    published(order_created())
+    published(parcel_packed())
     start_one(*claimed(), worker="gone@host", lease=30)
     let_the_lease_run_out()
     sweeps.expire_leases()
@@ -69,17 +69,17 @@ def test_a_worker_that_was_lost_is_noted_with_its_name() -> None:
 
 
 def test_the_lost_worker_that_made_it_dead_is_noted_too() -> None:
-    published(order_created())
-    Delivery.objects.filter(handler=NAME).update(max_attempts=1)
+    published(parcel_packed())
+    Delivery.objects.filter(handler=SORT).update(max_attempts=1)
     start_one(*claimed(), worker="gone@host", lease=30)
     let_the_lease_run_out()
     sweeps.expire_leases()
-    assert only(handler=NAME).state == "dead"
+    assert only(handler=SORT).state == "dead"
     assert [number for number, *_ in noted()] == [1]
 
 
 def test_what_waits_for_something_that_is_away_has_made_no_attempt() -> None:
-    published(order_created())
+    published(parcel_packed())
     fail_once(be_away)
     claimed_before_the_crash()
     assert noted() == []
@@ -87,18 +87,18 @@ def test_what_waits_for_something_that_is_away_has_made_no_attempt() -> None:
 
 def claimed_before_the_crash() -> None:
     """A message that nobody started, and an attempt cut off by a restart of PostgreSQL: neither is anybody's fault."""
-    make_due(handler=NAME)
+    make_due(handler=SORT)
     claimed()
     let_the_lease_run_out()
     sweeps.expire_leases()
     start_one(*claimed(), worker="gone", lease=30)
-    Delivery.objects.filter(handler=NAME).update(lease_until="2020-01-01T00:00:00Z")
+    Delivery.objects.filter(handler=SORT).update(lease_until="2020-01-01T00:00:00Z")
     sweeps.expire_leases()
-    assert only(handler=NAME).state == "pending"
+    assert only(handler=SORT).state == "pending"
 
 
 def test_a_lost_lease_notes_nothing_for_who_lost_it() -> None:
-    published(order_created())
+    published(parcel_packed())
     started = start_one(*claimed(), worker="slow", lease=30)
     assert started is not None
     let_the_lease_run_out()
@@ -108,23 +108,23 @@ def test_a_lost_lease_notes_nothing_for_who_lost_it() -> None:
 
 
 def test_the_attempts_before_a_replay_stay_and_are_counted_from_1_again() -> None:
-    published(order_created())
+    published(parcel_packed())
     fail_once(break_down)
-    letter = only(handler=NAME)
+    letter = only(handler=SORT)
     replay(letter.id, by="ann")
     fail_once(stumble)
     assert [(number, error) for number, _, error, _ in noted()] == [
         (1, "events.errors.PermanentError"),
         (1, "builtins.ValueError"),
     ]
-    make_due(handler=NAME)
+    make_due(handler=SORT)
     assert run(handler(nothing)) == "done at attempt 2"
     assert len(noted()) == 2
 
 
 def test_they_are_deleted_with_their_delivery() -> None:
-    published(order_created())
+    published(parcel_packed())
     fail_once(stumble)
-    Delivery.objects.filter(handler=NAME).update(state="done", due_at=None, handled_at="2020-01-01T00:00:00Z")
+    Delivery.objects.filter(handler=SORT).update(state="done", due_at=None, handled_at="2020-01-01T00:00:00Z")
     assert purge_final(older_than_days=90) == 1
     assert noted() == []

@@ -26,21 +26,9 @@ from events.relaying.relay import Relay
 from events.relaying.sender import Sender
 from events.sql import fetch
 from events.statistics import progress
-from events.tests.helpers import (
-    a_dead_letter,
-    claimed,
-    due_since,
-    handler,
-    nothing,
-    only,
-    order_cancelled,
-    order_created,
-    published,
-    run,
-    waiting_for_locks,
-)
-from events.tests.reads import pages_read, statements
-from events.tests.transactions import a_transaction
+from events.tests.helpers import SORT, claimed, due_since, handler, nothing, only, published, run
+from events.tests.parcels import a_dead_letter, parcel_lost, parcel_packed
+from events.tests.servers import a_transaction, pages_read, statements, waiting_for_locks
 from events.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +38,7 @@ FEW = 150  # pages: what a look may read; with what is over it reads one for eac
 INSERT = """
 INSERT INTO events_delivery (id, event_id, event_type, subject, sequence, handler, consumer, queue, lease_seconds,
     max_attempts, dead_holds, batch, state, due_at)
-SELECT gen_random_uuid(), %s, 't', gen_random_uuid(), 1, 'h' || n, 'inventory', 'inventory', 30, 10, true, 25,
+SELECT gen_random_uuid(), %s, 't', gen_random_uuid(), 1, 'h' || n, 'sorting', 'sorting', 30, 10, true, 25,
     'pending', now() - interval '90 s' + n * interval '1 ms'
 FROM generate_series(1, %s) n ORDER BY random()
 """
@@ -90,25 +78,25 @@ def look_at_all(relay: Relay) -> None:
     relay.turn()
     known = relay._floors
     for newest in (False, True):
-        claim("inventory", 25, newest=newest, floor=known["inventory"].due)
+        claim("sorting", 25, newest=newest, floor=known["sorting"].due)
     progress.oldest_due()
     progress.queue_states()
 
 
 def work() -> None:
     """Handle deliveries in each way, one after the other and together."""
-    published(order_created(), order_created(), order_created())
+    published(parcel_packed(), parcel_packed(), parcel_packed())
     run(handler(nothing))
     with suppress(Retry):
         run(handler(raise_error))
-    dead = a_dead_letter("inventory.reserve_items")
+    dead = a_dead_letter(SORT)
     dead_letters.replay(dead, by="ann")
     dead_letters.replay_all([dead], by="ann")
     fetch(dead_letters._DISCARD, {"id": dead})
-    found = claim("analytics", 10)
+    found = claim("counting", 10)
     assert found
     claims.give_back(found.deliveries)
-    found = claim("analytics", 10)
+    found = claim("counting", 10)
     assert found
     started = deliveries.start({d.id: d.token for d in found.deliveries}, worker="w", lease=30)
     deliveries.hold(started)
@@ -116,7 +104,7 @@ def work() -> None:
     deliveries.finish(started[:1])
     deliveries.give_back(started[1:], alone=True)
     aside = {"reason": Reason.UNKNOWN_TYPE, "error": describe(ValueError()), "grace": 60, "delay": 1}
-    failures.set_aside(*claimed("notifications"), **aside)  # type: ignore[arg-type]
+    failures.set_aside(*claimed("letters"), **aside)  # type: ignore[arg-type]
 
 
 def raise_error(event: object) -> None:
@@ -125,7 +113,7 @@ def raise_error(event: object) -> None:
 
 def test_no_statement_reads_what_is_over_again_while_a_snapshot_is_held() -> None:
     """Nor by an index of what is due, or in flight, that PostgreSQL took for empty in a quiet moment."""
-    before, event_id = published(order_created(), order_created())
+    before, event_id = published(parcel_packed(), parcel_packed())
     Delivery.objects.all().delete()
     handle_many(before)
     with connection.cursor() as cursor:
@@ -143,7 +131,7 @@ def test_no_statement_reads_what_is_over_again_while_a_snapshot_is_held() -> Non
 
 
 def test_claims_of_the_newest_do_not_step_over_what_those_before_took() -> None:
-    (event_id,) = published(order_created())
+    (event_id,) = published(parcel_packed())
     Delivery.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE events_delivery")
@@ -151,7 +139,7 @@ def test_claims_of_the_newest_do_not_step_over_what_those_before_took() -> None:
             cursor.execute(INSERT, [event_id, OVER])
             gap = Gap()
             while Delivery.objects.filter(state="pending").count() > 100:
-                found = claim("inventory", 100, newest=True, gap=gap)
+                found = claim("sorting", 100, newest=True, gap=gap)
                 assert found
                 gap = gap.after(found)
                 for change in LIVES:
@@ -162,13 +150,13 @@ def test_claims_of_the_newest_do_not_step_over_what_those_before_took() -> None:
 
 def pages_read_by_newest(gap: Gap) -> int:
     older, newer = gap.bounds
-    where = {"queue": "inventory", "size": 1, "window": 8, "floor": BEGINNING, "older": older, "newer": newer}
+    where = {"queue": "sorting", "size": 1, "window": 8, "floor": BEGINNING, "older": older, "newer": newer}
     return pages_read(claims._CLAIM_NEWEST, where)
 
 
 def taken(gap: Gap) -> tuple[Gap, list[int]]:
     """Claim two of the newest; return the gap that is left and how old they are, in tens of seconds."""
-    found = claim("inventory", 2, newest=True, gap=gap)
+    found = claim("sorting", 2, newest=True, gap=gap)
     assert found
     ages = [(commit_horizon.now() - delivery.due_at).total_seconds() for delivery in found.deliveries]
     return gap.after(found), sorted(round(age / 10) for age in ages)
@@ -176,13 +164,13 @@ def taken(gap: Gap) -> tuple[Gap, list[int]]:
 
 def test_claims_of_the_newest_take_what_came_since_then_go_on_where_they_were() -> None:
     for age in (100, 90, 80, 70, 60, 50):
-        due_since(age, event_id=published(order_created())[0])
+        due_since(age, event_id=published(parcel_packed())[0])
     gap, ages = taken(Gap())
     assert ages == [5, 6]
     gap, ages = taken(gap)
     assert ages == [7, 8]
     for age in (40, 30, 20):
-        due_since(age, event_id=published(order_created())[0])
+        due_since(age, event_id=published(parcel_packed())[0])
     gap, ages = taken(gap)
     assert ages == [2, 3]
     gap, ages = taken(gap)
@@ -193,10 +181,10 @@ def test_claims_of_the_newest_take_what_came_since_then_go_on_where_they_were() 
 
 def test_what_comes_to_be_seen_a_little_late_lies_in_no_gap() -> None:
     for age in (100, 10):
-        due_since(age, event_id=published(order_created())[0])
+        due_since(age, event_id=published(parcel_packed())[0])
     gap, ages = taken(Gap())
     assert ages == [1, 10]
-    due_since(10.5, event_id=published(order_created())[0])
+    due_since(10.5, event_id=published(parcel_packed())[0])
     gap, ages = taken(gap)
     assert ages == [1]
 
@@ -204,16 +192,16 @@ def test_what_comes_to_be_seen_a_little_late_lies_in_no_gap() -> None:
 def test_what_has_come_to_lie_below_a_floor_is_seen_at_the_next_search() -> None:
     kept = KeptFloors(every=0, margin=1)
     known = kept.get()
-    published(order_created())
-    assert {due.name for due in due_queues(known)} == {"inventory", "notifications", "analytics"}
+    published(parcel_packed())
+    assert {due.name for due in due_queues(known)} == {"sorting", "letters", "counting"}
     due_since(60)
     assert due_queues(known) == []
     kept.forget()
-    assert {due.name for due in due_queues(kept.get())} == {"inventory", "notifications", "analytics"}
+    assert {due.name for due in due_queues(kept.get())} == {"sorting", "letters", "counting"}
 
 
 def test_a_queue_that_the_map_does_not_have_is_found_by_what_is_due_or_out() -> None:
-    published(order_created())
+    published(parcel_packed())
     Delivery.objects.update(queue="later")
     known = KeptFloors(every=0, margin=1).get()
     assert [due.name for due in due_queues(known)] == ["later"]
@@ -226,7 +214,7 @@ def test_the_relay_serves_within_a_second_what_lies_below_its_floor() -> None:
     """As after a commit that was slow, or a lease that was given back by another relay."""
     relay = Relay(Sender(Celery(broker=settings.BROKER_URL)))
     relay.turn()
-    published(order_created())
+    published(parcel_packed())
     due_since(60)
     began = time.monotonic()
     while not relay.turn():
@@ -238,14 +226,14 @@ def test_the_relay_serves_within_a_second_what_lies_below_its_floor() -> None:
 def test_what_is_published_in_a_short_transaction_waits_for_no_search() -> None:
     relay = Relay(Sender(Celery(broker=settings.BROKER_URL)))
     relay.turn()
-    published(order_created())
+    published(parcel_packed())
     due_since(0.5)
     assert relay.turn() == 3
     relay._sender.close()
 
 
 def lease_until() -> datetime:
-    found = only(handler="inventory.reserve_items").lease_until
+    found = only(handler=SORT).lease_until
     assert found is not None
     return found
 
@@ -253,32 +241,32 @@ def lease_until() -> datetime:
 def test_the_floor_of_leases_moves_with_them_and_passes_none_over(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = KeptFloors(every=0, margin=1)
     kept.get()
-    published(order_created())
-    claim("inventory", 1)
-    assert lease_until() - timedelta(seconds=2) < kept.get()["inventory"].lease <= lease_until()
-    Delivery.objects.filter(queue="inventory").update(lease_until=Now() + timedelta(seconds=300))
-    assert kept.get()["inventory"].lease < commit_horizon.now() + timedelta(seconds=30)
-    Delivery.objects.filter(queue="inventory").update(lease_until=Now() - timedelta(seconds=1))
+    published(parcel_packed())
+    claim("sorting", 1)
+    assert lease_until() - timedelta(seconds=2) < kept.get()["sorting"].lease <= lease_until()
+    Delivery.objects.filter(queue="sorting").update(lease_until=Now() + timedelta(seconds=300))
+    assert kept.get()["sorting"].lease < commit_horizon.now() + timedelta(seconds=30)
+    Delivery.objects.filter(queue="sorting").update(lease_until=Now() - timedelta(seconds=1))
     monkeypatch.setattr(kept._leases, "until", 0.0)
     assert sweeps.expire_leases(kept.get()) == 1
 
 
 def test_what_is_out_with_a_lease_below_the_floor_is_not_seen() -> None:
     known = KeptFloors(every=0, margin=1).get()
-    published(order_created(), order_created())
-    claim("inventory", 1)
+    published(parcel_packed(), parcel_packed())
+    claim("sorting", 1)
     Delivery.objects.filter(state="leased").update(lease_until=Now() - timedelta(seconds=1))
-    assert [due.leased for due in due_queues(known) if due.name == "inventory"] == [0]
+    assert [due.leased for due in due_queues(known) if due.name == "sorting"] == [0]
     assert sweeps.expire_leases(known) == 0
-    assert [due.leased for due in due_queues() if due.name == "inventory"] == [1]
+    assert [due.leased for due in due_queues() if due.name == "sorting"] == [1]
     assert sweeps.expire_leases() == 1
 
 
 def test_what_is_held_back_below_the_floor_is_parked_at_the_next_search() -> None:
-    a_dead_letter("inventory.reserve_items", order_id := uuid4())
+    a_dead_letter(SORT, parcel_id := uuid4())
     known = KeptFloors(every=0, margin=1).get()
-    published(order_cancelled(order_id), order_created())
-    due_since(60, handler="inventory.release_items")
+    published(parcel_lost(parcel_id), parcel_packed())
+    due_since(60, handler="sorting.take_out")
     assert sweeps.park_missed(known) == 0
     assert sweeps.park_missed() == 1
 
@@ -287,19 +275,19 @@ def test_a_clock_that_steps_back_hides_no_new_lease() -> None:
     kept = KeptFloors(every=0, margin=1)
     known = kept.get()
     kept._leases.found = {queue: floor.lease + timedelta(hours=1) for queue, floor in known.items()}
-    published(order_created())
-    claim("inventory", 1)
-    assert kept.get()["inventory"].lease <= lease_until()
+    published(parcel_packed())
+    claim("sorting", 1)
+    assert kept.get()["sorting"].lease <= lease_until()
 
 
 def test_a_process_that_reports_looks_through_everything_twice_a_minute() -> None:
-    published(order_created())
-    assert set(progress.oldest_due()) == {"inventory", "notifications", "analytics"}
+    published(parcel_packed())
+    assert set(progress.oldest_due()) == {"sorting", "letters", "counting"}
     with connection.cursor() as cursor:  # not due_since(): that lets go of the floors
         cursor.execute("UPDATE events_delivery SET due_at = now() - interval '300 s'")
     assert progress.oldest_due() == {}
     floors.kept._due.until -= floors.EVERY
-    assert progress.oldest_due()["inventory"] > 290
+    assert progress.oldest_due()["sorting"] > 290
 
 
 def test_a_slow_search_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,15 +295,15 @@ def test_a_slow_search_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(floors, "REST", 0)
     kept = KeptFloors(every=0, margin=1)
     first = kept.get()
-    published(order_created())
+    published(parcel_packed())
     due_since(60)
     with a_transaction() as other:
         other.execute("LOCK TABLE events_delivery")
-        assert kept._due.get({"queues": ["inventory"], "margin": 1}) is not None
+        assert kept._due.get({"queues": ["sorting"], "margin": 1}) is not None
         until("the search waits", waiting_for_locks)
-        assert due_floor(kept) == first["inventory"].due
-    until("the search is over", lambda: due_floor(kept) < first["inventory"].due)
+        assert due_floor(kept) == first["sorting"].due
+    until("the search is over", lambda: due_floor(kept) < first["sorting"].due)
 
 
 def due_floor(kept: KeptFloors) -> datetime:
-    return kept._due.found["inventory"]
+    return kept._due.found["sorting"]

@@ -13,9 +13,9 @@ from events.handling import deliveries, runner
 from events.letters import dead_letters
 from events.models import Delivery
 from events.relaying import claims, clock, sweeps
-from events.tests.helpers import handler, order_created, published
-from events.tests.reads import pages_read, statements
-from eventtypes.stock import StockReservedV1
+from events.tests.helpers import handler, published
+from events.tests.parcels import ParcelSortedV1, parcel_packed
+from events.tests.servers import pages_read, statements
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,25 +25,23 @@ MORE = 50  # pages: each of the indexes has got a level
 
 def die(*subjects: UUID) -> None:
     """A bug: the first delivery of each subject is dead."""
-    published(*(StockReservedV1(order_id=subject) for subject in subjects))
-    Delivery.objects.filter(queue="orders").update(
+    published(*(ParcelSortedV1(parcel_id=subject) for subject in subjects))
+    Delivery.objects.filter(queue="delivery").update(
         state="dead", reason="permanent_error", handled_at="2026-01-01T00:00:00Z"
     )
 
 
 def hold_behind(*subjects: UUID, each: int) -> None:
     for subject in subjects:
-        published(*[StockReservedV1(order_id=subject)] * each)
-
-
-KNOWN = floors.unknown()
+        published(*[ParcelSortedV1(parcel_id=subject)] * each)
 
 
 def pages_of_a_poll() -> int:
     """What a relay reads when one delivery of another queue is due; taken back, so that the next finds it again."""
+    known = floors.unknown()
     with transaction.atomic(), statements() as made:
-        for due in claims.due_queues(KNOWN):
-            claims.claim(due.name, 25, floor=KNOWN[due.name].due)
+        for due in claims.due_queues(known):
+            claims.claim(due.name, 25, floor=known[due.name].due)
         transaction.set_rollback(True)
     with transaction.atomic():
         read = sum(pages_read(sql, parameters) for sql, parameters in made)
@@ -58,15 +56,15 @@ def vacuum() -> None:
 
 def test_a_poll_reads_no_more_for_what_waits_behind_dead_letters() -> None:
     subjects = [uuid4() for _ in range(SUBJECTS)]
-    published(order_created())
+    published(parcel_packed())
     die(*subjects)
     vacuum()
     before = pages_of_a_poll()
     hold_behind(*subjects, each=500)
-    assert Delivery.objects.filter(queue="orders", state="pending", due_at=None).count() == SUBJECTS * 500
+    assert Delivery.objects.filter(queue="delivery", state="pending", due_at=None).count() == SUBJECTS * 500
     vacuum()
     assert 0 < pages_of_a_poll() <= before + MORE
-    Delivery.objects.filter(queue="orders", due_at=None, state="pending").update(due_at=Now())  # as if nobody parked
+    Delivery.objects.filter(queue="delivery", due_at=None, state="pending").update(due_at=Now())  # as if nobody parked
     assert pages_of_a_poll() > 10 * (before + MORE)
 
 
@@ -89,27 +87,27 @@ def test_after_the_fix_and_a_replay_of_all_everything_is_done_in_order() -> None
     dead = list(dead_letters.dead_letters().values_list("id", flat=True))
     assert dead_letters.replay_all(dead, by="a person") == SUBJECTS
     seen: list[tuple[UUID, int]] = []
-    fixed = handler(lambda event: seen.append((event.subject, event.sequence)), "orders.confirm")
-    while found := claims.claim("orders", 25):
+    fixed = handler(lambda event: seen.append((event.subject, event.sequence)), "delivery.deliver")
+    while found := claims.claim("delivery", 25):
         for delivery in found.deliveries:
             runner.run(fixed, {delivery.id: delivery.token}, worker="test")
     assert len(seen) == SUBJECTS * 6
     for subject in subjects:
         assert [sequence for who, sequence in seen if who == subject] == list(range(1, 7))
-    assert set(Delivery.objects.filter(queue="orders").values_list("state", "attempts")) == {("done", 1)}
+    assert set(Delivery.objects.filter(queue="delivery").values_list("state", "attempts")) == {("done", 1)}
 
 
 STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "finish": (deliveries._FINISH[True], {"id": uuid4(), "token": uuid4()}),
     "finish_many": (deliveries._FINISH[False], {"ids": [uuid4()], "token": uuid4()}),
-    "wake": (parking._WAKE, {"subject": uuid4(), "consumer": "orders"}),
-    "park": (parking._PARK, {"subject": uuid4(), "consumer": "orders", "sequence": 1, "handler": "orders.confirm"}),
+    "wake": (parking._WAKE, {"subject": uuid4(), "consumer": "delivery"}),
+    "park": (parking._PARK, {"subject": uuid4(), "consumer": "delivery", "sequence": 1, "handler": "delivery.deliver"}),
 }
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_the_next_of_a_subject_is_found_by_the_subject_also_while_nothing_waits(name: str) -> None:
-    published(*[StockReservedV1(order_id=uuid4())] * 300)
+    published(*[ParcelSortedV1(parcel_id=uuid4())] * 300)
     Delivery.objects.update(state="done", handled_at="2026-01-01T00:00:00Z")
     vacuum()
     sql, parameters = STATEMENTS[name]
@@ -121,16 +119,20 @@ def test_the_next_of_a_subject_is_found_by_the_subject_also_while_nothing_waits(
     assert "delivery_due" not in plan
 
 
-EVERYTHING = floors.parameters(floors.unknown()) | {"count_to": 25}
+def everything() -> dict[str, Any]:
+    """What a statement is given that looks at all queues of the map."""
+    return floors.parameters(floors.unknown()) | clock._backoffs() | {"count_to": 25}
+
+
 QUIET: dict[str, tuple[str, dict[str, Any]]] = {
-    "search_due": (floors._SEARCH_DUE, {"queues": ["inventory"], "margin": 0}),
-    "search_leases": (floors._SEARCH_LEASES, {"queues": ["inventory"], "shortest": 29}),
-    "due_queues": (claims._DUE_QUEUES, EVERYTHING),
-    "claim": (claims._CLAIM_OLDEST, {"queue": "inventory", "size": 25, "floor": floors.BEGINNING}),
+    "search_due": (floors._SEARCH_DUE, {"queues": ["sorting"], "margin": 0}),
+    "search_leases": (floors._SEARCH_LEASES, {"queues": ["sorting"], "shortest": 29}),
+    "due_queues": (claims._DUE_QUEUES, {}),
+    "claim": (claims._CLAIM_OLDEST, {"queue": "sorting", "size": 25, "floor": floors.BEGINNING}),
     "claim_newest": (
         claims._CLAIM_NEWEST,
         {
-            "queue": "inventory",
+            "queue": "sorting",
             "size": 25,
             "window": 200,
             "floor": floors.BEGINNING,
@@ -138,21 +140,21 @@ QUIET: dict[str, tuple[str, dict[str, Any]]] = {
             "newer": floors.BEGINNING,
         },
     ),
-    "park_missed": (sweeps._PARK_MISSED, {"queue": "inventory", "chunk": 200, "floor": floors.BEGINNING}),
-    "expire": (sweeps._EXPIRE, EVERYTHING | {"chunk": 200, "fingerprint": "", "away_until": None}),
-    "leases_ahead": (clock._LEASES, EVERYTHING | {"chunk": 200, "slack": 1, "nearest": 1}),
-    "due_ahead": (clock._DUE, EVERYTHING | clock._backoffs() | {"chunk": 200, "slack": 1, "nearest": 1}),
+    "park_missed": (sweeps._PARK_MISSED, {"queue": "sorting", "chunk": 200, "floor": floors.BEGINNING}),
+    "expire": (sweeps._EXPIRE, {"chunk": 200, "fingerprint": "", "away_until": None}),
+    "leases_ahead": (clock._LEASES, {"chunk": 200, "slack": 1, "nearest": 1}),
+    "due_ahead": (clock._DUE, {"chunk": 200, "slack": 1, "nearest": 1}),
 }
 
 
 @pytest.mark.parametrize("name", [*QUIET, "start_many", "finish_many"])
 def test_a_backlog_that_comes_after_a_quiet_time_is_not_read_whole_at_each_look(name: str) -> None:
     """PostgreSQL's statistics are then of a moment in which nothing was due."""
-    published(*(order_created() for _ in range(BACKLOG)))
+    published(*(parcel_packed() for _ in range(BACKLOG)))
     Delivery.objects.update(state="done", handled_at="2026-01-01T00:00:00Z")
     vacuum()
-    published(*(order_created() for _ in range(BACKLOG)))
-    claim = claims.claim("inventory", 25)
+    published(*(parcel_packed() for _ in range(BACKLOG)))
+    claim = claims.claim("sorting", 25)
     assert claim
     sent = {one.id: one.token for one in claim.deliveries}
     if name == "start_many":
@@ -162,7 +164,7 @@ def test_a_backlog_that_comes_after_a_quiet_time_is_not_read_whole_at_each_look(
         token = deliveries.start(sent, worker="test", lease=30)[0].token
         sql, parameters = deliveries._FINISH[False], {"ids": list(sent), "token": token}
     else:
-        sql, parameters = QUIET[name]
+        sql, parameters = QUIET[name][0], everything() | QUIET[name][1]
     assert rows_read(sql, parameters) < BACKLOG / 2
 
 

@@ -16,10 +16,11 @@ from events.handling.runner import run as run_delivery
 from events.models import Delivery
 from events.policy import Limits
 from events.relaying import claims, sweeps
-from events.tests.helpers import claimed, handler, nothing, order_created, published, run, start_one
-from events.tests.test_batches import SIZE, batching, mark, mark_many, refuse, tokens
+from events.tests.helpers import SORT, claimed, handler, nothing, published, run, start_one, stumble, tokens
+from events.tests.parcels import parcel_packed
 
 pytestmark = pytest.mark.django_db(transaction=True)
+SIZE = 5
 
 
 @pytest.fixture
@@ -40,19 +41,19 @@ def raising(error: Exception) -> Handler:
     return handler(fail)
 
 
-def order_of(request_id: str) -> None:
+def parcel_of(request_id: str) -> None:
     with correlated(request_id):
-        published(order_created())
+        published(parcel_packed())
 
 
 def test_one_that_is_done(told: pytest.LogCaptureFixture) -> None:
-    order_of("r-1")
-    delivery = Delivery.objects.get(handler="inventory.reserve_items")
+    parcel_of("r-1")
+    delivery = Delivery.objects.get(handler=SORT)
     run(handler(nothing))
     (line,) = outcomes(told)
     assert (line["outcome"], line["attempt"], line["request_id"]) == ("done", 1, "r-1")
     assert (line["handler"], line["delivery"], line["subject"]) == (delivery.handler, delivery.id, delivery.subject)
-    assert line["event_type"] == "order.created.v1"
+    assert line["event_type"] == "parcel.packed.v1"
     assert line["milliseconds"] > 0
     assert "batch" not in line
 
@@ -62,7 +63,7 @@ def test_one_that_is_done(told: pytest.LogCaptureFixture) -> None:
     [(ValueError("no luck"), "retry", "WARNING"), (PermanentError("bad data"), "dead", "ERROR")],
 )
 def test_one_that_fails(told: pytest.LogCaptureFixture, error: Exception, outcome: str, level: str) -> None:
-    order_of("r-2")
+    parcel_of("r-2")
     with suppress(Retry, PermanentError):
         run(raising(error))
     (line,) = outcomes(told)
@@ -72,7 +73,7 @@ def test_one_that_fails(told: pytest.LogCaptureFixture, error: Exception, outcom
 
 
 def test_a_copy_of_a_message(told: pytest.LogCaptureFixture) -> None:
-    order_of("r-3")
+    parcel_of("r-3")
     delivery_id, token = claimed()
     for _ in range(2):
         run_delivery(handler(nothing), {delivery_id: token}, worker="test")
@@ -81,7 +82,7 @@ def test_a_copy_of_a_message(told: pytest.LogCaptureFixture) -> None:
 
 
 def test_one_whose_worker_is_lost(told: pytest.LogCaptureFixture) -> None:
-    order_of("r-4")
+    parcel_of("r-4")
     delivery_id, token = claimed()
     start_one(delivery_id, token, worker="lost", lease=0)
     sweeps.expire_leases()
@@ -90,25 +91,22 @@ def test_one_whose_worker_is_lost(told: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_message_that_is_lost_before_its_start(told: pytest.LogCaptureFixture) -> None:
-    published(order_created())
+    published(parcel_packed())
     claimed()
     Delivery.objects.filter(state="leased").update(lease_until=Now())
     assert sweeps.expire_leases() == 1
     assert outcomes(told) == []
 
 
-LATE = handler(mark, limits=Limits(lease=0))
+DONE, FAILED = handler(nothing, many=True), handler(stumble, many=True)
+LATE = handler(nothing, limits=Limits(lease=0))
 
 
-@pytest.mark.parametrize(
-    ("batch", "outcome"), [(batching(mark_many), "done"), (batching(refuse), "to run alone"), (LATE, "postponed")]
-)
+@pytest.mark.parametrize(("batch", "outcome"), [(DONE, "done"), (FAILED, "to run alone"), (LATE, "postponed")])
 def test_each_of_a_batch_under_its_own_request(told: pytest.LogCaptureFixture, batch: Handler, outcome: str) -> None:
     for number in range(SIZE):
-        order_of(f"r-{number}")
-    claim = claims.claim("inventory", SIZE)
-    assert claim is not None
-    runner.run(batch, tokens(claim), worker="test")
+        parcel_of(f"r-{number}")
+    runner.run(batch, tokens(claims.claim("sorting", SIZE)), worker="test")
     lines = outcomes(told)
     assert sorted(line["request_id"] for line in lines) == [f"r-{number}" for number in range(SIZE)]
     assert {(line["outcome"], line["attempt"], line["batch"]) for line in lines} == {(outcome, 1, SIZE)}

@@ -19,11 +19,11 @@ from events.models import Delivery, Event
 from events.policy import Backoff, Limits
 from events.relaying.sweeps import database_time
 from events.sql import fetch
-from events.tests.helpers import handler, nothing, only, order_created, published, run
-from events.tests.transactions import a_transaction
+from events.tests.helpers import SORT, handler, nothing, only, published, run
+from events.tests.parcels import parcel_packed
+from events.tests.servers import a_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "inventory.reserve_items"
 
 
 class Writing:
@@ -109,20 +109,20 @@ def test_the_back_off_grows_with_all_that_was_tried_and_is_told_to_the_milliseco
     def fail(event: Any) -> None:
         raise error
 
-    published(order_created())
-    Delivery.objects.filter(handler=NAME).update(attempts=1, waits=3)
+    published(parcel_packed())
+    Delivery.objects.filter(handler=SORT).update(attempts=1, waits=3)
     before = database_time()
     with pytest.raises(Retry) as caught:
         run(handler(fail, backoff=Told(1, 1)))
     assert caught.value.when == 500.123
-    due_at = only(handler=NAME).due_at
+    due_at = only(handler=SORT).due_at
     assert due_at is not None
     assert timedelta(seconds=500) < due_at - before < timedelta(seconds=520)
 
 
 def test_what_waits_for_code_is_told_when_it_is_looked_at_again() -> None:
-    (event_id,) = published(order_created())
-    Event.objects.filter(pk=event_id).update(type="order.created.v9")
+    (event_id,) = published(parcel_packed())
+    Event.objects.filter(pk=event_id).update(type="parcel.packed.v9")
     with pytest.raises(Retry) as caught:
         run(handler(nothing))
     assert caught.value.when == settings.EVENTS["UNKNOWN_RETRY"]

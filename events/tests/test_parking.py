@@ -1,12 +1,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from celery.exceptions import Retry
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from events.chunks import FIRST
 from events.error_text import describe
@@ -18,97 +16,92 @@ from events.models import Delivery
 from events.relaying import claims, sweeps
 from events.sql import fetch
 from events.tests.helpers import (
-    a_dead_letter,
+    ANNOUNCE,
+    SORT,
+    break_down,
     claimed,
     due_since,
     handler,
+    let_the_lease_run_out,
     make_due,
     nothing,
     only,
-    order_cancelled,
-    order_created,
     published,
     run,
     start_one,
+    stumble,
 )
-from events.tests.transactions import a_transaction, lock
+from events.tests.parcels import a_dead_letter, parcel_lost, parcel_packed
+from events.tests.servers import a_transaction, lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def fail(event: Any) -> None:
-    raise ValueError("no luck")
-
-
-def fail_for_good(event: Any) -> None:
-    raise PermanentError("bad data")
-
-
 @pytest.fixture
-def order_id() -> UUID:
-    """An order that was placed and cancelled, with nothing handled yet."""
-    order_id = uuid4()
-    published(order_created(order_id), order_cancelled(order_id))
-    return order_id
+def parcel_id() -> UUID:
+    """A parcel that was packed and lost, with nothing handled yet."""
+    parcel_id = uuid4()
+    published(parcel_packed(parcel_id), parcel_lost(parcel_id))
+    return parcel_id
 
 
-def release() -> Delivery:
-    return only(handler="inventory.release_items")
+def next_one() -> Delivery:
+    return only(handler="sorting.take_out")
 
 
-def test_what_a_retrying_delivery_holds_is_parked_and_woken_when_it_is_done(order_id: UUID) -> None:
+def test_what_a_retrying_delivery_holds_is_parked_and_woken_when_it_is_done(parcel_id: UUID) -> None:
     with pytest.raises(Retry):
-        run(handler(fail))
-    assert release().due_at is None
-    make_due(handler="inventory.reserve_items")
+        run(handler(stumble))
+    assert next_one().due_at is None
+    make_due(handler=SORT)
     run(handler(nothing))
-    assert release().due_at is not None
+    assert next_one().due_at is not None
     assert run(handler(nothing)) == "done at attempt 1"
 
 
-def test_other_consumers_of_the_subject_go_on(order_id: UUID) -> None:
+def test_other_consumers_of_the_subject_go_on(parcel_id: UUID) -> None:
     with pytest.raises(Retry):
-        run(handler(fail))
-    run(handler(nothing, name="analytics.track_order"), "analytics")
-    run(handler(nothing, name="analytics.track_order"), "analytics")
-    assert Delivery.objects.filter(consumer="analytics", state="done").count() == 2
+        run(handler(stumble))
+    run(handler(nothing, name="counting.count"))
+    run(handler(nothing, name="counting.count"))
+    assert Delivery.objects.filter(consumer="counting", state="done").count() == 2
 
 
-def test_behind_a_dead_letter_of_inventory_the_next_stays_parked(order_id: UUID) -> None:
+def test_behind_a_dead_letter_that_holds_the_next_stays_parked(parcel_id: UUID) -> None:
     with pytest.raises(PermanentError):
-        run(handler(fail_for_good))
+        run(handler(break_down))
     sweeps.wake_missed(after=FIRST)
-    assert release().due_at is None
-    assert claims.claim("inventory", 10) is None
+    assert next_one().due_at is None
+    assert claims.claim("sorting", 10) is None
 
 
-def test_a_dead_letter_of_notifications_is_passed_by(order_id: UUID) -> None:
+def test_a_dead_letter_that_holds_nothing_is_passed_by(parcel_id: UUID) -> None:
     with pytest.raises(PermanentError):
-        run(handler(fail_for_good, name="notifications.send_order_received"), "notifications")
-    assert run(handler(nothing, name="notifications.send_order_cancelled"), "notifications").startswith("done")
+        run(handler(break_down, name=ANNOUNCE))
+    assert run(handler(nothing, name="letters.apologise")).startswith("done")
 
 
 def test_one_that_backs_off_keeps_its_own_due_time_whatever_happens_before_it() -> None:
-    order_id = uuid4()
-    received, cancelled = "notifications.send_order_received", "notifications.send_order_cancelled"
-    letter = a_dead_letter(received, order_id)
-    published(order_cancelled(order_id))
+    parcel_id = uuid4()
+    first, second = ANNOUNCE, "letters.apologise"
+    letter = a_dead_letter(first, parcel_id)
+    published(parcel_lost(parcel_id))
     with pytest.raises(Retry):
-        run(handler(fail, name=cancelled), "notifications")
-    again_at = only(handler=cancelled).due_at
+        run(handler(stumble, name=second))
+    again_at = only(handler=second).due_at
     assert sweeps.park_missed() == 0
     dead_letters.replay(letter, by="ann")
     with pytest.raises(Retry):
-        run(handler(fail, name=received), "notifications")
-    published(order_created())  # a sweep looks only at queues in which something is due
+        run(handler(stumble, name=first))
+    published(parcel_packed())  # a sweep looks only at queues in which something is due
     assert sweeps.park_missed() == 0
-    assert only(handler=cancelled).due_at == again_at
-    make_due(handler=received, subject=order_id)
-    run(handler(nothing, name=received), "notifications")
-    assert only(handler=cancelled).due_at == again_at
+    assert only(handler=second).due_at == again_at
+    make_due(handler=first, subject=parcel_id)
+    run(handler(nothing, name=first))
+    assert only(handler=second).due_at == again_at
 
 
-def started(queue: str = "inventory") -> Started:
+def started(queue: str = "sorting") -> Started:
     found = start_one(*claimed(queue), worker="test", lease=30)
     assert found is not None
     return found
@@ -118,46 +111,46 @@ def retry(one: Started) -> bool:
     return failures.retry(one, delay=0, counted=True, error=describe(ValueError()))
 
 
-def test_parking_and_waking_wait_for_nobody_and_leave_the_rest_to_the_sweep(order_id: UUID) -> None:
+def test_parking_and_waking_wait_for_nobody_and_leave_the_rest_to_the_sweep(parcel_id: UUID) -> None:
     with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
-        lock(other, "events_delivery", release().id)
+        lock(other, "events_delivery", next_one().id)
         cursor.execute("SET LOCAL lock_timeout = '50ms'")
         assert retry(started())
-        assert release().due_at is not None
-    Delivery.objects.filter(pk=release().id).update(due_at=None)
+        assert next_one().due_at is not None
+    Delivery.objects.filter(pk=next_one().id).update(due_at=None)
     with a_transaction() as other, transaction.atomic(), connection.cursor() as cursor:
-        lock(other, "events_delivery", release().id)
+        lock(other, "events_delivery", next_one().id)
         cursor.execute("SET LOCAL lock_timeout = '50ms'")
         assert deliveries.finish([started()])
-        assert release().due_at is None
+        assert next_one().due_at is None
     sweeps.wake_missed(after=FIRST)
-    assert release().due_at is not None
+    assert next_one().due_at is not None
 
 
-def test_what_fails_parks_what_comes_after_it_and_nothing_else(order_id: UUID) -> None:
+def test_what_fails_parks_what_comes_after_it_and_nothing_else(parcel_id: UUID) -> None:
     one = started()
-    published(order_created(other := uuid4()), order_cancelled(other))
+    published(parcel_packed(other := uuid4()), parcel_lost(other))
     assert retry(one)
     parked = Delivery.objects.filter(due_at=None)
-    assert [(delivery.subject, delivery.handler) for delivery in parked] == [(order_id, "inventory.release_items")]
+    assert [(delivery.subject, delivery.handler) for delivery in parked] == [(parcel_id, "sorting.take_out")]
 
 
 def test_what_fails_parks_neither_an_earlier_one_nor_one_that_is_at_work() -> None:
-    order_id = uuid4()
-    earlier = a_dead_letter("notifications.send_order_received", order_id)
-    published(order_cancelled(order_id))
-    later = started("notifications")
+    parcel_id = uuid4()
+    earlier = a_dead_letter(ANNOUNCE, parcel_id)
+    published(parcel_lost(parcel_id))
+    later = started("letters")
     dead_letters.replay(earlier, by="ann")
-    assert retry(started("notifications"))
+    assert retry(started("letters"))
     assert only(pk=later.id).due_at is not None
     assert retry(later)
-    assert not Delivery.objects.filter(consumer="notifications", due_at=None).exists()
+    assert not Delivery.objects.filter(consumer="letters", due_at=None).exists()
 
 
-def test_the_next_in_order_is_woken_and_no_other(order_id: UUID) -> None:
-    published(order_cancelled(order_id), order_cancelled(other := uuid4()))
-    one, *waiting = Delivery.objects.filter(consumer="inventory", subject=order_id).order_by("sequence")
-    ids = [each.id for each in waiting] + [Delivery.objects.get(consumer="inventory", subject=other).id]
+def test_the_next_in_order_is_woken_and_no_other(parcel_id: UUID) -> None:
+    published(parcel_lost(parcel_id), parcel_lost(other := uuid4()))
+    one, *waiting = Delivery.objects.filter(consumer="sorting", subject=parcel_id).order_by("sequence")
+    ids = [each.id for each in waiting] + [Delivery.objects.get(consumer="sorting", subject=other).id]
     holder = started()
     assert holder.id == one.id
     for each in reversed(ids):  # they lie in the table the other way round
@@ -168,38 +161,38 @@ def test_the_next_in_order_is_woken_and_no_other(order_id: UUID) -> None:
     assert [only(pk=each).due_at is None for each in ids] == [False, True, True]
 
 
-def test_another_consumer_and_another_subject_are_not_woken(order_id: UUID) -> None:
-    mine = Delivery.objects.filter(subject=order_id, event_type="order.cancelled.v1")
+def test_another_consumer_and_another_subject_are_not_woken(parcel_id: UUID) -> None:
+    mine = Delivery.objects.filter(subject=parcel_id, event_type="parcel.lost.v1")
     mine.update(due_at=None)
-    published(order_created(other := uuid4()))
+    published(parcel_packed(other := uuid4()))
     Delivery.objects.filter(subject=other).update(due_at="2999-01-01T00:00:00Z")
-    run(handler(nothing, name="notifications.send_order_received"), "notifications")
-    assert [one.consumer for one in mine.exclude(due_at=None)] == ["notifications"]
+    run(handler(nothing, name=ANNOUNCE))
+    assert [one.consumer for one in mine.exclude(due_at=None)] == ["letters"]
     with pytest.raises(PermanentError):  # a death that the next one passes by
-        run(handler(fail_for_good, name="analytics.track_order"), "analytics")
-    assert {one.consumer for one in mine.exclude(due_at=None)} == {"notifications", "analytics"}
+        run(handler(break_down, name="counting.count"))
+    assert {one.consumer for one in mine.exclude(due_at=None)} == {"letters", "counting"}
     assert Delivery.objects.filter(subject=other, due_at__year=2999).count() == 3
 
 
-def test_a_parked_delivery_that_nobody_woke_is_found_by_the_sweep(order_id: UUID) -> None:
+def test_a_parked_delivery_that_nobody_woke_is_found_by_the_sweep(parcel_id: UUID) -> None:
     run(handler(nothing))
-    Delivery.objects.filter(handler="inventory.release_items").update(due_at=None)
+    Delivery.objects.filter(handler="sorting.take_out").update(due_at=None)
     sweeps.wake_missed(after=UUID(int=0))
-    assert release().due_at is not None
+    assert next_one().due_at is not None
 
 
-def test_the_sweep_leaves_alone_what_has_to_wait(order_id: UUID) -> None:
-    Delivery.objects.filter(handler="inventory.release_items").update(due_at=None)
+def test_the_sweep_leaves_alone_what_has_to_wait(parcel_id: UUID) -> None:
+    Delivery.objects.filter(handler="sorting.take_out").update(due_at=None)
     sweeps.wake_missed(after=UUID(int=0))
-    assert release().due_at is None
+    assert next_one().due_at is None
 
 
 def test_the_sweep_goes_through_many_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeps, "PARKED", 2)
     for _ in range(5):
-        published(order_created())
-    parked = Delivery.objects.filter(consumer="inventory", due_at=None)
-    Delivery.objects.filter(consumer="inventory").update(due_at=None)
+        published(parcel_packed())
+    parked = Delivery.objects.filter(consumer="sorting", due_at=None)
+    Delivery.objects.filter(consumer="sorting").update(due_at=None)
     after = UUID(int=0)
     for left in (3, 1, 0):
         after = sweeps.wake_missed(after=after)
@@ -207,20 +200,20 @@ def test_the_sweep_goes_through_many_in_chunks(monkeypatch: pytest.MonkeyPatch) 
     assert after == UUID(int=0)
 
 
-def test_the_sweep_parks_what_is_due_behind_a_dead_letter(order_id: UUID) -> None:
+def test_the_sweep_parks_what_is_due_behind_a_dead_letter(parcel_id: UUID) -> None:
     with pytest.raises(PermanentError):
-        run(handler(fail_for_good))
-    Delivery.objects.filter(handler="inventory.release_items").update(due_at="2020-01-01T00:00:00Z")
+        run(handler(break_down))
+    Delivery.objects.filter(handler="sorting.take_out").update(due_at="2020-01-01T00:00:00Z")
     assert sweeps.park_missed() == 1
-    assert release().due_at is None
+    assert next_one().due_at is None
 
 
-def test_the_sweep_looks_for_what_to_park_among_the_oldest(order_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sweep_looks_for_what_to_park_among_the_oldest(parcel_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PermanentError):
-        run(handler(fail_for_good))
-    (other,) = published(order_created())
+        run(handler(break_down))
+    (other,) = published(parcel_packed())
     monkeypatch.setattr(sweeps, "DUE", 1)
-    due_since(60, pk=release().id)
+    due_since(60, pk=next_one().id)
     due_since(90, event_id=other)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
@@ -229,19 +222,19 @@ def test_the_sweep_looks_for_what_to_park_among_the_oldest(order_id: UUID, monke
     assert sweeps.park_missed() == 1
 
 
-def test_the_sweep_waits_for_nobody(order_id: UUID) -> None:
+def test_the_sweep_waits_for_nobody(parcel_id: UUID) -> None:
     with pytest.raises(PermanentError):
-        run(handler(fail_for_good))
-    due_since(60, pk=release().id)
-    with held_by_another(release().id):
+        run(handler(break_down))
+    due_since(60, pk=next_one().id)
+    with held_by_another(next_one().id):
         assert sweeps.park_missed() == 0
     assert sweeps.park_missed() == 1
     Delivery.objects.filter(state="dead").update(state="discarded", reason="")
-    with held_by_another(release().id):
+    with held_by_another(next_one().id):
         sweeps.wake_missed(after=FIRST)
-        assert release().due_at is None
+        assert next_one().due_at is None
     sweeps.wake_missed(after=FIRST)
-    assert release().due_at is not None
+    assert next_one().due_at is not None
 
 
 @contextmanager
@@ -254,13 +247,11 @@ def held_by_another(delivery_id: UUID) -> Iterator[None]:
 
 
 def test_the_sweep_goes_on_after_what_it_looked_at_also_where_that_has_to_wait(
-    order_id: UUID, monkeypatch: pytest.MonkeyPatch
+    parcel_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeps, "PARKED", 1)
-    published(order_cancelled(order_id))
-    first, second = (
-        Delivery.objects.filter(handler="inventory.release_items").order_by("id").values_list("id", flat=True)
-    )
+    published(parcel_lost(parcel_id))
+    first, second = Delivery.objects.filter(handler="sorting.take_out").order_by("id").values_list("id", flat=True)
     for each in (second, first):  # they lie in the table the other way round
         Delivery.objects.filter(pk=each).update(due_at=None)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -272,35 +263,35 @@ def test_the_sweep_goes_on_after_what_it_looked_at_also_where_that_has_to_wait(
         ]
 
 
-def test_the_sweep_wakes_nothing_that_has_come_to_back_off_since_it_looked(order_id: UUID) -> None:
+def test_the_sweep_wakes_nothing_that_has_come_to_back_off_since_it_looked(parcel_id: UUID) -> None:
     run(handler(nothing))
     with pytest.raises(Retry):
-        run(handler(fail, name="inventory.release_items"))
-    again_at = release().due_at
-    assert fetch(sweeps._WAKE_MISSED, {"ids": [release().id]}) == []
-    assert release().due_at == again_at
+        run(handler(stumble, name="sorting.take_out"))
+    again_at = next_one().due_at
+    assert fetch(sweeps._WAKE_MISSED, {"ids": [next_one().id]}) == []
+    assert next_one().due_at == again_at
 
 
 def lose(queue: str) -> None:
     """Let the worker be lost that has just started a delivery of this queue."""
-    Delivery.objects.filter(pk=started(queue).id).update(lease_until=Now(), lease_seconds=0)
+    let_the_lease_run_out(pk=started(queue).id)
     assert sweeps.expire_leases() == 1
 
 
-def test_a_lost_worker_parks_what_its_delivery_holds_once_that_is_dead(order_id: UUID) -> None:
-    Delivery.objects.filter(handler="inventory.reserve_items").update(max_attempts=2)
-    lose("inventory")
-    assert release().due_at is not None
-    lose("inventory")
-    assert release().due_at is None
+def test_a_lost_worker_parks_what_its_delivery_holds_once_that_is_dead(parcel_id: UUID) -> None:
+    Delivery.objects.filter(handler=SORT).update(max_attempts=2)
+    lose("sorting")
+    assert next_one().due_at is not None
+    lose("sorting")
+    assert next_one().due_at is None
 
 
-def test_a_lost_worker_wakes_what_passes_its_dead_delivery_by(order_id: UUID) -> None:
-    Delivery.objects.filter(handler="notifications.send_order_received").update(max_attempts=1)
-    Delivery.objects.filter(handler="notifications.send_order_cancelled").update(due_at=None)
-    lose("notifications")
-    assert only(handler="notifications.send_order_cancelled").due_at is not None
+def test_a_lost_worker_wakes_what_passes_its_dead_delivery_by(parcel_id: UUID) -> None:
+    Delivery.objects.filter(handler=ANNOUNCE).update(max_attempts=1)
+    Delivery.objects.filter(handler="letters.apologise").update(due_at=None)
+    lose("letters")
+    assert only(handler="letters.apologise").due_at is not None
 
 
-def test_the_sweep_parks_nothing_behind_what_is_about_to_run(order_id: UUID) -> None:
+def test_the_sweep_parks_nothing_behind_what_is_about_to_run(parcel_id: UUID) -> None:
     assert sweeps.park_missed() == 0

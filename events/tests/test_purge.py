@@ -24,7 +24,8 @@ from events.models import (
     UnusableMessage,
 )
 from events.purge import purge_events, purge_final, purge_rows, purged_until
-from events.tests.helpers import only, order_cancelled, order_created, published
+from events.tests.helpers import only, published
+from events.tests.parcels import parcel_lost, parcel_packed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 IN_FLIGHT = {"token": uuid4(), "lease_until": Now(), "handled_at": None}
@@ -53,12 +54,12 @@ def age(days: int, state: str = "done", **filters: object) -> None:
 def test_it_deletes_what_was_done_long_ago_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 2)
     for _ in range(3):
-        published(order_created())
-    age(91, consumer="inventory")
-    age(89, consumer="analytics")
+        published(parcel_packed())
+    age(91, consumer="sorting")
+    age(89, consumer="counting")
     assert purge_final(older_than_days=90) == 3
     left = set(Delivery.objects.values_list("consumer", "state"))
-    assert left == {("analytics", "done"), ("notifications", "pending")}
+    assert left == {("counting", "done"), ("letters", "pending")}
     assert Event.objects.count() == 3
 
 
@@ -68,7 +69,7 @@ def test_every_state_is_tried() -> None:
 
 @pytest.mark.parametrize("state", STATES)
 def test_what_is_not_done_or_discarded_is_never_deleted_however_old(state: str) -> None:
-    published(order_created())
+    published(parcel_packed())
     Event.objects.update(time=Now() - timedelta(days=5_000))
     age(5_000, state)
     final = state in ("done", "discarded")
@@ -78,7 +79,7 @@ def test_what_is_not_done_or_discarded_is_never_deleted_however_old(state: str) 
 
 
 def test_it_deletes_a_replayed_letter_with_what_was_noted_about_it() -> None:
-    published(order_created())
+    published(parcel_packed())
     for delivery in Delivery.objects.all():
         Decision.objects.create(delivery=delivery, action="replay", by="ann")
         FailedAttempt.objects.create(delivery=delivery, number=1, started_at=Now(), worker="w", error_type="E")
@@ -104,10 +105,10 @@ def beside(work: Any) -> list[Any]:
 
 
 def test_a_letter_that_is_replayed_while_the_purge_runs_is_kept() -> None:
-    published(order_created())
+    published(parcel_packed())
     age(91, "dead")
-    letter = only(consumer="inventory")
-    age(91, "done", consumer="analytics")
+    letter = only(consumer="sorting")
+    age(91, "done", consumer="counting")
     with transaction.atomic():
         replay(letter.pk, by="ann")
         assert beside(lambda: purge_final(older_than_days=90)) == [1]
@@ -117,9 +118,9 @@ def test_a_letter_that_is_replayed_while_the_purge_runs_is_kept() -> None:
 
 def test_a_row_that_somebody_holds_is_passed_over_and_what_it_becomes_is_kept() -> None:
     """As when a person sets a done delivery back by hand."""
-    published(order_created())
+    published(parcel_packed())
     age(91)
-    held = only(consumer="inventory")
+    held = only(consumer="sorting")
     with transaction.atomic():
         Delivery.objects.filter(pk=held.pk).update(state="pending", due_at=Now(), handled_at=None)
         assert beside(lambda: purge_final(older_than_days=90)) == [2]
@@ -128,22 +129,22 @@ def test_a_row_that_somebody_holds_is_passed_over_and_what_it_becomes_is_kept() 
 
 
 def test_a_letter_that_is_just_discarded_is_kept_as_long_as_a_done_one() -> None:
-    published(order_created())
+    published(parcel_packed())
     age(91, "dead")
-    discard(only(consumer="analytics").pk, by="ann", reason="no")
+    discard(only(consumer="counting").pk, by="ann", reason="no")
     assert purge_final(older_than_days=90) == 0
 
 
 def old_event(days: int, subject: Any = None) -> Any:
     """Publish an event of so many days ago, whose deliveries are purged; return its subject."""
     subject = subject or uuid4()
-    (event_id,) = published(order_created(subject))
+    (event_id,) = published(parcel_packed(subject))
     Event.objects.filter(pk=event_id).update(time=Now() - timedelta(days=days))
     Delivery.objects.filter(event_id=event_id).delete()
     return subject
 
 
-def test_events_stay_as_long_as_their_order_unless_told_otherwise() -> None:
+def test_events_stay_for_ever_unless_told_otherwise() -> None:
     old_event(5_000)
     assert purge_events(older_than_days=0) == 0
     assert tasks.purge()["events"] == 0
@@ -154,7 +155,7 @@ def test_old_events_go_when_nothing_of_their_subject_is_left(monkeypatch: pytest
     monkeypatch.setattr(module, "CHUNK", 2)
     gone = [old_event(401) for _ in range(5)]
     young, undone, half = old_event(399), old_event(401), old_event(401)
-    published(order_cancelled(undone))  # with deliveries
+    published(parcel_lost(undone))  # with deliveries
     old_event(10, half)
     assert purge_events(older_than_days=400) == 5
     assert set(Event.objects.values_list("subject", flat=True)) == {young, undone, half}
@@ -173,7 +174,7 @@ def test_the_purge_writes_down_how_far_it_came(state: str, monkeypatch: pytest.M
     assert not PurgeMark.objects.exists()
     times = []
     for days in (95, 93, 91, 50):
-        (event_id,) = published(order_created())
+        (event_id,) = published(parcel_packed())
         Event.objects.filter(pk=event_id).update(time=Now() - timedelta(days=days))
         age(days, state, event_id=event_id)
         times.append(Event.objects.get(pk=event_id).time)
@@ -188,7 +189,7 @@ def test_the_purge_writes_down_how_far_it_came(state: str, monkeypatch: pytest.M
 
 
 def test_what_was_not_purged_after_all_is_not_written_down() -> None:
-    published(order_created())
+    published(parcel_packed())
     age(91)
     with transaction.atomic():
         assert purge_final(older_than_days=90) == 3
@@ -198,7 +199,7 @@ def test_what_was_not_purged_after_all_is_not_written_down() -> None:
 
 
 def unusable(days: int) -> None:
-    row = UnusableMessage.objects.create(queue="orders", worker="w", problem="not_json", raw="x", size=1)
+    row = UnusableMessage.objects.create(queue="delivery", worker="w", problem="not_json", raw="x", size=1)
     UnusableMessage.objects.filter(pk=row.pk).update(received_at=Now() - timedelta(days=days))
 
 

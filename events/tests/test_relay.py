@@ -23,26 +23,11 @@ from events.relaying.claims import Claim, Claimed, claim
 from events.relaying.relay import Relay
 from events.relaying.sender import Sender
 from events.subscriptions import Consumer, the_map
-from events.tests.broker_faults import full, replica, unable_to_save
-from events.tests.helpers import only, order_created, published
+from events.tests.helpers import SORT, only, published
+from events.tests.parcels import parcel_packed
+from events.tests.servers import REFUSING, broker_url, full, replica, unable_to_save
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "inventory.reserve_items"
-REFUSING = "redis://127.0.0.1:1/0"  # nothing listens on port 1
-
-
-@pytest.fixture
-def broker() -> Iterator[redis.Redis]:
-    """The real broker, in a database of its own number, empty before and after."""
-    client = redis.Redis.from_url(broker_url())
-    client.flushdb()
-    yield client
-    client.flushdb()
-    client.close()
-
-
-def broker_url() -> str:
-    return settings.BROKER_URL.rsplit("/", 1)[0] + "/7"
 
 
 @pytest.fixture
@@ -57,31 +42,31 @@ def relay(celery: Celery) -> Iterator[Relay]:
     relay._sender.close()
 
 
-def messages(broker: redis.Redis, queue: str = "inventory") -> list[dict[str, object]]:
+def messages(broker: redis.Redis, queue: str = "sorting") -> list[dict[str, object]]:
     return [json.loads(raw) for raw in broker.lrange(queue, 0, -1)]
 
 
-def carried(broker: redis.Redis, queue: str = "inventory") -> int:
+def carried(broker: redis.Redis, queue: str = "sorting") -> int:
     """How many deliveries the messages tell of."""
     arguments = [json.loads(base64.b64decode(str(message["body"])))[0] for message in messages(broker, queue)]
     return sum(len(delivery) if isinstance(delivery, list) else 1 for delivery, _ in arguments)
 
 
 def test_it_sends_a_message_that_carries_the_id_and_the_token_only(relay: Relay, broker: redis.Redis) -> None:
-    published(order_created())
+    published(parcel_packed())
     assert relay.turn() == 3
     (message,) = messages(broker)
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     headers = message["headers"]
     assert isinstance(headers, dict)
-    assert (headers["task"], headers["id"], headers["retries"]) == (NAME, str(delivery.id), 0)
+    assert (headers["task"], headers["id"], headers["retries"]) == (SORT, str(delivery.id), 0)
     assert headers["argsrepr"] == repr([str(delivery.id), str(delivery.token)])
     assert delivery.state == "leased"
 
 
 def test_the_celery_id_stays_and_the_retries_grow_with_the_attempts(relay: Relay, broker: redis.Redis) -> None:
-    published(order_created())
-    Delivery.objects.filter(handler=NAME).update(attempts=2, waits=1)
+    published(parcel_packed())
+    Delivery.objects.filter(handler=SORT).update(attempts=2, waits=1)
     relay.turn()
     (message,) = messages(broker)
     headers = message["headers"]
@@ -91,19 +76,19 @@ def test_the_celery_id_stays_and_the_retries_grow_with_the_attempts(relay: Relay
 
 def test_many_of_one_handler_share_a_message_which_is_a_task_of_its_own(relay: Relay, broker: redis.Redis) -> None:
     for _ in range(25):
-        published(order_created())
+        published(parcel_packed())
     relay.turn()
     (message,) = messages(broker)
     headers = message["headers"]
     assert isinstance(headers, dict)
-    assert headers["task"] == NAME
+    assert headers["task"] == SORT
     assert not Delivery.objects.filter(pk=headers["id"]).exists()
     assert carried(broker) == 25
 
 
 def test_it_routes_by_the_delivery_and_not_by_the_map(relay: Relay, broker: redis.Redis) -> None:
-    published(order_created())
-    Delivery.objects.filter(handler=NAME).update(handler="later.handler", consumer="later", queue="later")
+    published(parcel_packed())
+    Delivery.objects.filter(handler=SORT).update(handler="later.handler", consumer="later", queue="later")
     relay.turn()
     assert len(messages(broker, "later")) == 1
 
@@ -113,21 +98,21 @@ def test_it_sends_no_more_than_the_bound_of_what_is_out(
 ) -> None:
     bounded(monkeypatch, in_flight=8)
     for _ in range(12):
-        published(order_created())
+        published(parcel_packed())
     counts = []
     for _ in range(6):
         relay.turn()
         counts.append(carried(broker))
     assert counts == [2, 4, 6, 8, 8, 8]
-    assert Delivery.objects.filter(queue="inventory", state="leased").count() == 8
+    assert Delivery.objects.filter(queue="sorting", state="leased").count() == 8
 
 
 def test_one_delivery_that_is_out_does_not_keep_the_next_waiting(relay: Relay, broker: redis.Redis) -> None:
     for _ in range(30):
-        published(order_created())
-    assert claim("notifications", 1)
+        published(parcel_packed())
+    assert claim("letters", 1)
     relay.turn()
-    assert carried(broker, "notifications") == 25  # a quarter of the bound, as it is where none is declared
+    assert carried(broker, "letters") == 25  # a quarter of the bound, as it is where none is declared
 
 
 def test_every_queue_has_its_share_of_newest_first(
@@ -135,10 +120,10 @@ def test_every_queue_has_its_share_of_newest_first(
 ) -> None:
     bounded(monkeypatch, in_flight=1_000)
     monkeypatch.setattr(module, "claim_size", lambda queue: 1)
-    events = [published(order_created())[0] for _ in range(10)]
+    events = [published(parcel_packed())[0] for _ in range(10)]
     for _ in range(4):
         relay.turn()
-    for queue in ("inventory", "notifications", "analytics"):
+    for queue in ("sorting", "letters", "counting"):
         out = Delivery.objects.filter(queue=queue, state="leased").values_list("event_id", flat=True)
         assert set(out) == {*events[:3], events[-1]}
 
@@ -147,13 +132,13 @@ def test_it_sends_nothing_while_the_brokers_list_is_full(
     relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounded(monkeypatch, in_flight=5)
-    published(order_created())
-    broker.rpush("inventory", *["stale"] * 5)
+    published(parcel_packed())
+    broker.rpush("sorting", *["stale"] * 5)
     relay.turn()
-    assert only(handler=NAME).state == "pending"
-    broker.delete("inventory")
+    assert only(handler=SORT).state == "pending"
+    broker.delete("sorting")
     relay.turn()
-    assert only(handler=NAME).state == "leased"
+    assert only(handler=SORT).state == "leased"
 
 
 def test_behind_messages_whose_leases_ran_out_it_sends_one_at_a_time(
@@ -162,27 +147,27 @@ def test_behind_messages_whose_leases_ran_out_it_sends_one_at_a_time(
     monkeypatch.setattr(module, "GAP", 0)
     monkeypatch.setattr(module, "BUSY_GAP", 0)
     for _ in range(10):
-        published(order_created())
+        published(parcel_packed())
     relay.turn()
     assert carried(broker) == 10
-    Delivery.objects.filter(queue="inventory").update(state="pending", token=None, lease_until=None)
+    Delivery.objects.filter(queue="sorting").update(state="pending", token=None, lease_until=None)
     relay.turn()
     relay.turn()
     assert carried(broker) == 11
-    broker.delete("inventory")
+    broker.delete("sorting")
     relay.turn()
     assert carried(broker) == 9
-    assert Delivery.objects.filter(queue="inventory", state="leased").count() == 10
+    assert Delivery.objects.filter(queue="sorting", state="leased").count() == 10
 
 
 def test_a_few_wait_for_more_where_others_of_their_queue_have_just_gone(
     relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GAP", 60)
-    published(order_created())
+    published(parcel_packed())
     assert relay.turn() == 3  # the first go at once
-    broker.delete("inventory", "notifications", "analytics")  # as workers do
-    published(order_created())
+    broker.delete("sorting", "letters", "counting")  # as workers do
+    published(parcel_packed())
     assert relay.turn() == 0
     monkeypatch.setattr(module, "GAP", 0)
     assert relay.turn() == 3
@@ -193,14 +178,14 @@ def test_while_workers_are_busy_a_few_wait_for_longer_and_a_whole_claim_does_not
 ) -> None:
     monkeypatch.setattr(module, "GAP", 0)
     monkeypatch.setattr(module, "BUSY_GAP", 60)
-    published(order_created())
+    published(parcel_packed())
     assert relay.turn() == 3
     for _ in range(LEAST - 1):
-        published(order_created())
+        published(parcel_packed())
     assert relay.turn() == 0
-    broker.lpop("inventory")  # as a worker does that is idle
+    broker.lpop("sorting")  # as a worker does that is idle
     assert relay.turn() == LEAST - 1
-    published(order_created())
+    published(parcel_packed())
     assert relay.turn() == 2 * LEAST  # of the two others
 
 
@@ -212,7 +197,7 @@ def bounded(monkeypatch: pytest.MonkeyPatch, *, in_flight: int) -> None:
 
 
 def test_a_broker_that_refuses_costs_no_lease_and_no_attempt() -> None:
-    published(order_created())
+    published(parcel_packed())
     relay = Relay(Sender(Celery(broker=REFUSING)))
     with pytest.raises((BrokerError, OSError)):
         relay.turn()
@@ -223,7 +208,7 @@ def test_a_broker_that_refuses_costs_no_lease_and_no_attempt() -> None:
 def test_a_broker_that_takes_no_messages_costs_no_lease_and_no_attempt(
     relay: Relay, broker: redis.Redis, fault: Callable[[Any], AbstractContextManager[None]]
 ) -> None:
-    published(order_created())
+    published(parcel_packed())
     with redis.Redis.from_url(settings.BROKER_URL, decode_responses=True) as operator, fault(operator):
         with pytest.raises((BrokerError, OSError)):
             relay.turn()
@@ -238,7 +223,7 @@ def test_a_broker_that_goes_away_between_two_messages_costs_only_what_was_not_se
     relay: Relay, celery: Celery, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
-        published(order_created())
+        published(parcel_packed())
     Delivery.objects.update(batch=1)
     whole = relay._sender.send
     sent: list[UUID] = []
@@ -259,7 +244,7 @@ def test_a_broker_that_goes_away_between_two_messages_costs_only_what_was_not_se
 
 
 def test_it_stops_when_it_is_told_to(relay: Relay, broker: object) -> None:
-    published(order_created())
+    published(parcel_packed())
     relay.stop()
     relay.run()
     assert set(Delivery.objects.values_list("state", flat=True)) == {"pending"}

@@ -15,13 +15,13 @@ from events.models import Delivery, Event, SubjectCounter
 from events.policy import Limits
 from events.publishing import publish
 from events.relaying import claims
-from events.tests import helpers
-from events.tests.helpers import claimed, handler, make_due, nothing, only, order_created, published, run
+from events.tests.helpers import SORT, claimed, handler, make_due, nothing, only, published, run
+from events.tests.parcels import parcel_packed
+from events.tests.servers import at_once, waiting_for_locks
 from events.tests.waiting import until
 from events.types import UnknownType
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "inventory.reserve_items"
 
 
 def leave_a_mark(event: Any) -> None:
@@ -44,58 +44,48 @@ def raising(error: BaseException) -> Any:
 
 
 def test_an_effect_and_its_done_mark_are_committed_together() -> None:
-    published(order_created())
+    published(parcel_packed())
     assert run(handler(leave_a_mark)) == "done at attempt 1"
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     assert (delivery.state, delivery.attempts, delivery.token, marks()) == ("done", 1, None, 1)
     assert delivery.handled_at is not None
 
 
 def test_twenty_copies_of_a_message_at_once_make_one_attempt_and_one_effect() -> None:
-    published(order_created())
+    published(parcel_packed())
     delivery_id, token = claimed()
-    answers: list[str] = []
-
-    def worker() -> None:
-        answers.append(runner.run(handler(leave_a_mark), {delivery_id: token}, worker="test"))
-        connection.close()
-
-    threads = [threading.Thread(target=worker) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    answers = at_once(20, lambda _: runner.run(handler(leave_a_mark), {delivery_id: token}, worker="test"))
     assert sorted(answer[:5] for answer in answers) == ["done "] + ["stale"] * 19
-    assert (only(handler=NAME).attempts, marks()) == (1, 1)
+    assert (only(handler=SORT).attempts, marks()) == (1, 1)
 
 
 def test_a_message_with_an_old_token_does_nothing() -> None:
-    published(order_created())
+    published(parcel_packed())
     delivery_id, _ = claimed()
     assert runner.run(handler(leave_a_mark), {delivery_id: uuid4()}, worker="test").startswith("stale")
-    assert (only(handler=NAME).state, only(handler=NAME).attempts, marks()) == ("leased", 0, 0)
+    assert (only(handler=SORT).state, only(handler=SORT).attempts, marks()) == ("leased", 0, 0)
 
 
 def test_an_error_rolls_the_effect_back_and_the_delivery_is_due_again_later() -> None:
-    published(order_created())
+    published(parcel_packed())
     with pytest.raises(Retry):
         run(handler(raising(ValueError("no luck"))))
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     assert (delivery.state, delivery.attempts, delivery.waits, marks()) == ("pending", 1, 0, 0)
     assert delivery.error_type == "builtins.ValueError"
     assert delivery.error_message == "no luck"
     assert "raise error" in delivery.error_traceback
-    assert claims.claim("inventory", 1) is None
-    make_due(handler=NAME)
+    assert claims.claim("sorting", 1) is None
+    make_due(handler=SORT)
     assert run(handler(leave_a_mark)) == "done at attempt 2"
     assert marks() == 1
 
 
 def test_a_permanent_error_makes_a_dead_letter_at_once() -> None:
-    published(order_created())
+    published(parcel_packed())
     with pytest.raises(PermanentError):
         run(handler(raising(PermanentError("bad data"))))
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     assert (delivery.state, delivery.reason, delivery.attempts, marks()) == ("dead", "permanent_error", 1, 0)
 
 
@@ -103,41 +93,41 @@ def test_a_permanent_error_makes_a_dead_letter_at_once() -> None:
     ("error", "reason"), [(ValueError(), "attempts_exhausted"), (SoftTimeLimitExceeded(), "timed_out")]
 )
 def test_with_its_attempts_spent_a_delivery_is_dead(error: Exception, reason: str) -> None:
-    published(order_created())
-    limit = only(handler=NAME).max_attempts
+    published(parcel_packed())
+    limit = only(handler=SORT).max_attempts
     for _ in range(limit - 1):
-        make_due(handler=NAME)
+        make_due(handler=SORT)
         with pytest.raises(Retry):
             run(handler(raising(error)))
-    make_due(handler=NAME)
+    make_due(handler=SORT)
     with pytest.raises(type(error)):
         run(handler(raising(error)))
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     assert (delivery.state, delivery.reason, delivery.attempts) == ("dead", reason, limit)
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError(), TimeoutError(), DependencyAway("down")])
 def test_a_dependency_that_is_away_costs_no_attempt(error: Exception) -> None:
-    published(order_created())
-    for _ in range(only(handler=NAME).max_attempts + 2):
-        make_due(handler=NAME)
+    published(parcel_packed())
+    for _ in range(only(handler=SORT).max_attempts + 2):
+        make_due(handler=SORT)
         with pytest.raises(Retry):
             run(handler(raising(error)))
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     assert (delivery.state, delivery.attempts) == ("pending", 0)
     assert delivery.waits == delivery.max_attempts + 2
 
 
 def test_a_dependency_that_is_away_for_too_long_counts() -> None:
-    published(order_created())
+    published(parcel_packed())
     Delivery.objects.update(waiting_since="2020-01-01T00:00:00Z", waiting_for="dependency")
     with pytest.raises(Retry):
         run(handler(raising(ConnectionRefusedError())))
-    assert only(handler=NAME).attempts == 1
+    assert only(handler=SORT).attempts == 1
 
 
 def test_a_deadlock_is_retried_without_a_new_attempt() -> None:
-    published(order_created())
+    published(parcel_packed())
     rows = [SubjectCounter.objects.create(subject=uuid4(), last=0).subject for _ in range(2)]
     first_lock, tries = threading.Event(), []
 
@@ -158,7 +148,7 @@ def test_a_deadlock_is_retried_without_a_new_attempt() -> None:
         touch(rows[0])
         if len(tries) == 1:
             first_lock.set()
-            until("the opponent waits for us", lambda: helpers.waiting_for_locks() == 1)
+            until("the opponent waits for us", lambda: waiting_for_locks() == 1)
         touch(rows[1])
 
     thread = threading.Thread(target=opponent)
@@ -170,7 +160,7 @@ def test_a_deadlock_is_retried_without_a_new_attempt() -> None:
 
 @pytest.mark.parametrize(("state", "tries"), [("40P01", 1 + runner.DEADLOCK_RETRIES), ("40001", 4), ("22023", 1)])
 def test_what_is_a_deadlocks_victim_every_time_is_tried_a_few_times_in_one_attempt(state: str, tries: int) -> None:
-    published(order_created())
+    published(parcel_packed())
     made: list[int] = []
 
     def be_the_victim(event: Any) -> None:
@@ -181,11 +171,11 @@ def test_what_is_a_deadlocks_victim_every_time_is_tried_a_few_times_in_one_attem
     with pytest.raises(Retry):
         run(handler(be_the_victim))
     assert len(made) == tries
-    assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("pending", 1)
+    assert (only(handler=SORT).state, only(handler=SORT).attempts) == ("pending", 1)
 
 
 def test_a_delivery_that_cannot_be_started_is_left_to_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    published(order_created())
+    published(parcel_packed())
     message = claimed()
     tries: list[Exception] = []
 
@@ -197,17 +187,17 @@ def test_a_delivery_that_cannot_be_started_is_left_to_its_lease(monkeypatch: pyt
     with pytest.raises(Retry) as caught:
         runner.run(handler(nothing), dict([message]), worker="test")
     assert caught.value.exc is tries[1]
-    assert (only(handler=NAME).state, only(handler=NAME).attempts) == ("leased", 0)
+    assert (only(handler=SORT).state, only(handler=SORT).attempts) == ("leased", 0)
 
 
 def test_a_start_that_the_database_refuses_is_an_error() -> None:
-    published(order_created())
+    published(parcel_packed())
     with pytest.raises(DataError):
         runner.run(handler(nothing, limits=Limits(10**12)), dict([claimed()]), worker="test")
 
 
 def test_a_worker_that_lost_its_lease_commits_nothing() -> None:
-    published(order_created())
+    published(parcel_packed())
 
     delivery_id, token = claimed()
     started = deliveries.start({delivery_id: token}, worker="frozen", lease=30)
@@ -219,57 +209,57 @@ def test_a_worker_that_lost_its_lease_commits_nothing() -> None:
 
 
 def test_a_frozen_transaction_loses_its_locks_before_its_lease_is_over() -> None:
-    published(order_created())
+    published(parcel_packed())
 
     def sleep(event: Any) -> None:
         connection.cursor().execute("SELECT pg_sleep(20)")
 
     with pytest.raises(Retry):
         run(handler(sleep, limits=Limits(2)))
-    assert only(handler=NAME).state == "pending"
+    assert only(handler=SORT).state == "pending"
 
 
 def test_a_type_that_this_code_does_not_know_waits_uncounted_and_is_dead_after_its_grace() -> None:
-    (event_id,) = published(order_created())
-    Event.objects.filter(pk=event_id).update(type="order.created.v9")
+    (event_id,) = published(parcel_packed())
+    Event.objects.filter(pk=event_id).update(type="parcel.packed.v9")
     with pytest.raises(Retry):
         run(handler(nothing))
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     assert (delivery.state, delivery.attempts) == ("pending", 0)
-    Delivery.objects.filter(handler=NAME).update(waiting_since="2020-01-01T00:00:00Z")
-    make_due(handler=NAME)
-    with pytest.raises(UnknownType, match=r"order\.created\.v9"):
+    Delivery.objects.filter(handler=SORT).update(waiting_since="2020-01-01T00:00:00Z")
+    make_due(handler=SORT)
+    with pytest.raises(UnknownType, match=r"parcel\.packed\.v9"):
         run(handler(nothing))
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     assert (delivery.state, delivery.reason, delivery.attempts) == ("dead", "unknown_type", 0)
 
 
 def test_data_that_do_not_fit_their_type_are_a_permanent_error() -> None:
-    (event_id,) = published(order_created())
-    Event.objects.filter(pk=event_id).update(data={"order_id": "not an id"})
+    (event_id,) = published(parcel_packed())
+    Event.objects.filter(pk=event_id).update(data={"parcel_id": "not an id"})
     with pytest.raises(PermanentError):
         run(handler(nothing))
-    assert only(handler=NAME).reason == "permanent_error"
+    assert only(handler=SORT).reason == "permanent_error"
 
 
 def test_what_a_handler_publishes_belongs_to_the_same_request() -> None:
     from events.correlation import correlated
 
     with correlated("request-8"):
-        published(order_created())
+        published(parcel_packed())
 
     def publish_another(event: Any) -> None:
-        publish(order_created())
+        publish(parcel_packed())
 
     run(handler(publish_another))
     assert set(Event.objects.values_list("correlation_id", flat=True)) == {"request-8"}
 
 
 def test_the_error_text_of_a_dead_letter_is_bounded() -> None:
-    published(order_created())
+    published(parcel_packed())
     with pytest.raises(PermanentError):
         run(handler(raising(PermanentError("x" * 100_000 + "\0"))))
-    assert len(only(handler=NAME).error_message) == error_text.MESSAGE_LIMIT
+    assert len(only(handler=SORT).error_message) == error_text.MESSAGE_LIMIT
 
 
 class Unspeakable(PermanentError):
@@ -281,14 +271,14 @@ class Unspeakable(PermanentError):
 
 @pytest.mark.parametrize("error", [PermanentError("half a character: \udcff"), Unspeakable()])
 def test_an_error_whose_text_cannot_be_kept_is_an_error_like_any_other(error: PermanentError) -> None:
-    published(order_created())
+    published(parcel_packed())
     with pytest.raises(PermanentError):
         run(handler(raising(error)))
-    assert (only(handler=NAME).state, only(handler=NAME).reason) == ("dead", "permanent_error")
+    assert (only(handler=SORT).state, only(handler=SORT).reason) == ("dead", "permanent_error")
 
 
 def test_a_lock_that_is_never_given_ends_the_attempt_in_time() -> None:
-    published(order_created())
+    published(parcel_packed())
     row = SubjectCounter.objects.create(subject=uuid4(), last=0)
     held, release = threading.Event(), threading.Event()
 
@@ -311,30 +301,30 @@ def test_a_lock_that_is_never_given_ends_the_attempt_in_time() -> None:
     release.set()
     thread.join(10)
     assert isinstance(caught.value.exc, OperationalError)
-    assert only(handler=NAME).attempts == 1
+    assert only(handler=SORT).attempts == 1
 
 
 def test_a_dependency_spell_does_not_use_up_the_grace_for_unknown_code() -> None:
-    (event_id,) = published(order_created())
+    (event_id,) = published(parcel_packed())
     Delivery.objects.update(waiting_since="2020-01-01T00:00:00Z", waiting_for="dependency")
-    Event.objects.filter(pk=event_id).update(type="order.created.v9")
+    Event.objects.filter(pk=event_id).update(type="parcel.packed.v9")
     with pytest.raises(Retry):
         run(handler(nothing))
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     assert (delivery.state, delivery.waiting_for) == ("pending", "code")
     assert delivery.waiting_since is not None
     assert delivery.waiting_since.year > 2020
 
 
 def test_a_field_that_this_code_does_not_know_yet_is_ignored() -> None:
-    (event_id,) = published(order_created())
+    (event_id,) = published(parcel_packed())
     event = Event.objects.get(pk=event_id)
     Event.objects.filter(pk=event_id).update(data=event.data | {"gift_wrap": True})
     assert run(handler(nothing)) == "done at attempt 1"
 
 
 def test_a_connection_that_died_meanwhile_costs_no_lease() -> None:
-    published(order_created())
+    published(parcel_packed())
     delivery_id, token = claimed()
     killed: list[int] = []
 
@@ -353,7 +343,7 @@ def test_a_connection_that_died_meanwhile_costs_no_lease() -> None:
 
 
 def test_a_handler_that_idles_in_its_transaction_for_too_long_has_used_an_attempt() -> None:
-    published(order_created())
+    published(parcel_packed())
 
     def ponder(event: Any) -> None:
         time.sleep(0.6)  # the transaction is over after 0.4 s
@@ -361,4 +351,4 @@ def test_a_handler_that_idles_in_its_transaction_for_too_long_has_used_an_attemp
 
     with pytest.raises(Retry):
         run(handler(ponder, limits=Limits(1)))
-    assert (only(handler=NAME).state, only(handler=NAME).attempts, only(handler=NAME).waits) == ("pending", 1, 0)
+    assert (only(handler=SORT).state, only(handler=SORT).attempts, only(handler=SORT).waits) == ("pending", 1, 0)

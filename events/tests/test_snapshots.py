@@ -8,7 +8,7 @@ from django.db import connection
 from events.relaying.watchdog import REMIND_HOLDER_EVERY, Watchdog
 from events.statistics import snapshots
 from events.statistics.snapshots import Holder, oldest_holder
-from events.tests.transactions import a_transaction
+from events.tests.servers import a_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,13 +1,8 @@
 """What happened is counted once: whatever is committed late, and however many relays count."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
-from django.db import connection
 
 from events import commit_horizon
 from events.error_text import describe
@@ -17,10 +12,11 @@ from events.models import Delivery, Tally, TallyMark
 from events.relaying import sweeps
 from events.statistics import tallies, tally
 from events.statistics.tallies import Span, quantile
-from events.tests.helpers import a_dead_letter, claimed, handler, nothing, order_created, published, run, start_one
+from events.tests.helpers import ANNOUNCE, SORT, claimed, handler, nothing, published, run, start_one
+from events.tests.parcels import a_dead_letter, parcel_packed
+from events.tests.servers import a_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
-RESERVE, RECEIVED = "inventory.reserve_items", "notifications.send_order_received"
 
 
 @pytest.fixture(autouse=True)
@@ -41,33 +37,24 @@ def counted(what: str, grain: str = "ever") -> dict[str, int]:
     return found
 
 
-@contextmanager
-def other_connection() -> Iterator[psycopg.Connection[Any]]:
-    """Another session of ours, in a transaction that is rolled back at the end unless it is committed."""
-    parameters = connection.get_connection_params()
-    wanted = {name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if name in parameters}
-    with psycopg.connect(**wanted) as other:
-        yield other
-
-
 def test_events_and_what_was_done_are_counted_into_minute_hour_and_ever() -> None:
-    published(order_created(), order_created())
+    published(parcel_packed(), parcel_packed())
     run(handler(nothing))
     for grain in ("minute", "hour", "ever"):
-        assert counted("published", grain) == {"order.created.v1": 2}
-        assert counted("done", grain) == {RESERVE: 1}
+        assert counted("published", grain) == {"parcel.packed.v1": 2}
+        assert counted("done", grain) == {SORT: 1}
 
 
 def test_nothing_is_counted_twice() -> None:
-    published(order_created())
+    published(parcel_packed())
     run(handler(nothing))
     first = counted("done"), counted("published")
     assert (counted("done"), counted("published")) == first
 
 
 def test_what_was_done_has_its_times_in_buckets() -> None:
-    published(order_created())
-    Delivery.objects.filter(handler=RESERVE).update(created_at="2020-01-01T00:00:00Z")
+    published(parcel_packed())
+    Delivery.objects.filter(handler=SORT).update(created_at="2020-01-01T00:00:00Z")
     run(handler(nothing))
     counted("done")
     row = Tally.objects.get(what="done", grain="ever")
@@ -80,7 +67,7 @@ def test_what_was_done_has_its_times_in_buckets() -> None:
 
 def test_buckets_of_two_counts_are_added() -> None:
     for _ in range(2):
-        published(order_created())
+        published(parcel_packed())
         run(handler(nothing))
         counted("done")
     row = Tally.objects.get(what="done", grain="ever")
@@ -89,8 +76,8 @@ def test_buckets_of_two_counts_are_added() -> None:
 
 
 def test_what_is_committed_late_is_waited_for() -> None:
-    published(order_created())
-    with other_connection() as other:
+    published(parcel_packed())
+    with a_transaction() as other:
         delivery_id, token = claimed()
         other.execute("SELECT now()")
         start_one(delivery_id, token, worker="w", lease=30)
@@ -99,104 +86,104 @@ def test_what_is_committed_late_is_waited_for() -> None:
             " handled_at = clock_timestamp() WHERE id = %s",
             [delivery_id],
         )
-        published(order_created())  # commits after that was written, and before it is committed
+        published(parcel_packed())  # commits after that was written, and before it is committed
         assert counted("done") == {}
         other.commit()
-    assert counted("done") == {RESERVE: 1}
-    assert counted("published") == {"order.created.v1": 2}
+    assert counted("done") == {SORT: 1}
+    assert counted("published") == {"parcel.packed.v1": 2}
 
 
 def test_what_a_transaction_may_write_that_postgresql_does_not_tell_of_yet_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(commit_horizon, "MARGIN", 60.0)
-    published(order_created())
+    published(parcel_packed())
     assert counted("published") == {}
-    with other_connection() as other:
+    with a_transaction() as other:
         other.execute("SELECT now()")
         assert counted("published") == {}
     monkeypatch.setattr(commit_horizon, "MARGIN", 0.0)
-    assert counted("published") == {"order.created.v1": 1}
+    assert counted("published") == {"parcel.packed.v1": 1}
 
 
 def test_a_transaction_that_is_frozen_does_not_stop_the_counting_for_longer_than_any_may_live(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(commit_horizon, "longest_transaction", lambda: 0)
-    with other_connection() as other:
+    with a_transaction() as other:
         other.execute("SELECT now()")
-        published(order_created())
-        assert counted("published") == {"order.created.v1": 1}
+        published(parcel_packed())
+        assert counted("published") == {"parcel.packed.v1": 1}
 
 
 def test_while_one_relay_counts_another_does_not() -> None:
-    published(order_created())
-    with other_connection() as other:
+    published(parcel_packed())
+    with a_transaction() as other:
         other.execute("SELECT 1 FROM events_tallymark FOR UPDATE")
         assert counted("published") == {}
-    assert counted("published") == {"order.created.v1": 1}
+    assert counted("published") == {"parcel.packed.v1": 1}
 
 
 def test_after_a_long_while_it_catches_up_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    published(order_created())
+    published(parcel_packed())
     TallyMark.objects.update(until="2020-01-01T00:00:00Z")
     monkeypatch.setattr(tally, "STEP", 86_400 * 1_000)
     assert [tally.advance() for _ in range(4)] == [True, True, False, False]
-    assert counted("published") == {"order.created.v1": 1}
+    assert counted("published") == {"parcel.packed.v1": 1}
 
 
 def test_failed_attempts_deaths_and_what_was_decided_are_counted() -> None:
-    replayed, discarded = a_dead_letter(RECEIVED), a_dead_letter(RECEIVED)
-    a_dead_letter(RECEIVED)
+    replayed, discarded = a_dead_letter(ANNOUNCE), a_dead_letter(ANNOUNCE)
+    a_dead_letter(ANNOUNCE)
     dead_letters.replay(replayed, by="ada")  # before its death was counted
     dead_letters.discard(discarded, by="ada", reason="old")
-    assert counted("failed") == {RECEIVED: 3}
-    assert counted("dead") == {RECEIVED: 3}
-    assert counted("replayed") == {RECEIVED: 1}
-    assert counted("discarded") == {RECEIVED: 1}
+    assert counted("failed") == {ANNOUNCE: 3}
+    assert counted("dead") == {ANNOUNCE: 3}
+    assert counted("replayed") == {ANNOUNCE: 1}
+    assert counted("discarded") == {ANNOUNCE: 1}
 
 
 def test_a_letter_that_is_replayed_after_its_death_was_counted_died_once() -> None:
-    letter = a_dead_letter(RECEIVED)
-    assert counted("dead") == {RECEIVED: 1}
+    letter = a_dead_letter(ANNOUNCE)
+    assert counted("dead") == {ANNOUNCE: 1}
     dead_letters.replay_all([letter], by="ada")
-    assert counted("dead") == {RECEIVED: 1}
-    assert counted("replayed") == {RECEIVED: 1}
+    assert counted("dead") == {ANNOUNCE: 1}
+    assert counted("replayed") == {ANNOUNCE: 1}
 
 
 def test_a_retry_is_a_failed_attempt_and_no_death() -> None:
-    published(order_created())
+    published(parcel_packed())
     started = start_one(*claimed(), worker="w", lease=30)
     assert started is not None
     failures.retry(started, delay=0, counted=True, error=describe(ValueError()))
-    assert (counted("failed"), counted("dead")) == ({RESERVE: 1}, {})
+    assert (counted("failed"), counted("dead")) == ({SORT: 1}, {})
 
 
 def test_leases_that_run_out_are_counted() -> None:
-    published(order_created())
+    published(parcel_packed())
     delivery_id: UUID = claimed()[0]
     Delivery.objects.filter(pk=delivery_id).update(lease_until="2020-01-01T00:00:00Z")
     sweeps.expire_leases()
-    assert counted("expired") == counted("expired", "minute") == {RESERVE: 1}
+    assert counted("expired") == counted("expired", "minute") == {SORT: 1}
 
 
 def test_of_a_backlog_the_highest_of_a_minute_is_kept() -> None:
-    published(order_created(), order_created())
+    published(parcel_packed(), parcel_packed())
     tally.sample()
-    Delivery.objects.filter(handler=RESERVE).update(due_at=None)
+    Delivery.objects.filter(handler=SORT).update(due_at=None)
     tally.sample()
-    rows = Tally.objects.filter(what="backlog", name="inventory", grain="hour")
+    rows = Tally.objects.filter(what="backlog", name="sorting", grain="hour")
     assert max(row.count for row in rows) == 2
     assert not Tally.objects.filter(what="backlog", grain="ever").exists()
 
 
 def test_a_span_has_a_point_for_what_happened_in_each_step() -> None:
-    published(order_created())
+    published(parcel_packed())
     run(handler(nothing))
     counted("done")
     span = Span(3_600, 60, "minute")
     done = [point for point in tallies.points(span) if point.what == "done"]
-    assert [(point.name, point.count) for point in done] == [(RESERVE, 1)]
+    assert [(point.name, point.count) for point in done] == [(SORT, 1)]
     assert [sum(each.buckets) for each in tallies.took(span)] == [1]
     assert len(tallies.starts(span)) == span.steps == 60
     assert span.steps - 2 <= done[0].step <= span.steps - 1

@@ -12,7 +12,8 @@ from events.handling import deliveries, failures
 from events.handling.deliveries import Started
 from events.models import Delivery, Reason
 from events.relaying import claims
-from events.tests.helpers import claimed, only, order_created, published, start_one
+from events.tests.helpers import claimed, only, published, start_one
+from events.tests.parcels import parcel_packed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,7 +54,7 @@ AT_WORK = [hold, finish, retry, bury, give_back_from_a_batch, renew]
 
 
 def started() -> Started:
-    published(order_created())
+    published(parcel_packed())
     found = start_one(*claimed(), worker="test", lease=30)
     assert found is not None
     return found
@@ -76,7 +77,7 @@ def test_with_the_token_of_another_delivery_nothing_is_written(write: Callable[[
 @pytest.mark.parametrize("write", AT_WORK)
 def test_with_the_token_of_a_message_nothing_is_written_before_its_start(write: Callable[[Started], bool]) -> None:
     one = started()
-    published(order_created())
+    published(parcel_packed())
     delivery_id, token = claimed()
     before = rows()
     assert not write(replace(one, id=delivery_id, token=token))
@@ -84,12 +85,12 @@ def test_with_the_token_of_a_message_nothing_is_written_before_its_start(write: 
 
 
 def test_a_token_starts_its_own_delivery_and_no_other() -> None:
-    published(order_created(), order_created())
-    claim = claims.claim("inventory", 2)
+    published(parcel_packed(), parcel_packed())
+    claim = claims.claim("sorting", 2)
     assert claim is not None
     one, another = claim.deliveries
     assert start_one(one.id, another.token, worker="test", lease=30) is None
     assert deliveries.start({one.id: another.token, another.id: one.token}, worker="test", lease=30) == []
-    assert {delivery.state for delivery in Delivery.objects.filter(queue="inventory")} == {"leased"}
+    assert {delivery.state for delivery in Delivery.objects.filter(queue="sorting")} == {"leased"}
     assert start_one(one.id, one.token, worker="test", lease=30) is not None
     assert only(pk=another.id).state == "leased"

@@ -14,9 +14,8 @@ from events.handling import runner
 from events.models import Event
 from events.publishing import publish
 from events.relaying import claims
-from events.tests.helpers import handler, order_created, published, run
-from events.tests.test_batches import batching, tokens
-from eventtypes.stock import StockReservedV1
+from events.tests.helpers import SORT, handler, published, run, tokens
+from events.tests.parcels import ParcelSortedV1, parcel_packed
 
 HERE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 THERE = "00-1af7651916cd43dd8448eb211c80319c-a7ad6b7169203331-01"
@@ -29,18 +28,18 @@ def contexts(event_type: str) -> list[str]:
 
 @of_database
 def test_an_event_keeps_the_context_in_which_it_was_published() -> None:
-    published(order_created())
+    published(parcel_packed())
     with tracing.under(HERE):
-        published(order_created())
-    assert contexts("order.created.v1") == ["", HERE]
+        published(parcel_packed())
+    assert contexts("parcel.packed.v1") == ["", HERE]
     assert tracing.current() == ""
 
 
 @of_database
 def test_what_is_claimed_and_what_a_handler_receives_have_it() -> None:
     with tracing.under(HERE):
-        published(order_created())
-    claim = claims.claim("notifications", 1)
+        published(parcel_packed())
+    claim = claims.claim("letters", 1)
     assert claim is not None
     assert claim.deliveries[0].traceparent == HERE
     seen: list[str] = []
@@ -50,27 +49,26 @@ def test_what_is_claimed_and_what_a_handler_receives_have_it() -> None:
 
 @of_database
 def test_what_a_batch_publishes_goes_on_in_the_trace_that_each_came_from() -> None:
-    orders = {context: order_created() for context in (HERE, THERE, "")}
-    for context, order in orders.items():
+    parcels = {context: parcel_packed() for context in (HERE, THERE, "")}
+    for context, parcel in parcels.items():
         with correlated("r", context):
-            published(order)
-    claim = claims.claim("inventory", 3)
-    assert claim is not None
+            published(parcel)
+    sent = tokens(claims.claim("sorting", 3))
 
     def follow(events: Sequence[ReceivedEvent[Any]]) -> None:
-        publish(*(StockReservedV1(order_id=e.subject) for e in events), causes={e.subject: e for e in events})
+        publish(*(ParcelSortedV1(parcel_id=e.subject) for e in events), causes={e.subject: e for e in events})
 
-    assert runner.run(batching(follow), tokens(claim), worker="test") == "3 of 3 done"
-    for context, order in orders.items():
-        assert Event.objects.get(type="stock.reserved.v1", subject=order.order_id).traceparent == context
+    assert runner.run(handler(follow, many=True), sent, worker="test") == "3 of 3 done"
+    for context, parcel in parcels.items():
+        assert Event.objects.get(type="parcel.sorted.v1", subject=parcel.parcel_id).traceparent == context
 
 
 @of_database
 def test_without_a_context_there_is_no_span() -> None:
-    published(order_created())
-    claim = claims.claim("inventory", 1)
+    published(parcel_packed())
+    claim = claims.claim("sorting", 1)
     assert claim is not None
-    span = tracing.begin(tracing.SEND, "inventory.reserve_items", claim.deliveries[0])
+    span = tracing.begin(tracing.SEND, SORT, claim.deliveries[0])
     assert (span.is_recording(), tracing.context_of(span)) == (False, "")
 
 

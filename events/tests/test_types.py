@@ -4,8 +4,8 @@ import pytest
 
 from events.models import Event
 from events.tests.helpers import published
+from events.tests.parcels import ParcelPackedV1
 from events.types import EventData, TypeTaken, UnknownType, event_type, register
-from eventtypes.orders import OrderCreatedV1
 
 
 class Forgotten(EventData):
@@ -20,12 +20,12 @@ class Forgotten(EventData):
 
 
 def test_a_second_type_of_one_name_is_refused_and_the_first_stays() -> None:
-    class OrderCreatedAgain(OrderCreatedV1):
-        type = "order.created.v1"
+    class ParcelPackedAgain(ParcelPackedV1):
+        type = "parcel.packed.v1"
 
-    with pytest.raises(TypeTaken, match=r"order\.created\.v1"):
-        register(OrderCreatedAgain)
-    assert event_type("order.created.v1") is OrderCreatedV1
+    with pytest.raises(TypeTaken, match=r"parcel\.packed\.v1"):
+        register(ParcelPackedAgain)
+    assert event_type("parcel.packed.v1") is ParcelPackedV1
 
 
 @pytest.mark.django_db

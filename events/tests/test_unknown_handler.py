@@ -6,17 +6,17 @@ from django.conf import settings
 
 from events.handling.worker import set_aside_unknown
 from events.models import Delivery
-from events.tests.helpers import claimed, only, order_created, published
+from events.tests.helpers import SORT, claimed, only, published
+from events.tests.parcels import parcel_packed
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "inventory.reserve_items"
 
 
 class Message:
     """A message as kombu hands it to the worker."""
 
     def __init__(self, *args: Any, body: Any = None) -> None:
-        self.headers = {"task": NAME}
+        self.headers = {"task": SORT}
         self._body = [list(args), {}, {}] if body is None else body
 
     def decode(self) -> Any:
@@ -24,18 +24,18 @@ class Message:
 
 
 def test_a_delivery_whose_handler_is_not_here_waits_uncounted() -> None:
-    published(order_created())
+    published(parcel_packed())
     delivery_id, token = claimed()
     set_aside_unknown(Message(str(delivery_id), str(token)))
     delivery = only(pk=delivery_id)
     assert (delivery.state, delivery.attempts, delivery.waiting_for) == ("pending", 0, "code")
-    assert NAME in delivery.error_message
+    assert SORT in delivery.error_message
 
 
 def test_it_is_looked_at_again_after_uneven_times() -> None:
     seconds = []
     for _ in range(4):
-        published(order_created())
+        published(parcel_packed())
         delivery_id, token = claimed()
         set_aside_unknown(Message(str(delivery_id), str(token)))
         delivery = only(pk=delivery_id)
@@ -48,14 +48,14 @@ def test_it_is_looked_at_again_after_uneven_times() -> None:
 
 
 def test_a_stale_message_of_a_delivery_is_nothing() -> None:
-    published(order_created())
+    published(parcel_packed())
     delivery_id, _ = claimed()
     assert set_aside_unknown(Message(str(delivery_id), str(uuid4()))) is True
     assert only(pk=delivery_id).state == "leased"
 
 
 def test_after_its_grace_it_is_dead() -> None:
-    published(order_created())
+    published(parcel_packed())
     delivery_id, token = claimed()
     Delivery.objects.filter(pk=delivery_id).update(waiting_since="2020-01-01T00:00:00Z", waiting_for="code")
     set_aside_unknown(Message(str(delivery_id), str(token)))
@@ -75,7 +75,7 @@ def test_after_its_grace_it_is_dead() -> None:
     ],
 )
 def test_a_strangers_message_never_ends_the_worker(message: Message) -> None:
-    published(order_created())
+    published(parcel_packed())
     delivery_id, _ = claimed()
     assert set_aside_unknown(message) is False
     assert only(pk=delivery_id).state == "leased"

@@ -1,25 +1,22 @@
 import base64
 import json
-from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from celery import current_app
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connection
 from kombu.message import Message
 
 from events.handling import unusable
 from events.handling.unusable import Problem, Unusable, examine, keep, readable
 from events.models import UnusableMessage
+from events.tests.helpers import SORT, command
+from events.tests.parcels import count_vans
 
-KNOWN = "inventory.check_stock"
-DELIVERY = "inventory.reserve_items"
+KNOWN = count_vans.name
 IDS = [str(uuid4()), str(uuid4())]
-
-
-current_app.loader.import_default_modules()
 
 
 def message(body: Any, content_type: str = "application/json", **headers: Any) -> Message:
@@ -46,7 +43,7 @@ def refused(given: Message) -> str:
         message([[], {}, {}]),
         message([[], {}, None]),
         message([[], {}, {}], timelimit=[None, 5.5]),
-        message([IDS, {}, {}], task=DELIVERY),
+        message([IDS, {}, {}], task=SORT),
         message({"args": [], "kwargs": {}}),
     ],
 )
@@ -72,7 +69,7 @@ def test_a_message_of_celerys_protocol_1_passes() -> None:
         (message([{}, [], {}]), Problem.UNREADABLE_BODY),
         (message({"args": [], "kwargs": 5}), Problem.UNREADABLE_BODY),
         (message([["one too many"], {}, {}]), Problem.UNREADABLE_BODY),
-        (message([["not", "ids"], {}, {}], task=DELIVERY), Problem.UNREADABLE_BODY),
+        (message([["not", "ids"], {}, {}], task=SORT), Problem.UNREADABLE_BODY),
         (message(b"{not json"), Problem.UNREADABLE_BODY),
         (message(b"\xff\xfe"), Problem.UNREADABLE_BODY),
         (message(b"\x80\x04N.", "application/x-python-serialize"), Problem.UNREADABLE_BODY),
@@ -89,7 +86,7 @@ def kept() -> UnusableMessage:
 
 
 def keep_it(item: bytes, **more: Any) -> None:
-    keep(item, Problem.NOT_JSON, **{"detail": "why", "queue": "orders", "worker": "orders@here"} | more)
+    keep(item, Problem.NOT_JSON, **{"detail": "why", "queue": "delivery", "worker": "delivery@here"} | more)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -97,7 +94,7 @@ def test_a_message_is_kept_as_it_came() -> None:
     keep_it(b"not JSON")
     row = kept()
     assert (row.raw, row.size, row.problem, row.detail) == ("not JSON", 8, "not_json", "why")
-    assert (row.queue, row.worker) == ("orders", "orders@here")
+    assert (row.queue, row.worker) == ("delivery", "delivery@here")
     assert row.received_at is not None
 
 
@@ -157,19 +154,17 @@ def test_the_workers_main_process_keeps_no_connection() -> None:
 
 
 def deadletters(*arguments: object) -> str:
-    out = StringIO()
-    call_command("deadletters", *map(str, arguments), stdout=out)
-    return out.getvalue()
+    return command("deadletters", *arguments)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_shell_lists_them_and_shows_one() -> None:
     keep_it(b"the one")
-    keep_it(b"the other", queue="inventory")
+    keep_it(b"the other", queue="sorting")
     assert "2 messages" in deadletters("unusable")
-    assert "1 messages" in deadletters("unusable", "--queue", "orders")
+    assert "1 messages" in deadletters("unusable", "--queue", "delivery")
     assert "0 messages" in deadletters("unusable", "--problem", "unknown_task")
-    one = UnusableMessage.objects.get(queue="orders")
+    one = UnusableMessage.objects.get(queue="delivery")
     shown = deadletters("unusable", one.id)
     assert "the one" in shown
     assert "the other" not in shown

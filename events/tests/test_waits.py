@@ -13,24 +13,12 @@ from events.errors import DependencyAway
 from events.handling import failures, runner
 from events.models import Delivery, Reason
 from events.relaying import claims
-from events.tests.helpers import (
-    claimed,
-    handler,
-    make_due,
-    nothing,
-    only,
-    order_cancelled,
-    order_created,
-    published,
-    run,
-    start_one,
-    waiting_for_locks,
-)
-from events.tests.transactions import a_transaction, meanwhile
+from events.tests.helpers import ANNOUNCE, SORT, claimed, handler, make_due, nothing, only, published, run, start_one
+from events.tests.parcels import parcel_lost, parcel_packed
+from events.tests.servers import a_transaction, meanwhile, waiting_for_locks
 from events.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "inventory.reserve_items"
 
 
 def try_once(error: Exception | None = None) -> tuple[str, datetime | None]:
@@ -40,13 +28,13 @@ def try_once(error: Exception | None = None) -> tuple[str, datetime | None]:
         if error:
             raise error
 
-    make_due(handler=NAME)
+    make_due(handler=SORT)
     if error:
         with pytest.raises(Retry):
             run(handler(act))
     else:
         run(handler(act))
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     return delivery.waiting_for, delivery.waiting_since
 
 
@@ -63,7 +51,7 @@ def now() -> datetime:
 
 
 def test_a_spell_goes_on_over_its_tries_and_ends_with_an_error_of_another_kind() -> None:
-    published(order_created())
+    published(parcel_packed())
     waiting_for, began = try_once(DependencyAway("down"))
     assert (waiting_for, began is not None) == ("dependency", True)
     assert try_once(DependencyAway("still down")) == ("dependency", began)
@@ -76,25 +64,25 @@ def test_a_spell_goes_on_over_its_tries_and_ends_with_an_error_of_another_kind()
 
 
 def test_a_spell_ends_with_success() -> None:
-    published(order_created())
+    published(parcel_packed())
     try_once(DependencyAway("down"))
     assert try_once() == ("", None)
 
 
 def test_a_spell_of_waiting_for_code_goes_on_when_it_is_set_aside_again() -> None:
-    published(order_created())
+    published(parcel_packed())
     set_aside(*claimed())
-    began = only(handler=NAME).waiting_since
-    make_due(handler=NAME)
+    began = only(handler=SORT).waiting_since
+    make_due(handler=SORT)
     assert set_aside(*claimed()) == "pending"  # the grace is a minute
     assert began is not None
-    assert only(handler=NAME).waiting_since == began
+    assert only(handler=SORT).waiting_since == began
 
 
 def test_a_spell_of_another_kind_begins_anew() -> None:
-    published(order_created())
+    published(parcel_packed())
     set_aside(*claimed())
-    began = only(handler=NAME).waiting_since
+    began = only(handler=SORT).waiting_since
     waiting_for, again = try_once(DependencyAway("down"))
     assert waiting_for == "dependency"
     assert began is not None
@@ -103,47 +91,46 @@ def test_a_spell_of_another_kind_begins_anew() -> None:
 
 
 def test_what_waits_for_code_parks_what_it_holds_and_lets_it_go_on_once_it_is_dead() -> None:
-    received, cancelled = "notifications.send_order_received", "notifications.send_order_cancelled"
-    order_id = uuid4()
-    published(order_created(order_id), order_cancelled(order_id))
-    published(order_created(other := uuid4()))
-    assert set_aside(*claimed("notifications")) == "pending"
-    assert only(handler=cancelled).due_at is None
-    untouched = only(handler=received, subject=other)
+    parcel_id = uuid4()
+    published(parcel_packed(parcel_id), parcel_lost(parcel_id))
+    published(parcel_packed(other := uuid4()))
+    assert set_aside(*claimed("letters")) == "pending"
+    assert only(handler="letters.apologise").due_at is None
+    untouched = only(handler=ANNOUNCE, subject=other)
     assert (untouched.state, untouched.waiting_for, untouched.due_at is None) == ("pending", "", False)
-    Delivery.objects.filter(subject=order_id, waiting_for="code").update(waiting_since="2020-01-01T00:00:00Z")
-    make_due(handler=received, subject=order_id)
-    assert set_aside(*claimed("notifications")) == "dead"
-    assert only(handler=cancelled).due_at is not None
+    Delivery.objects.filter(subject=parcel_id, waiting_for="code").update(waiting_since="2020-01-01T00:00:00Z")
+    make_due(handler=ANNOUNCE, subject=parcel_id)
+    assert set_aside(*claimed("letters")) == "dead"
+    assert only(handler="letters.apologise").due_at is not None
 
 
 def test_a_spell_of_waiting_for_code_ends_with_success_in_a_batch() -> None:
-    published(order_created())
+    published(parcel_packed())
     set_aside(*claimed())
-    assert only(handler=NAME).waiting_for == "code"
-    make_due(handler=NAME)
-    claim = claims.claim("inventory", 1)
+    assert only(handler=SORT).waiting_for == "code"
+    make_due(handler=SORT)
+    claim = claims.claim("sorting", 1)
     assert claim is not None
-    batching = handler(nothing, NAME, many=True)
+    batching = handler(nothing, SORT, many=True)
     sent = {delivery.id: delivery.token for delivery in claim.deliveries}
     assert runner.run(batching, sent, worker="test") == "done at attempt 1"
-    delivery = only(handler=NAME)
+    delivery = only(handler=SORT)
     assert (delivery.waiting_for, delivery.waiting_since) == ("", None)
 
 
 def test_what_is_given_back_is_due_after_its_delay() -> None:
-    published(order_created())
+    published(parcel_packed())
     started = start_one(*claimed(), worker="test", lease=30)
     assert started is not None
     before = now()
     assert failures.retry(started, delay=60, counted=True, error=describe(ValueError()))
-    due_at = only(handler=NAME).due_at
+    due_at = only(handler=SORT).due_at
     assert due_at is not None
     assert 60 <= (due_at - before).total_seconds() < 65
 
 
 def test_a_copy_of_a_message_sets_nothing_aside_that_is_being_started() -> None:
-    published(order_created())
+    published(parcel_packed())
     message = claimed()
     with a_transaction() as other:
         other.execute(
@@ -153,4 +140,4 @@ def test_a_copy_of_a_message_sets_nothing_aside_that_is_being_started() -> None:
             until("it waits for the start", waiting_for_locks)
             other.commit()
     assert copy.result() is None
-    assert only(handler=NAME).state == "running"
+    assert only(handler=SORT).state == "running"

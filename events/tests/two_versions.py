@@ -1,51 +1,41 @@
-"""Event types, for tests alone, in which order.created has got a second version; and the map of that release."""
+"""An event type that has got a second version beside the first, and the map of that release."""
 
 from decimal import Decimal
 from uuid import UUID
 
 from events.handlers import ReceivedEvent
 from events.subscriptions import Consumer
+from events.tests import helpers
 from events.tests.helpers import handler
-from events.types import EventData, register
-from eventtypes.orders import OrderCreatedV1
+from events.tests.parcels import AboutParcel, ParcelPackedV1
+from events.types import register
 
 
 @register
-class OrderCreatedV2(EventData):
-    """An order was accepted. The person is the `buyer` now, and there are no lines: who needs them asks."""
+class ParcelPackedV2(AboutParcel):
+    """A parcel is packed. Who sends it is the `owner` now, and what is in it is not told: who needs that asks."""
 
-    type = "order.created.v2"
-    order_id: UUID
-    buyer: UUID
-    total: Decimal
-    currency: str
-
-    @property
-    def subject(self) -> UUID:
-        return self.order_id
+    type = "parcel.packed.v2"
+    owner: UUID
+    weight: Decimal
 
 
-def as_v2(data: OrderCreatedV1 | OrderCreatedV2) -> OrderCreatedV2:
+def as_v2(data: ParcelPackedV1 | ParcelPackedV2) -> ParcelPackedV2:
     """Read a version 1 as what it would have been as a version 2."""
-    if isinstance(data, OrderCreatedV2):
+    if isinstance(data, ParcelPackedV2):
         return data
-    return OrderCreatedV2(order_id=data.order_id, buyer=data.user_id, total=data.total, currency=data.currency)
+    return ParcelPackedV2(parcel_id=data.parcel_id, owner=data.sender, weight=data.weight)
 
 
-seen: list[tuple[str, OrderCreatedV2]] = []
+seen: list[tuple[str, ParcelPackedV2]] = []
 
 
-def note(event: ReceivedEvent[OrderCreatedV1 | OrderCreatedV2]) -> None:
+def note(event: ReceivedEvent[ParcelPackedV1 | ParcelPackedV2]) -> None:
     seen.append((event.type, as_v2(event.data)))
 
 
-RESERVE = handler(note, "inventory.reserve_items")
-ADDED = handler(note, "analytics.added")
+SORT = handler(note, helpers.SORT)
+ADDED = handler(note, "counting.added")
 
-SUBSCRIPTIONS = {OrderCreatedV1: [RESERVE, ADDED], OrderCreatedV2: [RESERVE, ADDED]}
-CONSUMERS = {
-    "inventory": Consumer(dead_holds=True),
-    "notifications": Consumer(dead_holds=False),
-    "analytics": Consumer(dead_holds=False),
-}
-COMPENSATIONS: dict[object, object] = {}
+SUBSCRIPTIONS = {ParcelPackedV1: [SORT, ADDED], ParcelPackedV2: [SORT, ADDED]}
+CONSUMERS = {"sorting": Consumer(dead_holds=True), "counting": Consumer(dead_holds=False)}

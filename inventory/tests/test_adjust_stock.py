@@ -5,12 +5,12 @@ from uuid import uuid4
 import pytest
 from django.db import DatabaseError, transaction
 
+from events.tests.servers import at_once
 from inventory import stock
 from inventory.models import Movement, StockItem
 from inventory.stock import BelowReserved
-from inventory.tests.shop import counts, make_product
-from users.tests.api import body, check_problem, client_of, make_user, pointers
-from users.tests.at_once import at_once
+from testing.api import body, check_problem, client_of, make_user, pointers
+from testing.shop import counts, make_product
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/products/CUP/stock-adjustments"

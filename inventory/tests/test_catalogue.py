@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from inventory.models import Product
-from inventory.tests.shop import counts, make_product
-from users.tests.api import body, check_problem, client_of, make_user, pointers
+from testing.api import body, check_problem, client_of, make_user, pointers
+from testing.shop import counts, make_product
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/products"

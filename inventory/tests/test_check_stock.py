@@ -6,7 +6,7 @@ from inventory import stock
 from inventory.models import Movement, Reservation, StockItem
 from inventory.selectors import stock_violations
 from inventory.tasks import BooksDoNotAgree, check_stock
-from inventory.tests.shop import make_product
+from testing.shop import make_product
 
 pytestmark = pytest.mark.django_db
 

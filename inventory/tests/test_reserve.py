@@ -7,16 +7,14 @@ from django.db import DatabaseError, connection, transaction
 
 from events.errors import PermanentError
 from events.models import Delivery, Event
-from events.tests.helpers import waiting_for_locks
-from events.tests.received import received
-from events.tests.transactions import a_transaction, lock, meanwhile
+from events.tests.helpers import received
+from events.tests.servers import a_transaction, at_once, lock, meanwhile, waiting_for_locks
 from events.tests.waiting import until
 from eventtypes.orders import Line, OrderCreatedV1
 from inventory import stock
 from inventory.models import Product, Reservation
 from inventory.tasks import reserve_items
-from inventory.tests.shop import counts, make_product
-from users.tests.at_once import at_once
+from testing.shop import counts, make_product
 
 pytestmark = pytest.mark.django_db
 

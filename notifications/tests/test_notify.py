@@ -20,18 +20,18 @@ from django.db import connection
 
 from events.errors import DependencyAway, Failure, PermanentError, classify
 from events.handlers import Handler, ReceivedEvent
-from events.tests.helpers import order_data
-from events.tests.received import received
+from events.tests.helpers import received
 from events.types import EventData
 from eventtypes.orders import OrderCancelledV1, OrderConfirmedV1, OrderCreatedV1, OrderFulfilledV1, OrderRejectedV1
 from eventtypes.sales import DayFigure, SalesDayEndedV1, TopProduct
 from eventtypes.users import UserCreatedV1
+from local.settings import free_port
 from notifications import tasks
 from notifications.models import Notification
 from notifications.services import notify
 from notifications.writing import SUBJECTS
+from testing.shop import order_data
 from users.models import User
-from users.tests.api import make_user
 
 pytestmark = pytest.mark.django_db
 CONNECTION = ("host", "port", "user", "password", "dbname")
@@ -74,11 +74,6 @@ class Mailbox:
         return self.at_data
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
 @pytest.fixture
 def mailbox(settings: Any) -> Iterator[Mailbox]:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -88,11 +83,6 @@ def mailbox(settings: Any) -> Iterator[Mailbox]:
     controller.start()
     yield box
     controller.stop()
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
 
 
 def welcome(user: User) -> ReceivedEvent[UserCreatedV1]:

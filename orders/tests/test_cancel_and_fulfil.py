@@ -6,12 +6,10 @@ from uuid import uuid4
 import pytest
 
 from events.models import Delivery, Event
-from events.tests.helpers import waiting_for_locks
-from events.tests.received import received
-from events.tests.transactions import a_transaction, lock, meanwhile
+from events.tests.helpers import received
+from events.tests.servers import a_transaction, at_once, lock, meanwhile, waiting_for_locks
 from events.tests.waiting import until
 from eventtypes.stock import Shortage, StockRejectedV1, StockReservedV1
-from inventory.tests.shop import make_product
 from orders.models import Order, StatusChange
 from orders.services import (
     WrongStatus,
@@ -22,23 +20,11 @@ from orders.services import (
     reject_orders,
 )
 from orders.tasks import confirm, reject
-from orders.tests.placing import place, place_confirmed
+from testing.api import body, check_problem, client_of, make_user
+from testing.shop import make_product, place, place_confirmed
 from users.models import User
-from users.tests.api import body, check_problem, client_of, make_user
-from users.tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> User:
-    make_product("CUP")
-    return make_user("ada")
-
-
-@pytest.fixture
-def staff() -> User:
-    return make_user("sam", superuser=True)
 
 
 def cancel(user: User, order: Order) -> Any:
@@ -117,22 +103,22 @@ def test_a_customer_cancels_until_the_order_is_sent(ada: User, confirmed: bool) 
     }
 
 
-def test_staff_cancel_for_a_customer_and_the_event_says_so(ada: User, staff: User) -> None:
+def test_staff_cancel_for_a_customer_and_the_event_says_so(ada: User, sam: User) -> None:
     order = place(ada, CUP=1)
-    assert cancel(staff, order).status_code == 200
+    assert cancel(sam, order).status_code == 200
     assert last_event(order).data["reason"] == "staff"
     assert StatusChange.objects.latest("id").reason == "staff"
 
 
-def test_staff_who_cancel_their_own_order_do_so_as_customers(ada: User, staff: User) -> None:
-    order = place(staff, CUP=1)
-    cancel(staff, order)
+def test_staff_who_cancel_their_own_order_do_so_as_customers(ada: User, sam: User) -> None:
+    order = place(sam, CUP=1)
+    cancel(sam, order)
     assert last_event(order).data["reason"] == "customer"
 
 
-def test_staff_fulfil_a_confirmed_order(ada: User, staff: User) -> None:
+def test_staff_fulfil_a_confirmed_order(ada: User, sam: User) -> None:
     order = place_confirmed(ada, CUP=1)
-    answer = fulfil(staff, order)
+    answer = fulfil(sam, order)
     assert (answer.status_code, body(answer)["status"]) == (200, "fulfilled")
     event = last_event(order)
     assert event.type == "order.fulfilled.v1"
@@ -144,7 +130,7 @@ def test_staff_fulfil_a_confirmed_order(ada: User, staff: User) -> None:
 
 
 @pytest.mark.parametrize("gone_to", ["fulfilled", "rejected", "cancelled"])
-def test_a_final_order_can_neither_be_cancelled_nor_fulfilled(ada: User, staff: User, gone_to: str) -> None:
+def test_a_final_order_can_neither_be_cancelled_nor_fulfilled(ada: User, sam: User, gone_to: str) -> None:
     order = place(ada, CUP=1)
     if gone_to == "rejected":
         reject_orders({order.id: "short"})
@@ -154,7 +140,7 @@ def test_a_final_order_can_neither_be_cancelled_nor_fulfilled(ada: User, staff: 
         confirm_orders([order.id])
         fulfil_order(order)
     events = Event.objects.count()
-    for answer in (cancel(ada, order), cancel(staff, order), fulfil(staff, order)):
+    for answer in (cancel(ada, order), cancel(sam, order), fulfil(sam, order)):
         problem = check_problem(answer, 409, "wrong_status")
         assert gone_to in problem["detail"]
     assert status(order) == gone_to
@@ -169,9 +155,9 @@ def test_a_refusal_tells_of_the_status_that_the_order_has_by_now(ada: User) -> N
         cancel_order(order, by="customer")
 
 
-def test_a_pending_order_is_not_fulfilled(ada: User, staff: User) -> None:
+def test_a_pending_order_is_not_fulfilled(ada: User, sam: User) -> None:
     order = place(ada, CUP=1)
-    check_problem(fulfil(staff, order), 409, "wrong_status")
+    check_problem(fulfil(sam, order), 409, "wrong_status")
     assert status(order) == "pending"
 
 
@@ -188,16 +174,16 @@ def test_the_orders_of_others_are_not_there(ada: User) -> None:
     assert status(order) == "pending"
 
 
-def test_each_step_stands_in_the_history(ada: User, staff: User) -> None:
+def test_each_step_stands_in_the_history(ada: User, sam: User) -> None:
     order = place_confirmed(ada, CUP=1)
-    fulfil(staff, order)
+    fulfil(sam, order)
     steps = StatusChange.objects.filter(order=order).order_by("id").values_list("from_status", "to_status")
     assert list(steps) == [("", "pending"), ("pending", "confirmed"), ("confirmed", "fulfilled")]
 
 
-def test_the_events_of_a_life_are_numbered_and_carry_the_same_order(ada: User, staff: User) -> None:
+def test_the_events_of_a_life_are_numbered_and_carry_the_same_order(ada: User, sam: User) -> None:
     order = place_confirmed(ada, CUP=2)
-    fulfil(staff, order)
+    fulfil(sam, order)
     events = list(Event.objects.filter(subject=order.id).order_by("sequence"))
     assert [event.sequence for event in events] == [1, 2, 3]
     assert all(event.data == events[0].data for event in events)

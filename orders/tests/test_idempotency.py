@@ -8,24 +8,17 @@ import pytest
 from django.db import connection, transaction
 
 from events.models import Event
-from inventory.tests.shop import make_product
+from events.tests.servers import at_once
 from orders.models import Order
-from orders.tests.placing import items
 from rest import idempotency
 from rest.idempotency import Answer
 from rest.models import StoredAnswer
+from testing.api import body, check_problem, client_of, make_user, pointers
+from testing.shop import items, make_product
 from users.models import User
-from users.tests.api import body, check_problem, client_of, make_user, pointers
-from users.tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/orders"
-
-
-@pytest.fixture
-def ada() -> User:
-    make_product("CUP")
-    return make_user("ada")
 
 
 def post(user: User, given: Any, key: str = "key-1") -> Any:

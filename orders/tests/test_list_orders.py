@@ -6,23 +6,16 @@ import pytest
 from django.db import connection
 from django.db.models import QuerySet
 
-from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.selectors import matching
 from orders.services import confirm_orders
-from orders.tests.placing import place
+from testing.api import body, client_of, make_user, pointers
+from testing.shop import place
 from users.models import User
-from users.tests.api import body, client_of, make_user, pointers
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/orders"
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def ada() -> User:
-    make_product("CUP")
-    return make_user("ada")
 
 
 def at_hours(user: User, *hours: float) -> list[str]:

@@ -7,27 +7,20 @@ import pytest
 from django.db import connection
 
 from events.models import Delivery, Event
+from events.tests.servers import at_once
 from inventory.models import Product, StockItem
-from inventory.tests.shop import make_product
 from orders.models import Order, OrderLine, StatusChange
-from orders.tests.placing import items, place
 from rest.models import StoredAnswer
+from testing.api import body, check_problem, client_of, make_user, pointers
+from testing.shop import items, make_product, place
 from users.models import User
-from users.tests.api import body, check_problem, client_of, make_user, pointers
-from users.tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/orders"
 
 
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
 @pytest.fixture(autouse=True)
-def shop(db: None) -> None:
-    make_product("CUP", "2.50")
+def shop(db: None, cup: Product) -> None:
     make_product("POT", "29.90")
 
 

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.states import TRANSITIONS, Status, sources
-from orders.tests.placing import place
-from users.tests.api import make_user
+from testing.api import make_user
+from testing.shop import make_product, place
 
 pytestmark = pytest.mark.django_db
 # A way from pending to each status.

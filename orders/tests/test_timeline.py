@@ -5,12 +5,11 @@ import pytest
 from django.db import connection
 
 from events.models import Delivery, Event
-from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.services import cancel_order
-from orders.tests.placing import place
+from testing.api import body, check_problem, client_of, make_user
+from testing.shop import place
 from users.models import User
-from users.tests.api import body, check_problem, client_of, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -23,12 +22,6 @@ STATES = {
     "dead": ", handled_at = now(), reason = 'permanent_error', error_message = 'no such letter box', attempts = 3",
     "discarded": ", handled_at = now()",
 }
-
-
-@pytest.fixture
-def ada() -> User:
-    make_product("CUP")
-    return make_user("ada")
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from events.asyncapi.document import document, message_of
 from events.asyncapi.schemas import schema_of, types
 from events.models import Event
 from events.subscriptions import the_map
-from events.tests.helpers import order_created, published
+from events.tests.helpers import published
 from events.types import EventData, event_type
-from users.tests.api import check_problem, client_of
+from testing.api import check_problem, client_of
+from testing.shop import order_created
 
 Document = dict[str, Any]
 DOCUMENT: Document = document()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ordersite.tests.subprocesses import ROOT
-from ordersite.tests.test_docker_files import load
+from testing import ROOT
+from testing.processes import load
 
 FINE = {"name": "django", "version": "5.2.19", "vulns": []}
 BAD = {"name": "left-pad", "version": "1.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["1.1", "2.0"]}]}

@@ -5,8 +5,7 @@ import pytest
 from django.db import transaction
 
 from events.subscriptions import Compensation
-from events.tests.helpers import waiting_for_locks
-from events.tests.transactions import a_transaction, meanwhile
+from events.tests.servers import a_transaction, meanwhile, waiting_for_locks
 from events.tests.waiting import until
 from inventory import stock
 from inventory.catalogue import add_product

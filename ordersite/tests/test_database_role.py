@@ -12,8 +12,9 @@ import pytest
 
 from local.postgres import binary
 from local.servers import start_servers
-from ordersite.tests.subprocesses import COMPLETE, ROOT, run_python
 from ordersite.tests.test_docker_files import SERVICES
+from testing import ROOT
+from testing.processes import COMPLETE, run_python
 
 ROLE, ROLE_OF_OLD_VOLUME = "deploy/docker/role.sql", "deploy/docker/role_of_old_volume.sql"
 OBJECTS = """

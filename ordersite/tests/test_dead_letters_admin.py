@@ -11,24 +11,21 @@ from django.utils.html import escape
 
 from events.letters.text import page as letter_text
 from events.models import DeadLetter, Decision, Delivery, Event, Note
-from events.tests.helpers import a_dead_letter, only
-from inventory.tests.shop import make_product
-from orders.tests.placing import place
-from ordersite.tests.admin_site import act, bury, said, text, url
+from events.tests.helpers import only
+from testing.admin import act, bury, said, text, url
+from testing.api import admin_client, make_user
+from testing.shop import RECEIVED, RESERVE, a_dead_letter, make_product, place
 from users.models import User
-from users.tests.api import admin_client, make_user
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/events/deadletter/"
-NAME = "notifications.send_order_received"
-RESERVE = "inventory.reserve_items"
 
 
 def test_the_first_thing_seen_is_what_went_wrong_in_groups_that_lead_to_their_letters(browser: Client) -> None:
     letters = a_dead_letter(), a_dead_letter()
     other = a_dead_letter(RESERVE)
     page = text(browser.get(URL))
-    link = f"?handler={NAME}&amp;fingerprint={only(pk=letters[0]).fingerprint}"
+    link = f"?handler={RECEIVED}&amp;fingerprint={only(pk=letters[0]).fingerprint}"
     assert link in page
     assert re.search(r"<button[^>]*>\s*Replay 2\s*</button>", page)
     shown = text(browser.get(URL + link.replace("&amp;", "&")))
@@ -91,7 +88,7 @@ def test_one_letter_is_replayed_on_its_page_which_then_tells_who_did(browser: Cl
 def test_a_group_is_replayed_and_no_other(browser: Client) -> None:
     letters = a_dead_letter(), a_dead_letter()
     other = a_dead_letter(RESERVE)
-    given = {"handler": NAME, "fingerprint": only(pk=letters[0]).fingerprint}
+    given = {"handler": RECEIVED, "fingerprint": only(pk=letters[0]).fingerprint}
     answer = browser.post(f"{URL}replay-group/", given, follow=True)
     assert "2 of 2 will be sent again." in text(answer)
     assert [only(pk=letter).state for letter in (*letters, other)] == ["pending", "pending", "dead"]
@@ -99,7 +96,7 @@ def test_a_group_is_replayed_and_no_other(browser: Client) -> None:
     assert only(pk=other).state == "dead"
 
 
-@pytest.mark.parametrize(("name", "step"), [(RESERVE, "Reject the order, which"), (NAME, "nothing else")])
+@pytest.mark.parametrize(("name", "step"), [(RESERVE, "Reject the order, which"), (RECEIVED, "nothing else")])
 def test_the_form_says_what_a_discard_does_before_it_is_done(browser: Client, name: str, step: str) -> None:
     letter = a_dead_letter(name)
     page = text(browser.get(f"{URL}{letter}/discard/"))
@@ -136,7 +133,7 @@ def test_who_may_look_may_not_decide(browser: Client) -> None:
 
 
 def check_nobody_decides(client: Client, letter: UUID, status: int) -> None:
-    group = {"handler": NAME, "fingerprint": only(pk=letter).fingerprint}
+    group = {"handler": RECEIVED, "fingerprint": only(pk=letter).fingerprint}
     for path, given in (
         (f"{letter}/replay/", {}),
         (f"{letter}/discard/", {"reason": "x"}),

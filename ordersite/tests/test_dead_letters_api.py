@@ -9,21 +9,20 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from events.models import Decision, Delivery
-from events.tests.helpers import a_dead_letter, handler, make_due, nothing, only, order_created, published, run
-from inventory.tests.shop import make_product
+from events.tests.helpers import handler, make_due, nothing, only, published, run
 from orders.models import Order
 from orders.services import Item, place_order
-from users.tests.api import body, check_problem, client_of, make_user, pointers
+from testing.api import body, check_problem, client_of, make_user, pointers
+from testing.shop import RECEIVED, RESERVE, a_dead_letter, make_product, order_created
+from users.models import User
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/dead-letters"
-NAME = "notifications.send_order_received"
-RESERVE = "inventory.reserve_items"
 
 
 @pytest.fixture
-def staff() -> Any:
-    return client_of(make_user("sam", superuser=True))
+def staff(sam: User) -> Any:
+    return client_of(sam)
 
 
 def listed(client: Any, **query: str) -> list[str]:
@@ -51,7 +50,7 @@ def test_the_dead_are_listed_in_the_order_of_their_events(staff: Any) -> None:
         **first,
         "id": str(letters[0]),
         "queue": "notifications.dlq",
-        "handler": NAME,
+        "handler": RECEIVED,
         "event_type": "order.created.v1",
         "status": "dead",
         "reason": "permanent_error",
@@ -66,14 +65,14 @@ def test_they_are_filtered_by_handler_event_type_and_status(staff: Any) -> None:
     one, other, gone = a_dead_letter(RESERVE), a_dead_letter(), a_dead_letter()
     staff.post(f"{URL}/{gone}/discard", {"reason": "old"})
     assert listed(staff, handler=RESERVE) == strings(one)
-    assert listed(staff, event_type="order.created.v1", handler=NAME) == strings(other)
+    assert listed(staff, event_type="order.created.v1", handler=RECEIVED) == strings(other)
     assert listed(staff, event_type="order.cancelled.v1") == []
     assert listed(staff, status="discarded") == strings(gone)
     staff.post(f"{URL}/{other}/replay")
     assert listed(staff) == strings(one)
     assert listed(staff, status="pending") == strings(other)
     make_due(pk=other)
-    run(handler(nothing, name=NAME), "notifications")
+    run(handler(nothing, RECEIVED))
     assert listed(staff, status="done") == strings(other)
 
 
@@ -160,7 +159,7 @@ def test_a_discard_needs_a_reason(staff: Any, given: dict[str, Any]) -> None:
 
 def test_what_is_not_there_is_404_and_what_never_died_409(staff: Any) -> None:
     published(order_created())
-    alive = only(handler=NAME).id
+    alive = only(handler=RECEIVED).id
     for step, given in (("replay", {}), ("discard", {"reason": "x"})):
         check_problem(staff.post(f"{URL}/{uuid4()}/{step}", given), 404, "not_found")
         check_problem(staff.post(f"{URL}/{alive}/{step}", given), 409, "not_dead")
@@ -174,13 +173,13 @@ def test_what_is_not_there_is_404_and_what_never_died_409(staff: Any) -> None:
         ({"handler": RESERVE}, 1),
         ({"event_type": "order.created.v1"}, 3),
         ({"event_type": "order.cancelled.v1"}, 0),
-        ({"handler": NAME, "event_type": "order.created.v1"}, 2),
+        ({"handler": RECEIVED, "event_type": "order.created.v1"}, 2),
         ({}, 3),
         (None, 3),
     ],
 )
 def test_many_are_replayed_by_handler_by_type_or_all(staff: Any, given: Any, count: int) -> None:
-    for name in (RESERVE, NAME, NAME):
+    for name in (RESERVE, RECEIVED, RECEIVED):
         a_dead_letter(name)
     answer = staff.post(f"{URL}/replay", given)
     assert (answer.status_code, body(answer)) == (202, {"count": count})

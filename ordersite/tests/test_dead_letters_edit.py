@@ -10,9 +10,10 @@ from django.utils.html import escape
 
 from events.admin.edit import difference
 from events.models import Decision
-from events.tests.helpers import a_dead_letter, only
-from ordersite.tests.admin_site import said, text
-from users.tests.api import admin_client, make_user
+from events.tests.helpers import only
+from testing.admin import said, text
+from testing.api import admin_client, make_user
+from testing.shop import a_dead_letter
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/events/deadletter/"

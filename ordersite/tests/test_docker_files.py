@@ -1,6 +1,5 @@
 """What docker-compose.yml and its helpers promise, as far as it can be seen without Docker."""
 
-import importlib.util
 import re
 import shutil
 import stat
@@ -14,7 +13,8 @@ import pytest
 import yaml
 
 from ordersite.subscriptions import CONSUMERS
-from ordersite.tests.subprocesses import COMPLETE, ROOT, run_python
+from testing import ROOT
+from testing.processes import COMPLETE, load, run_python
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
@@ -23,16 +23,6 @@ ONCE = {"secrets", "migrate"}  # services that do one thing and end
 OURS = {name for name, service in SERVICES.items() if service["image"] == "ordersite"}
 NEWER = {"annotations", "attach", "develop", "gpus", "models", "post_start", "pre_stop", "provider"}  # than 1.29
 OF_MAKE_RUN = {"DEBUG", "DATA_DIR", "DEMO_PASSWORD", "STATIC_ROOT"}  # settings with no meaning in a container
-
-
-def load(path: str) -> ModuleType:
-    """A script that is in no package."""
-    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("command", [["docker", "compose"], ["docker-compose"]], ids=" ".join)
@@ -86,7 +76,11 @@ def test_every_file_that_a_container_of_ours_runs_is_in_the_image(name: str) -> 
 def test_the_image_has_every_package_but_those_of_a_developer() -> None:
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
     taken = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert taken & {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(packages) - {"benchmarks", "local"}
+    assert taken & {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(packages) - {
+        "benchmarks",
+        "local",
+        "testing",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

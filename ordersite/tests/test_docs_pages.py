@@ -6,9 +6,9 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 
-from ordersite.tests.contract import OPERATIONS
 from rest.openapi.described import all_codes
-from users.tests.api import check_problem, client_of
+from testing.api import check_problem, client_of
+from testing.contract import OPERATIONS
 
 DOCS = "/api/docs"
 READ_ONLY = [

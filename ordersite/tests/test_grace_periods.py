@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from events.subscriptions import the_map
-from ordersite.tests.subprocesses import ROOT
+from testing import ROOT
 from web.server import DRAIN_SECONDS
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]

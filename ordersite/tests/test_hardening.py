@@ -9,9 +9,9 @@ from django.test import Client
 
 from ordersite import headers
 from ordersite.celery import app as celery_app
-from ordersite.tests.subprocesses import COMPLETE, run_python
+from testing.api import admin_client, client_of
+from testing.processes import COMPLETE, run_python
 from users.models import User
-from users.tests.api import admin_client, client_of
 
 INSECURE = "django-insecure-" + "0123456789" * 5
 

@@ -16,15 +16,15 @@ from django.db import connection, transaction
 from redis import Redis
 
 from events.operations import availability
-from events.tests.broker_faults import full, replica, unable_to_save
-from events.tests.helpers import due_since, order_created, published
-from events.tests.server_settings import read_only_database
+from events.tests.helpers import due_since, published
+from events.tests.servers import full, read_only_database, replica, unable_to_save
 from events.tests.waiting import until
 from ordersite import health
-from ordersite.tests.subprocesses import COMPLETE, run_python
 from rest.limits.counters import SharedCounters, Slot
+from testing.api import admin_client, body, check_problem, client_of, make_user
+from testing.processes import COMPLETE, run_python
+from testing.shop import order_created
 from users.models import User
-from users.tests.api import admin_client, body, check_problem, client_of, make_user
 
 LIVE, READY = "/health/live", "/health/ready"
 WITHIN = 2.5  # seconds

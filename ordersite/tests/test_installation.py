@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from ordersite.tests.subprocesses import ROOT
-from ordersite.tests.test_docker_files import load
+from testing import ROOT
+from testing.processes import load
 
 NEVER_IMPORTED = "celery.contrib.sphinx"  # so that no import has compiled it
 DEAD_SHIM = 'echo "pyenv: python3: command not found" >&2; echo; exit 127'

@@ -10,12 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from events.models import Delivery, UnusableMessage
 from events.operations import availability, metrics
 from events.operations.processes import processes
-from events.tests.helpers import due_since, order_created, published
-from events.tests.server_settings import read_only_database, server_setting
+from events.tests.helpers import due_since, published
+from events.tests.servers import read_only_database, server_setting
 from events.tests.waiting import until
 from ordersite import health
-from ordersite.tests.subprocesses import COMPLETE
-from users.tests.api import check_problem, client_of
+from testing.api import check_problem, client_of
+from testing.processes import COMPLETE
+from testing.shop import order_created
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATH = "/metrics"

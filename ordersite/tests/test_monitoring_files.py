@@ -8,10 +8,11 @@ import yaml
 from prometheus_client.exposition import generate_latest
 
 from events.statistics import tally
-from events.tests.helpers import order_created, published
+from events.tests.helpers import published
 from ordersite.settings import BASE_DIR
 from rpc import call_log
-from users.tests.api import client_of
+from testing.api import client_of
+from testing.shop import order_created
 
 RULES = BASE_DIR / "deploy/prometheus/alerts.yml"
 PAGE = BASE_DIR / "docs/metrics.md"

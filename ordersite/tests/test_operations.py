@@ -25,24 +25,18 @@ from events.operations.beat import most_frequent_job
 from events.operations.processes import BEAT, processes
 from events.relaying.watchdog import Watchdog
 from events.statistics import snapshots, tally
-from events.tests.helpers import a_dead_letter, handler, nothing, order_created, published, run
-from events.tests.server_settings import read_only_database
-from events.tests.transactions import a_transaction
+from events.tests.helpers import handler, nothing, published, run
+from events.tests.servers import a_transaction, read_only_database
 from events.tests.waiting import until
 from ordersite.celery import app
 from ordersite.subscriptions import CONSUMERS
-from ordersite.tests.subprocesses import COMPLETE, run_python
+from testing.api import admin_client, client_of
+from testing.processes import COMPLETE, run_python
+from testing.shop import RECEIVED, RESERVE, a_dead_letter, order_created
 from users.models import User
-from users.tests.api import admin_client, client_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATA, HEALTH = "/admin/operations/data", "/admin/operations/health"
-RESERVE, RECEIVED = "inventory.reserve_items", "notifications.send_order_received"
-
-
-@pytest.fixture
-def browser() -> Client:
-    return admin_client(User.objects.create_superuser("boss@example.com"))
 
 
 @pytest.fixture
@@ -51,7 +45,7 @@ def happened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_horizon, "MARGIN", 0.0)
     tally.advance()
     published(order_created())
-    run(handler(nothing))
+    run(handler(nothing, RESERVE))
     a_dead_letter(RECEIVED)
     tally.sample()
     while tally.advance():

@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from inventory.models import Product
 from inventory.serializers import ORDERINGS
-from inventory.tests.shop import make_product
-from users.tests.api import body, client_of, pointers
+from testing.api import body, client_of, pointers
+from testing.shop import make_product
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/products"

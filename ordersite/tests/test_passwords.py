@@ -11,12 +11,12 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import cache
 from django.test import Client
 
-from ordersite.tests.subprocesses import COMPLETE, run_python
+from testing.api import check_problem, client_of
+from testing.processes import COMPLETE, run_python
 from users import hashers
 from users.backends import earlier_passwords_left
 from users.hashers import COST, EARLIER
 from users.models import User
-from users.tests.api import check_problem, client_of
 
 pytestmark = pytest.mark.django_db
 TOKEN, USERS, ADMIN = "/api/v1/auth/token", "/api/v1/users", "/admin/login/"

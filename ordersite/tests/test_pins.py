@@ -8,8 +8,9 @@ from types import ModuleType
 import pytest
 import yaml
 
-from ordersite.tests.subprocesses import ROOT
-from ordersite.tests.test_docker_files import SERVICES, load
+from ordersite.tests.test_docker_files import SERVICES
+from testing import ROOT
+from testing.processes import load
 
 EXACT = re.compile(r"[\w./-]+:v?\d+\.\d+\.?\d*[\w.-]*@sha256:[0-9a-f]{64}")  # PostgreSQL's have two numbers
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))

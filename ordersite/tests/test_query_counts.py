@@ -10,15 +10,15 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from analytics.tests.reporting import ready_report
 from events.models import Decision, Delivery, FailedAttempt
-from inventory.tests.shop import make_product
 from notifications.models import Notification
 from orders.models import Order
 from orders.services import Item, confirm_orders, place_order
-from ordersite.tests.routes import api_operations
+from testing.api import admin_client, client_of, make_user
+from testing.contract import api_operations
+from testing.reporting import ready_report
+from testing.shop import make_product
 from users.models import User
-from users.tests.api import admin_client, client_of, make_user
 
 pytestmark = pytest.mark.django_db
 READS = sorted(name.removeprefix("GET ") for name in api_operations() if name.startswith("GET "))

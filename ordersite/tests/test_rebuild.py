@@ -23,28 +23,19 @@ from events.handling import runner
 from events.models import Delivery, Event, PurgeMark, State
 from events.purge import purge_final
 from events.relaying.claims import claim
-from events.tests.transactions import a_transaction
-from inventory.tests.shop import make_product
+from events.tests.servers import a_transaction
 from orders.models import Order
 from orders.services import cancel_order, confirm_orders, fulfil_order
-from orders.tests.placing import place
 from ordersite.settings import BASE_DIR
+from testing.shop import make_product, place
 from users.models import User
-from users.tests.api import make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def ada() -> User:
-    make_product("CUP")
-    make_product("POT", price="10.00")
-    return make_user("ada")
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("settled_at_once", "cup")]
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit_horizon, "MARGIN", 0.0)
+def pot(db: None) -> None:
+    make_product("POT", price="10.00")
 
 
 def track() -> None:
@@ -297,6 +288,7 @@ def test_where_figures_are_being_written_it_waits_for_a_moment_and_says_so(
 def test_only_the_purge_reads_how_long_something_is_kept() -> None:
     """Who has to know what is gone reads the mark: the setting may have been another."""
     setting = re.compile(r"""["']KEEP_(DONE_)?DAYS["'][])]""")
-    ours = (path for path in BASE_DIR.glob("*/**/*.py") if "tests" not in path.parts and ".venv" not in path.parts)
-    found = {str(path.relative_to(BASE_DIR)) for path in ours if setting.search(path.read_text())}
+    ours = (path.relative_to(BASE_DIR) for path in BASE_DIR.glob("*/**/*.py"))
+    ours = (path for path in ours if not {"tests", "testing", ".venv"} & set(path.parts))
+    found = {str(path) for path in ours if setting.search((BASE_DIR / path).read_text())}
     assert found == {"events/tasks.py", "events/purge.py", "analytics/reports.py"}  # the last: of reports' files

@@ -2,30 +2,21 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from analytics import reports
-from analytics.tests.reporting import ask, at_once, build, folder, lines
 from events import chunks
-from events.tests.transactions import a_transaction
+from events.tests.servers import a_transaction
 from inventory import stock
-from inventory.tests.shop import make_product
 from orders.models import Order, StatusChange
 from orders.services import cancel_order, confirm_orders, reject_orders
-from orders.tests.placing import place
+from testing.reporting import ask, build, lines
+from testing.shop import make_product, place
 from users.models import User
-from users.tests.api import make_user
 
-__all__ = ["at_once", "folder"]
-
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_once", "folder")]
-
-
-@pytest.fixture
-def sam() -> User:
-    return make_user("sam", superuser=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("settled_at_once", "reports_folder")]
 
 
 def moved(order: Order, day: date) -> None:
@@ -35,7 +26,7 @@ def moved(order: Order, day: date) -> None:
     StatusChange.objects.filter(order=order).update(at=noon)
 
 
-def test_orders_have_a_line_each_as_they_are(sam: User, folder: Any) -> None:
+def test_orders_have_a_line_each_as_they_are(sam: User, reports_folder: Path) -> None:
     make_product("CUP")
     make_product("POT", price="10.00")
     first, second = place(sam, CUP=2, POT=1), place(sam, CUP=1)
@@ -49,7 +40,7 @@ def test_orders_have_a_line_each_as_they_are(sam: User, folder: Any) -> None:
         (second.number, "confirmed", "2.50", "1", "1"),
     ]
     assert lines(report)[0]["placed_at"].endswith("Z")
-    assert report.size == (folder / report.file).stat().st_size
+    assert report.size == (reports_folder / report.file).stat().st_size
 
 
 def test_sales_have_a_line_for_each_day_and_product(sam: User) -> None:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,23 +16,15 @@ from analytics import building, files, reports, sources
 from analytics.models import Report
 from analytics.sources import Source
 from analytics.tasks import build_report
-from analytics.tests.reporting import ask, at_once, build, folder, ready_report
 from events import jobs
 from events.errors import DependencyAway, Failure, PermanentError, classify
 from events.handling import runner
 from events.models import Delivery
 from events.tests.helpers import claimed, make_due, only
+from testing.reporting import ask, build, ready_report
 from users.models import User
-from users.tests.api import make_user
 
-__all__ = ["at_once", "folder"]
-
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_once", "folder")]
-
-
-@pytest.fixture
-def sam() -> User:
-    return make_user("sam", superuser=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("settled_at_once", "reports_folder")]
 
 
 @pytest.fixture
@@ -58,32 +51,32 @@ def dict_of_sources() -> dict[str, Source]:
 # --- its turns ----------------------------------------------------------------------------------------------------
 
 
-def test_built_twice_it_has_one_file(sam: User, folder: Any) -> None:
+def test_built_twice_it_has_one_file(sam: User, reports_folder: Path) -> None:
     report = build(ask(sam))
     again = build(report)
     assert again.file == report.file
-    assert [file.name for file in folder.iterdir()] == [report.file]
+    assert [file.name for file in reports_folder.iterdir()] == [report.file]
 
 
-def test_who_lost_its_turn_stops_and_leaves_the_file_of_the_other(sam: User, read: Any, folder: Any) -> None:
+def test_who_lost_its_turn_stops_and_leaves_the_file_of_the_other(sam: User, read: Any, reports_folder: Path) -> None:
     report = ask(sam, "stock")
     others = [report]
     read(lambda: build(others.pop()) if others else None)
     done = build(report)
     assert done.status == "ready"
-    assert [file.name for file in folder.iterdir()] == [done.file]
+    assert [file.name for file in reports_folder.iterdir()] == [done.file]
 
 
-def test_one_that_is_cancelled_meanwhile_stops_and_leaves_nothing(sam: User, read: Any, folder: Any) -> None:
+def test_one_that_is_cancelled_meanwhile_stops_and_leaves_nothing(sam: User, read: Any, reports_folder: Path) -> None:
     report = ask(sam, "stock")
     read(lambda: reports.cancel(report.id))
     assert build(report).status == "cancelled"
-    assert list(folder.iterdir()) == []
+    assert list(reports_folder.iterdir()) == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_where_its_worker_ends_it_is_given_back_uncounted_and_built_later(
-    sam: User, read: Any, folder: Any, monkeypatch: pytest.MonkeyPatch
+    sam: User, read: Any, reports_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = ask(sam, "stock")
     read(lambda: None)
@@ -92,7 +85,7 @@ def test_where_its_worker_ends_it_is_given_back_uncounted_and_built_later(
     with pytest.raises(Retry):
         runner.run(build_report, {delivery: token}, worker="test")
     assert (only(subject=report.id).state, only(subject=report.id).attempts) == ("pending", 0)
-    assert list(folder.iterdir()) == []
+    assert list(reports_folder.iterdir()) == []
     monkeypatch.setattr(jobs, "_ending", bytearray(1))
     make_due(subject=report.id)
     runner.run(build_report, dict([claimed("reports")]), worker="test")
@@ -130,20 +123,22 @@ def test_it_rests_after_a_chunk_and_then_looks_whether_it_is_cancelled(
 
 
 @contextmanager
-def nothing_written(folder: Any) -> Iterator[None]:
+def nothing_written(folder: Path) -> Iterator[None]:
     with pytest.raises(PermanentError):
         yield
     assert not folder.exists() or list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_fails_it_with_words_and_leaves_nothing(sam: User, read: Any, folder: Any, number: int) -> None:
+def test_a_full_disk_fails_it_with_words_and_leaves_nothing(
+    sam: User, read: Any, reports_folder: Path, number: int
+) -> None:
     def fill() -> None:
         raise OSError(number, os.strerror(number))
 
     report = ask(sam, "stock")
     read(fill)
-    with nothing_written(folder):
+    with nothing_written(reports_folder):
         build(report)
     report.refresh_from_db()
     assert (report.status, report.error) == ("failed", building.DISK_FULL)
@@ -160,22 +155,24 @@ def test_one_that_is_cancelled_while_the_disk_is_full_is_no_dead_letter(sam: Use
 
 
 @pytest.mark.skipif(not os.access("/dev/full", os.W_OK), reason="there is no /dev/full here")
-def test_a_disk_that_is_really_full_is_told_so(sam: User, folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_really_full_is_told_so(
+    sam: User, reports_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "create", lambda name: open("/dev/full", "w", newline=""))  # noqa: SIM115, PTH123
     report = ask(sam, "stock")
-    with nothing_written(folder):
+    with nothing_written(reports_folder):
         build(report)
     report.refresh_from_db()
     assert (report.status, report.error) == ("failed", building.DISK_FULL)
 
 
-def test_one_that_takes_too_long_fails_with_words(sam: User, read: Any, folder: Any) -> None:
+def test_one_that_takes_too_long_fails_with_words(sam: User, read: Any, reports_folder: Path) -> None:
     def out_of_time() -> None:
         raise SoftTimeLimitExceeded
 
     report = ask(sam, "stock")
     read(out_of_time)
-    with nothing_written(folder):
+    with nothing_written(reports_folder):
         build(report)
     report.refresh_from_db()
     assert (report.status, report.error) == ("failed", building.TOO_LONG)
@@ -190,7 +187,7 @@ def test_a_kind_that_is_gone_fails_with_words(sam: User) -> None:
     assert (report.status, report.error) == ("failed", building.NO_SUCH_KIND)
 
 
-def test_what_may_pass_is_tried_again_and_leaves_nothing(sam: User, read: Any, folder: Any) -> None:
+def test_what_may_pass_is_tried_again_and_leaves_nothing(sam: User, read: Any, reports_folder: Path) -> None:
     def break_down() -> None:
         raise PermissionError(errno.EACCES, "not now")
 
@@ -199,7 +196,7 @@ def test_what_may_pass_is_tried_again_and_leaves_nothing(sam: User, read: Any, f
     with pytest.raises(PermissionError) as caught:
         build(report)
     assert classify(caught.value) is Failure.TRANSIENT
-    assert list(folder.iterdir()) == []
+    assert list(reports_folder.iterdir()) == []
     read(lambda: None)
     assert build(report).status == "ready"
 
@@ -225,16 +222,16 @@ def test_one_whose_delivery_was_given_up_is_failed_by_beat(sam: User, state: str
     assert (report.status, report.error, other.status) == ("failed", reports.GIVEN_UP, "pending")
 
 
-def test_the_files_of_killed_workers_are_removed_and_no_others(sam: User, folder: Any) -> None:
+def test_the_files_of_killed_workers_are_removed_and_no_others(sam: User, reports_folder: Path) -> None:
     ready, report = ready_report(sam), ask(sam)
     lost, running = reports.begin(report.id), reports.begin(report.id)
     assert lost
     assert running
     for turn in (lost, running):
         files.create(turn.file).close()
-    (folder / "notes.csv").touch()
+    (reports_folder / "notes.csv").touch()
     assert reports.tidy()["stray files"] == 1
-    assert {file.name for file in folder.iterdir()} == {ready.file, running.file, "notes.csv"}
+    assert {file.name for file in reports_folder.iterdir()} == {ready.file, running.file, "notes.csv"}
 
 
 def test_the_rows_of_reports_go_some_time_after_their_end(sam: User) -> None:

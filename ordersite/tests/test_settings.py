@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ordersite.tests.subprocesses import COMPLETE, run_python
+from testing.processes import COMPLETE, run_python
 
 READ = "import ordersite.settings as s; print("
 

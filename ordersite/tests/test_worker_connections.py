@@ -10,15 +10,9 @@ from django.db import connection, connections
 from django.db.utils import OperationalError
 from django_celery_results.models import TaskResult
 
-from events.tests.server_settings import read_only_database
+from events.tests.servers import backend, read_only_database
 from inventory.tasks import check_stock
 from ordersite.celery import app
-
-
-def backend() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        return int(cursor.fetchone()[0])
 
 
 def end_it() -> None:

@@ -5,7 +5,7 @@ from celery.signals import worker_shutting_down
 
 from events import jobs
 from events.errors import Failure, classify
-from ordersite.tests.subprocesses import COMPLETE, run_python
+from testing.processes import COMPLETE, run_python
 
 FORK = """
 import os, sys

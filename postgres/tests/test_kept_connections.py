@@ -8,7 +8,7 @@ import pytest
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection, transaction
 
-from events.tests.server_settings import read_only_database
+from events.tests.servers import backend, read_only_database
 from events.tests.waiting import until
 
 
@@ -16,12 +16,6 @@ def kept() -> "psycopg.Connection[object]":
     connection.ensure_connection()
     assert isinstance(connection.connection, psycopg.Connection)
     return connection.connection
-
-
-def backend() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        return int(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,13 +14,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection, migrations
 from django.db.migrations.recorder import MigrationRecorder
 
-from events.tests.server_settings import read_only_database
+from events.tests.servers import read_only_database
 from events.tests.waiting import until
 from ordersite.settings import BASE_DIR
 from postgres import migrating
 
 pytestmark = pytest.mark.django_db(transaction=True)
-LATER = {"notifications": "ordersite.tests.later_migrations"}
+LATER = {"notifications": "postgres.tests.later_migrations"}
 MIGRATION = ("notifications", "later")
 INDEX, TABLE = "later_index", "notifications_notification"
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,20 +17,16 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
 from analytics.models import Report
-from analytics.tests.reporting import folder, ready_report
 from events.models import Delivery
 from inventory.models import Product, StockItem
-from inventory.tests.shop import make_product
 from orders.models import Order
-from orders.tests.placing import place_confirmed
-from ordersite.tests.contract import OPERATIONS as DESCRIBED
-from ordersite.tests.contract import check_described
-from ordersite.tests.routes import METHODS, admin_pages, api_operations, api_routes, routes_beside_the_api
 from rest.access import DeclaredAccess
+from testing.api import client_of, make_user, pointers
+from testing.contract import METHODS, admin_pages, api_operations, api_routes, check_described, routes_beside_the_api
+from testing.contract import OPERATIONS as DESCRIBED
+from testing.reporting import ready_report
+from testing.shop import make_product, place_confirmed
 from users.models import User
-from users.tests.api import client_of, make_user, pointers
-
-__all__ = ["folder"]
 
 pytestmark = pytest.mark.django_db
 
@@ -189,8 +186,7 @@ class World:
 
 
 @pytest.fixture
-def world(settings: Any, folder: Any) -> World:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def world(quick_hasher: None, reports_folder: Path) -> World:
     make_product("CUP", pieces=5)
     ada = User.objects.create_user("ada@example.com", "correct horse battery")
     boss = User.objects.create_superuser("boss@example.com")

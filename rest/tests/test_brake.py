@@ -9,21 +9,14 @@ import pytest
 import redis
 from django.test import Client
 
-from ordersite.tests.limiting import Limits, client_at, limits, networks, somewhere
 from rest.limits import counting
+from rest.tests.limiting import Limits, client_at, networks, somewhere
+from testing.api import check_problem, client_of
 from users.models import User
-from users.tests.api import check_problem, client_of
 
-__all__ = ["limits"]
-
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hasher")]
 TOKEN, USERS, ADMIN = "/api/v1/auth/token", "/api/v1/users", "/admin/login/"
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def quick_hasher(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ordersite.tests.contract import DOCUMENT
 from rest.openapi.breaks import breaks
+from testing.contract import DOCUMENT
 
 Document = dict[str, Any]
 Change = Callable[[Document], object]

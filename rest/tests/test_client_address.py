@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from ordersite.tests.subprocesses import COMPLETE, run_python
 from rest.limits.addresses import client_address, client_network
+from testing.processes import COMPLETE, run_python
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8:aaaa::1")]
 CLIENT = "203.0.113.7"

@@ -6,16 +6,15 @@ from uuid import uuid4
 import pytest
 from rest_framework import serializers
 
+from events.tests.servers import at_once
 from inventory import selectors, views
 from inventory.catalogue import change_product
 from inventory.models import Product
 from inventory.stock import adjust
-from inventory.tests.shop import make_product
 from orders.services import cancel_order, confirm_orders
-from orders.tests.placing import place
 from rest.etags import etag
-from users.tests.api import body, check_problem, client_of, make_user
-from users.tests.at_once import at_once
+from testing.api import body, check_problem, client_of, make_user
+from testing.shop import make_product, place
 
 pytestmark = pytest.mark.django_db
 

@@ -11,9 +11,9 @@ from django.conf import settings
 
 from events.broker import connect
 from events.tests.waiting import until
-from ordersite.tests.limiting import PATIENCE
 from rest.limits import counters
 from rest.limits.counters import LocalCounters, SharedCounters, Slot
+from rest.tests.limiting import PATIENCE
 
 
 def slots(count: int = 1) -> list[Slot]:

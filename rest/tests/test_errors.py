@@ -11,13 +11,12 @@ from django.db import connection
 from django.test import Client
 
 from events.tests.waiting import until
-from inventory.tests.shop import make_product
 from orders.models import Order
-from orders.tests.placing import items, place
-from ordersite.tests.routes import METHODS, api_routes
 from rest.wsgi import Readable
+from testing.api import admin_client, check_problem, client_of, make_user, pointers
+from testing.contract import METHODS, api_routes
+from testing.shop import items, make_product, place
 from users.models import User
-from users.tests.api import admin_client, check_problem, client_of, make_user, pointers
 
 pytestmark = pytest.mark.django_db
 ORDERS = "/api/v1/orders"

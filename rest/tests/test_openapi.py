@@ -9,14 +9,12 @@ import pytest
 import yaml
 from django.conf import settings
 
-from inventory.tests.shop import make_product
-from orders.tests.placing import items, place
 from ordersite.openapi import DESCRIBED
-from ordersite.tests.contract import DOCUMENT, OPERATIONS, check_described, check_fits, resolved
-from ordersite.tests.routes import api_operations
 from rest.openapi.described import all_codes
 from rest.openapi.document import VERSION
-from users.tests.api import client_of, make_user
+from testing.api import client_of, make_user
+from testing.contract import DOCUMENT, OPERATIONS, api_operations, check_described, check_fits, resolved
+from testing.shop import items, make_product, place
 
 SCHEMA = "/api/schema"
 

@@ -3,11 +3,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from analytics.tests.reporting import ready_report
 from events.models import Decision, Delivery
-from inventory.tests.shop import make_product
-from orders.tests.placing import items, place
-from users.tests.api import body, check_problem, client_of, make_user
+from testing.api import body, check_problem, client_of, make_user
+from testing.reporting import ready_report
+from testing.shop import items, make_product, place
 
 pytestmark = pytest.mark.django_db
 

@@ -4,21 +4,13 @@ from typing import Any
 
 import pytest
 
-from inventory.tests.shop import make_product
-from orders.tests.placing import place_confirmed
-from ordersite.tests.contract import OPERATIONS, check_described, resolved
-from ordersite.tests.routes import api_operations
 from rest.tests.test_access import BODIES, filled_in
+from testing.api import client_of, make_user, pointers
+from testing.contract import OPERATIONS, api_operations, check_described, resolved
+from testing.shop import place_confirmed
 from users.models import User
-from users.tests.api import client_of, make_user, pointers
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def sam() -> User:
-    make_product("CUP")
-    return make_user("sam", superuser=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cup")]
 
 
 def ask(sam: User, operation: str, query: str) -> Any:

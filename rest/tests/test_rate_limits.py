@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from events.tests.waiting import until
-from ordersite.tests.limiting import Limits, client_at, limits, networks, somewhere
-from ordersite.tests.subprocesses import COMPLETE
-from users.tests.api import check_problem, client_of, make_user
-
-__all__ = ["limits"]
+from rest.tests.limiting import Limits, client_at, networks, somewhere
+from testing.api import check_problem, client_of, make_user
+from testing.processes import COMPLETE
 
 pytestmark = pytest.mark.django_db
 PRODUCTS, ME = "/api/v1/products", "/api/v1/users/me"

@@ -10,15 +10,13 @@ from django.db import connection
 from analytics.models import Report
 from events.models import Decision, Event
 from inventory.models import Movement, Product
-from inventory.tests.shop import make_product
 from orders.models import Order, StatusChange
-from orders.tests.placing import place_confirmed
-from ordersite.tests.contract import check_described
-from ordersite.tests.routes import api_operations, api_routes
 from rest.models import StoredAnswer
 from rest.tests.test_access import BODIES, filled_in
+from testing.api import check_problem, client_of, make_user, pointers
+from testing.contract import api_operations, api_routes, check_described
+from testing.shop import make_product, place_confirmed
 from users.models import User
-from users.tests.api import check_problem, client_of, make_user, pointers
 
 pytestmark = pytest.mark.django_db
 

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from rest_framework import serializers
 
-from inventory.tests.shop import make_product
-from orders.tests.placing import place
 from ordersite.openapi import DESCRIBED
 from rest.rfc3339 import DayField, TimeField
-from users.tests.api import check_problem, client_of, make_user, pointers
+from testing.api import check_problem, client_of, make_user, pointers
+from testing.shop import make_product, place
 
 pytestmark = pytest.mark.django_db
 SALES = "/api/v1/analytics/sales?from=2025-01-01&to={}"

@@ -15,44 +15,31 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 
 from events.tests.waiting import until
-from inventory.tests.shop import make_product
-from orders.tests.placing import place_confirmed
-from ordersite.tests.locked_users import Lock, queries
-from ordersite.tests.serving import (
-    BEARER,
-    WITH_ALL,
-    Client,
-    Health,
-    client_of,
-    code,
-    committed,
-    details,
-    emptied,
-    serving,
-)
 from rest.openapi.described import all_codes
 from rpc.call_log import registry
 from rpc.errors import MOST_TOLD, STATUS
 from rpc.lookups import Lookups
 from rpc.stubs.orders_v1_pb2 import ORDER_STATUS_CONFIRMED, GetOrderRequest
 from rpc.stubs.users_v1_pb2 import BatchGetUsersRequest, GetUserRequest
+from rpc.tests.serving import (
+    BEARER,
+    WITH_ALL,
+    Client,
+    Health,
+    Lock,
+    code,
+    committed,
+    details,
+    end_sessions,
+    queries,
+)
+from testing.api import make_user
+from testing.shop import make_product, place_confirmed
 from users.models import User
-from users.tests.api import make_user
 
 pytestmark = pytest.mark.django_db
+OPTIONS = {"threads": 2}
 AN_ID = "75ec6eb4-78e4-4aea-aa9a-27c03fde85bc"
-
-
-@pytest.fixture(scope="module")
-def client(django_db_setup: None, django_db_blocker: Any) -> Iterator[Client]:
-    """A client of a server for all tests here."""
-    with emptied(django_db_blocker), serving(threads=2) as server, client_of(server.port) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def ada(client: Client) -> User:
-    return make_user("ada")
 
 
 def refused(method: Any, request: Any, **how: Any) -> Any:
@@ -278,13 +265,6 @@ def test_a_database_that_goes_away_is_unavailable_for_now(client: Client, locked
     error = call.exception()
     assert code(error) == (grpc.StatusCode.UNAVAILABLE, "database_unavailable")
     assert details(error)[error_details_pb2.RetryInfo].retry_delay.seconds == 5
-
-
-def end_sessions(which: str = "") -> None:
-    """End sessions of this database but our own, and wait for that."""
-    others = f"FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() {which}"
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_terminate_backend(pid, 5000) {others}")
 
 
 def test_every_status_that_is_answered_is_one_of_the_table() -> None:

@@ -13,20 +13,20 @@ import grpc
 import pytest
 
 from events.errors import DependencyAway, Failure, PermanentError, classify
-from events.tests.received import received
+from events.tests.helpers import received
 from events.tests.waiting import until
 from eventtypes.users import UserCreatedV1
+from local.settings import free_port
 from notifications import tasks
 from notifications.models import Notification
 from notifications.people import LocalPeople, Person, people
-from ordersite.tests.serving import TOKEN, emptied, serving
-from ordersite.tests.subprocesses import COMPLETE, run_python
 from rpc import people as remote
 from rpc.people import FAILURES, RemotePeople, breaker
 from rpc.stubs.users_v1_pb2 import BatchGetUsersResponse, User
 from rpc.stubs.users_v1_pb2_grpc import UserServiceServicer, add_UserServiceServicer_to_server
+from rpc.tests.serving import TOKEN, Running
+from testing.processes import COMPLETE, run_python
 from users.models import User as Account
-from users.tests.api import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -80,21 +80,10 @@ def asking(settings: Any) -> Iterator[Any]:
     remote._stub.cache_clear()
 
 
-@pytest.fixture(scope="module")
-def port(django_db_setup: None, django_db_blocker: Any) -> Iterator[int]:
-    """Our own service, on a database."""
-    with emptied(django_db_blocker), serving() as server:
-        yield server.port
-
-
-@pytest.fixture(scope="module")
-def ada(port: int) -> Account:
-    return make_user("ada")
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+@pytest.fixture
+def port(server: Running) -> int:
+    """Where our own service is."""
+    return server.port
 
 
 def away(asked: RemotePeople) -> str:
@@ -123,7 +112,7 @@ def test_a_mail_goes_to_whom_the_service_names(asking: Any, port: int, ada: Acco
 
 
 def test_a_mail_waits_while_the_service_is_dead(asking: Any, port: int, ada: Account) -> None:
-    asking(closed_port())
+    asking(free_port())
     event = received(UserCreatedV1(user_id=ada.id))
     with pytest.raises(DependencyAway, match="UNAVAILABLE"):
         tasks.send_welcome(event)
@@ -191,7 +180,7 @@ def test_after_some_failures_it_is_left_alone_then_tried_and_found_again(
     asking: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(breaker, "_reset_timeout", 0.5)
-    port = closed_port()
+    port = free_port()
     asked = asking(port, timeout=2)
     for _ in range(FAILURES):
         assert "cannot be asked" in away(asked)

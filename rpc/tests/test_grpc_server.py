@@ -16,14 +16,24 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from events.tests.waiting import until
-from ordersite.tests.locked_users import Lock, queries
-from ordersite.tests.serving import TOKEN, WITH_ALL, Client, Health, Running, client_of, emptied, options, serving
-from ordersite.tests.subprocesses import COMPLETE, run_python
-from ordersite.tests.test_docker_files import load
 from rpc import server as server_module
 from rpc.lookups import Lookups
 from rpc.server import SERVICES, CannotServe
 from rpc.stubs.users_v1_pb2 import BatchGetUsersRequest, GetUserRequest
+from rpc.tests.serving import (
+    TOKEN,
+    WITH_ALL,
+    Client,
+    Health,
+    Lock,
+    Running,
+    client_of,
+    emptied,
+    options,
+    queries,
+    serving,
+)
+from testing.processes import COMPLETE, load, run_python
 
 pytestmark = pytest.mark.django_db
 

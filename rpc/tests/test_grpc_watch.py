@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,12 +12,10 @@ from django.db import connection, transaction
 from google.rpc import error_details_pb2
 
 from events.tests.waiting import until
-from inventory.tests.shop import make_product
+from inventory.models import Product
 from orders.models import Order
 from orders.selectors import moved
 from orders.services import cancel_order, confirm_orders, fulfil_order, reject_orders
-from orders.tests.placing import place
-from ordersite.tests.serving import WITH_ALL, Client, client_of, code, committed, details, emptied, serving
 from rpc.call_log import registry
 from rpc.stubs.orders_v1_pb2 import (
     ORDER_STATUS_CANCELLED,
@@ -28,24 +26,29 @@ from rpc.stubs.orders_v1_pb2 import (
     GetOrderRequest,
     WatchOrderRequest,
 )
-from rpc.tests.test_grpc_calls import end_sessions
+from rpc.tests.serving import (
+    WITH_ALL,
+    Client,
+    Running,
+    client_of,
+    code,
+    committed,
+    details,
+    end_sessions,
+    serving,
+)
+from testing.shop import make_product, place
 from users.models import User
-from users.tests.api import make_user
 
 pytestmark = pytest.mark.django_db
 MOST = 30
+OPTIONS = {"most_watchers": MOST}
 
 
-@pytest.fixture(scope="module")
-def client(django_db_setup: None, django_db_blocker: Any) -> Iterator[Client]:
-    with emptied(django_db_blocker), serving(most_watchers=MOST) as server, client_of(server.port) as client:
-        make_product("CUP")
-        yield client
-
-
-@pytest.fixture(scope="module")
-def ada(client: Client) -> User:
-    return make_user("ada")
+@pytest.fixture(scope="module", autouse=True)
+def cup(server: Running) -> Product:
+    """A product that the server's sessions see."""
+    return make_product("CUP")
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ordersite.tests.subprocesses import COMPLETE, run_python
-from users.tests.api import client_of
+from testing.api import client_of
+from testing.processes import COMPLETE, run_python
 
 pytestmark = pytest.mark.django_db
 

@@ -11,12 +11,11 @@ from django.conf import settings as site
 from django.db import OperationalError, connection
 
 from events.redaction import HIDDEN
-from inventory.tests.shop import make_product
-from orders.tests.placing import items
-from ordersite.tests.subprocesses import COMPLETE, run_python
 from telemetry.logs import LONGEST, JsonLines, OnlyFailures, OnlyPlainTasks, TextLines
+from testing.api import body, client_of, make_user
+from testing.processes import COMPLETE, run_python
+from testing.shop import items, make_product
 from users.models import User
-from users.tests.api import body, client_of, make_user
 
 USERS, TOKEN, ORDERS, ADMIN = "/api/v1/users", "/api/v1/auth/token", "/api/v1/orders", "/admin/login/"
 PASSWORD, WRONG = "correct horse battery", "incorrect donkey battery"

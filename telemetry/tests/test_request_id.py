@@ -5,10 +5,9 @@ import pytest
 
 from events.correlation import RequestIdFilter, current
 from events.models import Event
-from inventory.tests.shop import make_product
 from orders.models import Order
-from orders.tests.placing import items
-from users.tests.api import body, client_of, make_user
+from testing.api import body, client_of, make_user
+from testing.shop import items, make_product
 
 pytestmark = pytest.mark.django_db
 LIVE = "/health/live"

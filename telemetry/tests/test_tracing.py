@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from events.redaction import HIDDEN
-from ordersite.tests.subprocesses import COMPLETE, run_python
 from telemetry import tracing
+from testing.processes import COMPLETE, run_python
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
 # A web process: its requests, and how long they took; then its end.

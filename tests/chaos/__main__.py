@@ -12,13 +12,13 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from testing import ROOT
 from tests.chaos import report, table
 from tests.chaos.schedule import plan
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import Verdict, judge
 from tests.faults.system import FaultySystem
 from tests.journeys import books
-from tests.pages import ROOT
 
 REPORT = ROOT / "docs" / "chaos-report.md"
 KEPT = ROOT / ".local" / "chaos"

@@ -11,7 +11,6 @@ import pytest
 
 from tests.faults import guarantees
 from tests.faults.system import FaultySystem
-from tests.journeys.client import Api
 from tests.journeys.running import run_started
 
 FAILED = pytest.StashKey[bool]()
@@ -75,8 +74,3 @@ def system(running: Running, request: pytest.FixtureRequest) -> Iterator[FaultyS
     """The running system; afterwards every guarantee must hold, and no dead letter be left."""
     yield running.get()
     running.check(request.node)
-
-
-@pytest.fixture
-def ada(system: FaultySystem) -> Api:
-    return system.person("ada")

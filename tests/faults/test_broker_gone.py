@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from events.tests.broker_faults import full, replica, unable_to_save
+from events.tests.servers import full, replica, unable_to_save
 from events.tests.waiting import until
 from tests.faults import guarantees
 from tests.faults.load import Load

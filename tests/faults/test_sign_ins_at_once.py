@@ -12,11 +12,10 @@ import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from events.tests.waiting import until
-from local.settings import CHECKOUT
+from local.settings import CHECKOUT, free_port
 from tests.faults.system import FaultySystem
 from tests.faults.watching import children
 from tests.journeys.client import call
-from tests.journeys.system import free_port
 
 MEMORY = 512 << 20  # bytes, as docker-compose.yml has it
 AT_ONCE = 40

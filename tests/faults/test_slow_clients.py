@@ -18,9 +18,9 @@ import pytest
 
 from events.tests.waiting import until
 from tests.faults import guarantees
+from tests.faults.slow_clients import BODY, slow_clients
 from tests.faults.system import FaultySystem
 from tests.journeys.client import Api, call
-from tests.slow_clients import BODY, slow_clients
 from web.front import LARGE_BODIES, SMALL_BODY
 from web.server import WORKERS
 

@@ -44,6 +44,10 @@ def sign_in(page: Page, web: str, email: str, password: str) -> None:
     page.wait_for_url(f"{web}/admin/")
 
 
+def chart(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-chart={name}]")
+
+
 def drawn(figure: Locator) -> bool:
     """Tell whether a chart's canvas holds anything but its background."""
     pixels = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v)"

@@ -9,6 +9,8 @@ from email.message import Message
 from typing import Any
 from uuid import uuid4
 
+from events.tests.waiting import until
+
 TIMEOUT = 15  # seconds
 
 
@@ -80,3 +82,7 @@ class Api:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         return call(method, self._base + path, body, **headers)
+
+
+def confirmed(api: Api, order: Any, *, seconds: float = 30) -> None:
+    until("the order is confirmed", lambda: api.status(order) == "confirmed", seconds=seconds)

@@ -2,13 +2,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
+from playwright.sync_api import Page
 
-from tests.journeys import books
+from tests.journeys import books, browser
 from tests.journeys.client import Api
 from tests.journeys.collector import Collector, run_collector
 from tests.journeys.redis_server import RedisServer
 from tests.journeys.running import run_started
-from tests.journeys.system import System
+from tests.journeys.system import PASSWORD, System
 
 
 @pytest.fixture(scope="package")
@@ -40,9 +41,17 @@ def system(running: System) -> Iterator[System]:
     books.check(running)
 
 
-@pytest.fixture
-def ada(system: System) -> Api:
-    return system.person("ada")
+@pytest.fixture(scope="module")
+def signed_in(running: System, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """One browser for all tests of a module, signed in as staff, or as its PERSON.
+
+    Nothing that it opens may fail or ask elsewhere.
+    """
+    if not browser.CHROMIUM:
+        pytest.skip(browser.MISSING)
+    with browser.browse() as page:
+        browser.sign_in(page, running.web, getattr(request.module, "PERSON", "admin@example.com"), PASSWORD)
+        yield page
 
 
 @pytest.fixture

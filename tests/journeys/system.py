@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +19,9 @@ from events.tests.waiting import until
 from local.mail import ANSWER_FILE, MailServer
 from local.processes import commands
 from local.servers import VARIABLES, Server, Servers, start_servers
-from local.settings import CHECKOUT, Settings
+from local.settings import CHECKOUT, Settings, free_port
 from local.supervisor import Supervisor
-from tests import limits
+from testing.processes import HIGH_LIMITS
 from tests.journeys.client import Answer, Api, basic, call
 from tests.journeys.redis_server import RedisServer
 
@@ -218,7 +217,7 @@ class System:
     def _make_environment(self, folder: Path) -> dict[str, str]:
         return {
             **os.environ,
-            **limits.HIGH,
+            **HIGH_LIMITS,
             **self.servers.urls,
             "EMBEDDED": "1",
             "DATA_DIR": str(folder),
@@ -237,9 +236,3 @@ class System:
             "PYTHONUNBUFFERED": "1",
             "DJANGO_SETTINGS_MODULE": "ordersite.settings",
         }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

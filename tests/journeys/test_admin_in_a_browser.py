@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +10,7 @@ from events.tests.waiting import until
 from local.mail import ANSWER_FILE
 from tests.journeys import browser
 from tests.journeys.client import Api
-from tests.journeys.system import PASSWORD, System
+from tests.journeys.system import System
 
 SKU = "TEA-ASSAM-100"
 NEVER = "554 5.7.1 no such mailbox here"
@@ -23,16 +22,6 @@ PAGES = [
     "orders/order/", "inventory/product/", "events/deadletter/", "events/delivery/", "events/event/",
     "notifications/notification/", "users/user/", "ordersite/customer/", "django_celery_results/taskresult/",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def signed_in(running: System) -> Iterator[Page]:
-    """One browser for all of these, signed in as staff; nothing that it opens may fail or ask elsewhere."""
-    if not browser.CHROMIUM:
-        pytest.skip(browser.MISSING)
-    with browser.browse() as page:
-        browser.sign_in(page, running.web, "admin@example.com", PASSWORD)
-        yield page
 
 
 @pytest.fixture

@@ -8,15 +8,11 @@ import pytest
 
 from events.tests.waiting import until
 from ordersite.subscriptions import CONSUMERS
-from tests.journeys.client import Api, call
+from tests.journeys.client import Api, call, confirmed
 from tests.journeys.system import System
 
 SKU = "TEA-ASSAM-100"
 RESERVE = "inventory.reserve_items"
-
-
-def confirmed(api: Api, order: Any, *, seconds: float = 30) -> None:
-    until("the order is confirmed", lambda: api.status(order) == "confirmed", seconds=seconds)
 
 
 def test_without_a_broker_orders_are_taken_and_the_work_catches_up(system: System, ada: Api) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 from events.tests.waiting import until
-from tests import pages
+from testing import pages
 from tests.journeys import shell
-from tests.journeys.client import Api
+from tests.journeys.client import Api, confirmed
 from tests.journeys.system import LEASE, System
 
 SKU = "TEA-LAPSANG-100"
@@ -33,10 +33,6 @@ def stopped(system: System, *names: str) -> Iterator[None]:
             process.start()
 
 
-def confirmed(api: Api, order: Any, *, seconds: float = 60) -> None:
-    until("the order is confirmed", lambda: api.status(order) == "confirmed", seconds=seconds)
-
-
 def waiting(system: System) -> int:
     """How many messages wait in the broker for inventory."""
     with system.celery() as celery, celery.connection_for_read() as connection:
@@ -47,7 +43,7 @@ def waiting(system: System) -> int:
 def test_a_worker_started_by_hand_takes_work(system: System, ada: Api, tmp_path: Path) -> None:
     with stopped(system, "worker-inventory"), shell.running(system, WORKER, tmp_path / "log"):
         order = ada.order(SKU)
-        confirmed(ada, order)
+        confirmed(ada, order, seconds=60)
         rows = system.sql(
             "SELECT worker FROM events_delivery WHERE subject = %s AND handler = %s", order["id"], RESERVE
         )
@@ -60,7 +56,7 @@ def test_inspect_sees_the_workers_and_what_they_do(system: System, ada: Api) -> 
         order = ada.order(SKU)
         delivery_id = until("its delivery", lambda: system.delivery(order, RESERVE)[0])
         until("it is seen at work", lambda: delivery_id in shell.run(system, ACTIVE), seconds=60)
-    confirmed(ada, order)
+    confirmed(ada, order, seconds=60)
 
 
 def test_a_purge_loses_nothing(system: System, ada: Api) -> None:
@@ -97,4 +93,4 @@ def test_dead_letters_are_listed_and_replayed_from_the_shell(system: System, ada
     system.sql("INSERT INTO inventory_stockitem SELECT id, 0, 0 FROM inventory_product WHERE sku = %s", sku)
     assert staff.post(f"/products/{sku}/stock-adjustments", {"quantity": 1, "reason": "found"}).status == 201
     assert "1 replayed" in shell.run(system, REPLAY)
-    confirmed(ada, order)
+    confirmed(ada, order, seconds=60)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from events.tests.waiting import until
-from tests import pages
+from testing import ROOT, pages
 from tests.journeys import shell
 from tests.journeys.client import Api
 from tests.journeys.lossy import Lossy
@@ -25,7 +25,7 @@ SETTINGS = {"DJANGO_SETTINGS_MODULE": "examples.settings"}
 
 def by_hand(file: str, **changes: str) -> str:
     """The command of the README's table that runs a file, with some of its words changed."""
-    (row,) = [line for line in (pages.ROOT / README).read_text().splitlines() if f"]({file})" in line]
+    (row,) = [line for line in (ROOT / README).read_text().splitlines() if f"]({file})" in line]
     command = re.findall(r"`([^`]+)`", row)[-1]
     for old, new in {"TEA-SENCHA-100": SKU, **changes}.items():
         command = command.replace(old, new)

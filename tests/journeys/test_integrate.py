@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import pages
+from testing import pages
 from tests.journeys.system import System
 
 PAGE = "docs/integrate.md"

@@ -13,7 +13,7 @@ import redis
 from events.tests.waiting import until
 from local.processes import WORKERS
 from local.settings import CHECKOUT
-from tests.journeys.client import Api
+from tests.journeys.client import Api, confirmed
 from tests.journeys.conftest import run_system
 from tests.journeys.redis_server import BINARY, OPENSSL, RedisServer
 from tests.journeys.system import OURS, System
@@ -21,7 +21,6 @@ from tests.journeys.system import OURS, System
 # With the fixtures below, these run on Redis.
 from tests.journeys.test_an_orders_life import test_an_order_is_confirmed_and_its_mails_arrive
 from tests.journeys.test_bad_days import (
-    confirmed,
     test_beat_has_the_stock_checked,
     test_flower_shows_a_back_off_as_retry_and_then_success_under_one_id,
     test_without_a_broker_orders_are_taken_and_the_work_catches_up,

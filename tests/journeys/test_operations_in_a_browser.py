@@ -1,32 +1,21 @@
 """A person watches the operations page while the site runs: on a screen and a phone, in light and dark, by keyboard."""
 
 import re
-from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from events.tests.waiting import until
 from local.processes import WORKERS
 from tests.journeys import browser
 from tests.journeys.client import Api
-from tests.journeys.system import PASSWORD, System
+from tests.journeys.system import System
 
 SKU = "TEA-ASSAM-100"
 WIDTH = 390  # pixels of a phone
 
 pytestmark = pytest.mark.skipif(not browser.CHROMIUM, reason=browser.MISSING)
-
-
-@pytest.fixture(scope="module")
-def signed_in(running: System) -> Iterator[Page]:
-    """One browser for all of these, signed in as staff; nothing that it opens may fail or ask elsewhere."""
-    if not browser.CHROMIUM:
-        pytest.skip(browser.MISSING)
-    with browser.browse() as page:
-        browser.sign_in(page, running.web, "admin@example.com", PASSWORD)
-        yield page
 
 
 @pytest.fixture
@@ -46,10 +35,6 @@ def placed(page: Page) -> int:
     return int(found[1].replace(",", ""))
 
 
-def chart(page: Page, name: str) -> Locator:
-    return page.locator(f"[data-chart={name}]")
-
-
 def test_the_charts_move_without_a_reload(page: Page, ada: Api) -> None:
     page.evaluate("window.notReloaded = true")
     before = placed(page)
@@ -58,7 +43,7 @@ def test_the_charts_move_without_a_reload(page: Page, ada: Api) -> None:
     until("they are counted", lambda: placed(page) >= before + 3)  # and perhaps one of an earlier test
     assert page.evaluate("window.notReloaded")
     for name in ("orders", "handled", "durations", "backlog", "oldest", "trouble"):
-        assert browser.drawn(chart(page, name)), name
+        assert browser.drawn(browser.chart(page, name)), name
 
 
 def test_every_process_is_seen_to_be_up(page: Page) -> None:
@@ -98,8 +83,8 @@ def test_it_can_be_paused(page: Page) -> None:
 
 
 def test_each_chart_is_also_a_table(page: Page) -> None:
-    chart(page, "orders").locator("summary").click()
-    table = chart(page, "orders").get_by_role("table")
+    browser.chart(page, "orders").locator("summary").click()
+    table = browser.chart(page, "orders").get_by_role("table")
     expect(table.get_by_role("columnheader", name="placed")).to_be_visible()
     expect(table.locator("tbody tr")).to_have_count(60)
 
@@ -123,5 +108,5 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_breaks_no_rule_of_accessibility(page: Page, scheme: Literal["light", "dark"]) -> None:
     page.emulate_media(color_scheme=scheme)
-    chart(page, "orders").locator("summary").click()
+    browser.chart(page, "orders").locator("summary").click()
     assert browser.violations(page) == []

@@ -1,7 +1,6 @@
 """Somebody looks at sales, asks for reports, watches, downloads and cancels them, while the site runs."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -12,8 +11,9 @@ from events.tests.waiting import until
 from tests.journeys import browser
 from tests.journeys.client import Api
 from tests.journeys.reporting import CANCELLED_WITHIN, held
-from tests.journeys.system import PASSWORD, System
+from tests.journeys.system import System
 
+PERSON = "analyst@example.com"  # signs in
 SKU = "TEA-KEEMUN-100"
 WIDTH = 390  # pixels of a phone
 CHARTS = ("revenue", "orders", "products", "rejections", "short")
@@ -26,36 +26,28 @@ pytestmark = pytest.mark.skipif(not browser.CHROMIUM, reason=browser.MISSING)
 
 
 @pytest.fixture(scope="module")
-def signed_in(running: System) -> Iterator[Page]:
-    """One browser for all of these, signed in as an analyst; nothing that it opens may fail or ask elsewhere."""
-    if not browser.CHROMIUM:
-        pytest.skip(browser.MISSING)
-    with browser.browse() as page:
-        browser.sign_in(page, running.web, "analyst@example.com", PASSWORD)
-        page.on("dialog", lambda dialog: dialog.accept())
-        yield page
-
-
-@pytest.fixture
-def sales(system: System, signed_in: Page) -> Page:
-    signed_in.goto(f"{system.web}/admin/sales/")
-    expect(signed_in.locator("#sales-until")).to_contain_text("as of")
+def accepting(signed_in: Page) -> Page:
+    """A browser in which every question is answered with yes."""
+    signed_in.on("dialog", lambda dialog: dialog.accept())
     return signed_in
 
 
 @pytest.fixture
-def desk(system: System, signed_in: Page) -> Page:
+def sales(system: System, accepting: Page) -> Page:
+    accepting.goto(f"{system.web}/admin/sales/")
+    expect(accepting.locator("#sales-until")).to_contain_text("as of")
+    return accepting
+
+
+@pytest.fixture
+def desk(system: System, accepting: Page) -> Page:
     """The reports page, by way of the menu."""
-    signed_in.goto(f"{system.web}/admin/sales/")
-    signed_in.set_viewport_size({"width": 1400, "height": 900})
-    signed_in.locator("#nav-sidebar").get_by_role("link", name="Reports").click()
-    expect(signed_in).to_have_url(f"{system.web}/admin/reports/")
-    expect(signed_in.locator("#reports-list tr").or_(signed_in.locator("#reports-none:visible")).first).to_be_visible()
-    return signed_in
-
-
-def chart(page: Page, name: str) -> Locator:
-    return page.locator(f"[data-chart={name}]")
+    accepting.goto(f"{system.web}/admin/sales/")
+    accepting.set_viewport_size({"width": 1400, "height": 900})
+    accepting.locator("#nav-sidebar").get_by_role("link", name="Reports").click()
+    expect(accepting).to_have_url(f"{system.web}/admin/reports/")
+    expect(accepting.locator("#reports-list tr").or_(accepting.locator("#reports-none:visible")).first).to_be_visible()
+    return accepting
 
 
 def total(page: Page, name: str) -> Locator:
@@ -88,8 +80,8 @@ def test_what_was_sold_is_shown_in_charts_and_sums(system: System, ada: Api, sal
     expect(total(sales, "come to").first).to_contain_text("EUR")
     assert sales.evaluate("window.notReloaded")
     for name in CHARTS:
-        assert browser.drawn(chart(sales, name)), name
-    expect(chart(sales, "products").locator("> p")).to_contain_text("First: ")
+        assert browser.drawn(browser.chart(sales, name)), name
+    expect(browser.chart(sales, "products").locator("> p")).to_contain_text("First: ")
 
 
 def test_period_and_interval_are_chosen_by_keyboard_and_kept_in_the_address(sales: Page) -> None:
@@ -107,8 +99,8 @@ def test_period_and_interval_are_chosen_by_keyboard_and_kept_in_the_address(sale
 
 def test_each_chart_is_also_a_table(sales: Page) -> None:
     for name, header, rows in (("orders", "placed", 30), ("revenue", "confirmed", 30), ("products", "total", None)):
-        chart(sales, name).locator("summary").click()
-        table = chart(sales, name).get_by_role("table")
+        browser.chart(sales, name).locator("summary").click()
+        table = browser.chart(sales, name).get_by_role("table")
         expect(table.get_by_role("columnheader", name=header)).to_be_visible()
         if rows:
             expect(table.locator("tbody tr")).to_have_count(rows)

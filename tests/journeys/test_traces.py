@@ -1,20 +1,22 @@
 """What a collector sees of orders that go through the running system."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from events.tests.waiting import until
-from ordersite.tests.serving import Health
 from rpc.stubs.orders_v1_pb2 import GetOrderRequest
 from rpc.stubs.orders_v1_pb2_grpc import OrderServiceStub
 from tests.journeys.client import Answer, Api, call
 from tests.journeys.collector import Collector, Span
 from tests.journeys.system import GRPC_TOKEN, System
 
+Health: Any = HealthStub  # its types lack the methods, which its maker adds
 SKU = "TEA-SENCHA-100"
 POST = "POST /api/v1/orders"
 # Each span of a confirmed order, and the one that it follows from.

@@ -25,12 +25,11 @@ from cosmic_ray.mutating import use_mutation
 from cosmic_ray.work_item import MutationSpec
 
 from local.servers import start_servers
-from tests import limits
+from testing import ROOT
+from testing.processes import HIGH_LIMITS, SECRET_KEY
 from tests.mutants.forked import Runner, runner
 from tests.mutants.modules import MODULES
 from tests.mutants.operators import Provider
-from tests.pages import ROOT
-from tests.servers import SECRET_KEY
 
 plugins.OPERATOR_PROVIDERS["ours"] = Provider()
 CORE = (
@@ -99,7 +98,7 @@ def copy_checkout(target: Path) -> None:
 def prepare(folder: Path, urls: dict[str, str]) -> None:
     """Go into the copy, and make the database of which each run of tests gets a copy."""
     os.chdir(folder / "checkout")
-    os.environ.update(urls | limits.HIGH | {"SECRET_KEY": SECRET_KEY, "TMPDIR": str(folder)})
+    os.environ.update(urls | HIGH_LIMITS | {"SECRET_KEY": SECRET_KEY, "TMPDIR": str(folder)})
     subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], check=True)
     with psycopg.connect(urls["DATABASE_URL"], autocommit=True) as server:
         server.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives a crash, and it halves the time

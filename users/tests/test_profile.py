@@ -3,9 +3,9 @@ from uuid import uuid4
 
 import pytest
 
+from testing.api import body, check_problem, client_of, make_user, pointers
 from users.models import User
 from users.services import rename
-from users.tests.api import body, check_problem, client_of, make_user, pointers
 
 pytestmark = pytest.mark.django_db
 ME = "/api/v1/users/me"

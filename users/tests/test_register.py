@@ -6,19 +6,14 @@ from django.contrib.auth.hashers import identify_hasher
 from rest_framework.exceptions import ValidationError
 
 from events.models import Delivery, Event
+from events.tests.servers import at_once
+from testing.api import body, check_problem, client_of, pointers
 from users.models import User
 from users.services import register
-from users.tests.api import body, check_problem, client_of, pointers
-from users.tests.at_once import at_once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hasher")]
 URL = "/api/v1/users"
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def quick_hasher(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def registration(**fields: Any) -> dict[str, Any]:

@@ -7,25 +7,19 @@ import pytest
 from django.test import Client
 
 from backoffice.models import Customer
-from inventory.tests.shop import make_product
 from notifications.models import Notification
 from orders.models import Order
-from orders.tests.placing import place
-from ordersite.tests.admin_site import url
+from testing.admin import url
+from testing.api import body, client_of, pointers
+from testing.shop import make_product, place
 from users.models import User
-from users.tests.api import body, client_of, pointers
 from values.emails import in_ascii, normal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hasher")]
 USERS, TOKEN = "/api/v1/users", "/api/v1/auth/token"
 PASSWORD = "correct horse battery"
 UNICODE, PUNYCODE = "ada@bürger.de", "ada@xn--brger-kva.de"
 SPELLINGS = [UNICODE, PUNYCODE, "Ada@BÜRGER.DE", "ada@bu\u0308rger.de", "ADA@XN--Brger-Kva.de", "ada@bürger\u3002de"]
-
-
-@pytest.fixture(autouse=True)
-def quick_hasher(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def register(email: str) -> Any:

@@ -14,19 +14,17 @@ from django.test import Client
 from analytics.sales_figures import figures
 from analytics.summaries import _figures
 from analytics.tasks import track_order
-from backoffice.tests.test_admin_catalogue import product_form
 from events.models import Event
-from events.tests.received import received
+from events.tests.helpers import received
 from eventtypes.orders import OrderCreatedV1
 from inventory.models import Product
-from inventory.tests.shop import make_product
 from orders.models import Order
 from orders.report_rows import ORDER_COLUMNS, SALES_COLUMNS, order_rows, sales_rows
-from orders.tests.placing import place
-from ordersite.tests.admin_site import url
-from ordersite.tests.contract import check_described
 from rpc.messages import order_message
-from users.tests.api import body, client_of, make_user, pointers
+from testing.admin import product_form, url
+from testing.api import body, client_of, make_user, pointers
+from testing.contract import check_described
+from testing.shop import make_product, place
 from values.money import DECIMALS, in_currency
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from ordersite.tests.subprocesses import COMPLETE, ROOT
+from testing import ROOT
+from testing.processes import COMPLETE
 
 
 @pytest.mark.parametrize("command", ["help", "diffsettings"])

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from rest import refused
-from users.tests.api import check_problem
+from testing.api import check_problem
 from web.environ import build_environ
 from web.pool import Pool
 

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from local.servers import VARIABLES, Servers, start_servers
-from tests import limits
+from testing.processes import HIGH_LIMITS, SECRET_KEY
 
 OURS = "TEST_SERVERS"  # the variables that point to servers of the process that leads
-SECRET_KEY = "only-for-tests-" + "x" * 40
 
 
 def _log(name: str, line: str) -> None:
@@ -46,7 +45,7 @@ def _start() -> Servers | None:
 FOLDER = Path(tempfile.mkdtemp(prefix="ordersite-test-"))
 LOG = (FOLDER / "servers.log").open("w", buffering=1)
 os.environ.setdefault("SECRET_KEY", SECRET_KEY)
-os.environ.update(limits.HIGH | os.environ)
+os.environ.update(HIGH_LIMITS | os.environ)
 os.environ.setdefault("REPORTS_DIR", str(FOLDER / "reports"))
 os.environ.setdefault("STATIC_ROOT", str(FOLDER / "static"))  # WhiteNoise reads all of it: no sockets
 SERVERS = _start()

@@ -2,35 +2,18 @@
 
 import csv
 from datetime import date
-from typing import Any
 from uuid import uuid4
 
-import pytest
 from django.db.models.functions import Now
 
 from analytics import files, reports
 from analytics.models import Report
 from analytics.tasks import build_report
-from events import commit_horizon
-from events.tests.received import received
+from events.tests.helpers import received
 from eventtypes.reports import ReportRequestedV1
 from users.models import User
 
 EVER = date(2000, 1, 1), date(9999, 12, 31)  # all days that there are
-
-
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No second is waited for before a moment counts as settled."""
-    monkeypatch.setattr(commit_horizon, "MARGIN", 0.0)
-
-
-@pytest.fixture
-def folder(settings: Any, tmp_path: Any) -> Any:
-    """The folder of the reports' files, which nobody else uses."""
-    options = {"location": tmp_path / "reports"}
-    settings.STORAGES = settings.STORAGES | {"reports": settings.STORAGES["reports"] | {"OPTIONS": options}}
-    return options["location"]
 
 
 def ask(user: User, kind: str = "orders", days: tuple[date, date] = EVER, *, file_format: str = "csv") -> Report:

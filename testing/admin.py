@@ -42,3 +42,15 @@ def text(answer: Any) -> str:
     """The page of an answer."""
     assert answer.status_code == 200
     return str(answer.content.decode())
+
+
+def product_form(**fields: Any) -> dict[str, Any]:
+    """What the page of a product sends."""
+    return {
+        "sku": "POT",
+        "name": "Pot",
+        "description": "",
+        "price": "29.90",
+        "currency": "EUR",
+        "is_active": "on",
+    } | fields

@@ -1,4 +1,4 @@
-"""A gRPC server in the test's own process, on the test's database, and clients of it."""
+"""A gRPC server in the test's own process, on the test's database, its clients, and a look-up that waits."""
 
 import asyncio
 import threading
@@ -140,3 +140,44 @@ def code(error: Any) -> tuple[grpc.StatusCode, str]:
     assert info.reason == info.metadata["code"].upper()
     assert info.metadata["request_id"]
     return error.code(), info.metadata["code"]
+
+
+class Lock:
+    """The table of users, locked until release()."""
+
+    def __init__(self) -> None:
+        self._holding, self._release = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold)
+        self._thread.start()
+        assert self._holding.wait(5)
+
+    def release(self) -> None:
+        """Let everybody read it again."""
+        self._release.set()
+        self._thread.join()
+
+    def _hold(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK users_user")
+            self._holding.set()
+            self._release.wait(20)
+            cursor.execute("ROLLBACK")
+        connection.close()
+
+
+def queries(state: str = "active") -> list[tuple[Any, ...]]:
+    """Our queries that look for people, in other connections than this."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE state = %s AND pid <> pg_backend_pid() AND query ~ 'users_user'",
+            [state],
+        )
+        return list(cursor.fetchall())
+
+
+def end_sessions(which: str = "") -> None:
+    """End sessions of this database but our own, and wait for that."""
+    others = f"FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() {which}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_terminate_backend(pid, 5000) {others}")

@@ -2,16 +2,11 @@
 
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import pytest
 from rest_framework.test import APIClient
 
-from events.broker import connect
-from rest.limits import counting
-from rest.limits.counters import SharedCounters
+from testing.api import client_of
 from users.models import User
-from users.tests.api import client_of
 
 HOUR = 3_600  # seconds: no window ends while a test runs, hardly ever
 PATIENCE = 5.0  # seconds for the server to answer on a busy machine, where a test is about what it counts
@@ -35,15 +30,3 @@ def client_at(address: str, user: User | None = None, **headers: str) -> APIClie
     client = client_of(user)
     client.defaults |= {"REMOTE_ADDR": address, **headers}
     return client
-
-
-@pytest.fixture
-def limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Limits:
-    """limits(user=3): three in an hour."""
-    monkeypatch.setattr(counting, "counters", SharedCounters(lambda _: connect(PATIENCE)))
-
-    def set_them(window: int = HOUR, **quotas: int) -> None:
-        changed = {name.replace("_", "-"): (quota, window) for name, quota in quotas.items()}
-        settings.RATE_LIMITS = settings.RATE_LIMITS | changed
-
-    return set_them

@@ -1,8 +1,6 @@
 """Reads the code out of a page of the documentation."""
 
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[1]
+from testing import ROOT
 
 
 def code(page: str, language: str) -> str:
