@@ -13,7 +13,7 @@ from types import FrameType
 from .banner import banner
 from .errors import LocalError
 from .guard import Guard
-from .log import PrefixedLog, stdout_log
+from .log import PrefixedLog
 from .processes import commands
 from .servers import VARIABLES, Servers, start_servers
 from .settings import (
@@ -59,7 +59,8 @@ def run(settings: Settings) -> None:
     """Run everything until a KeyboardInterrupt, and raise that when all has ended."""
     held = lock(settings.data_dir)
     check_ports({"WEB_PORT": settings.web_port, "FLOWER_PORT": settings.flower_port, "GRPC_PORT": settings.grpc_port})
-    log = stdout_log(width=max(map(len, commands(settings))))
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # what the terminal cannot show
+    log = PrefixedLog(sys.stdout, width=max(map(len, commands(settings))))
     with contextlib.ExitStack() as on_exit:
         guard = Guard(holds=(held,))
         on_exit.callback(guard.close)
@@ -130,7 +131,6 @@ def prepare(environment: dict[str, str]) -> None:
 
 
 def is_ready(port: int) -> bool:
-    """Ask the web whether it is ready."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", "/health/ready")
@@ -142,8 +142,6 @@ def is_ready(port: int) -> bool:
 
 
 def on_stop_signal(*actions: Callable[[], None]) -> None:
-    """Have Ctrl-C and its like do this from now on."""
-
     def handle(number: int, frame: FrameType | None) -> None:
         for action in actions:
             action()

@@ -36,7 +36,6 @@ class Server:
 
     @property
     def pid(self) -> int | None:
-        """The process id; None while it is down."""
         return self._process.pid
 
     def start(self) -> None:
@@ -89,7 +88,6 @@ class Servers:
         return self.urls["BROKER_URL"]
 
     def launch(self, variable: str, server: Postgres | Valkey) -> None:
-        """Start the server and not wait until it answers."""
         command = server.command()
         process = self._supervisor.add_command(command)
         process.start()

@@ -46,7 +46,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on at the moment."""
     with listen(0) as server:
         return int(server.getsockname()[1])
 
