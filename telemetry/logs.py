@@ -40,7 +40,6 @@ class JsonLines(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -56,10 +55,11 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _encoded(_without_private(line))
+        if may_be_private("\n".join(map(str, line.values()))):
+            line = {name: _shown(value) for name, value in line.items()}  # in JSON it could no longer be hidden
+        return _encoded(line)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Return the exception's text."""
         return _exception(ei, super().formatException)
 
 
@@ -88,13 +88,6 @@ def _hidden(text: str) -> str:
     return hide_private(text) if may_be_private(text) else text
 
 
-def _without_private(line: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields with what is private hidden in each; as JSON, it could no longer be."""
-    if not may_be_private("\n".join(map(str, line.values()))):
-        return line
-    return {name: _shown(value) for name, value in line.items()}
-
-
 def _shown(value: Any) -> Any:
     if isinstance(value, list):
         return [_shown(each) for each in value]
@@ -116,11 +109,9 @@ class TextLines(logging.Formatter):
         super().__init__(line, defaults={"request_id": "-"})  # a server's main process has no requests
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """Return the line."""
         return _beginning(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Return the exception's text."""
         return _exception(ei, super().formatException)
 
 

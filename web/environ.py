@@ -18,7 +18,6 @@ _UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH
 
 
 def wrap_file(file: Any, chunk: int = 0) -> FileWrapper:
-    """Return an iterator over a file's content (`wsgi.file_wrapper`)."""
     return FileWrapper(file, FILE_CHUNK)
 
 

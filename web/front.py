@@ -58,7 +58,6 @@ class Front:
         self._probes = {path: Pool(path, 1, loop) for path in PROBES}
 
     async def __rsgi__(self, scope: "Scope", protocol: "HTTPProtocol") -> None:
-        """Answer a request."""
         headers = scope.headers.items()
         length = _length(headers)
         self._large_bodies += length > SMALL_BODY
@@ -67,8 +66,10 @@ class Front:
             environ = build_environ(scope, headers, body)
             if refused:
                 environ[REFUSED] = refused
-            probe = self._probes.get(scope.path.removesuffix("/"))
-            await (self._answer_probe(probe, environ, protocol) if probe else self._answer(environ, protocol))
+            if probe := self._probes.get(scope.path.removesuffix("/")):
+                await self._answer_probe(probe, environ, protocol)
+            elif stream := await self._requests.run(partial(self._send, environ, protocol, time.monotonic())):
+                await self._stream(protocol, *stream)
         finally:
             self._large_bodies -= length > SMALL_BODY
 
@@ -90,11 +91,6 @@ class Front:
             return b"", TOO_LARGE
         return body, BROKEN_OFF if len(body) < length < CHUNKED else ""
 
-    async def _answer(self, environ: dict[str, Any], protocol: "HTTPProtocol") -> None:
-        stream = await self._requests.run(partial(self._send, environ, protocol, time.monotonic()))
-        if stream:
-            await self._stream(protocol, *stream)
-
     def _send(self, environ: dict[str, Any], protocol: "HTTPProtocol", arrived: float) -> Answer | None:
         """Answer from this thread, which saves a hop to the loop; return an answer that is to be streamed."""
         if time.monotonic() - arrived > WAIT_SECONDS:
@@ -109,7 +105,6 @@ class Front:
         return None
 
     def _call(self, environ: dict[str, Any]) -> Answer:
-        """Have the application answer."""
         begun: list[Any] = []
         result = self._application(environ, lambda *status_and_headers: begun.append(status_and_headers))
         status, headers, *_ = begun[-1]

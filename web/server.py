@@ -45,7 +45,6 @@ _LOG = {"formatters": {name: {"()": "telemetry.logs.make_formatter"} for name in
 
 
 def serve(host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT."""
     _allow_files(CONNECTIONS + SPARE_FILES)
     server = Granian(
         "web.app:front",
@@ -86,7 +85,6 @@ def watch(host: str, port: int) -> None:
 
 
 def is_alive(host: str, port: int) -> bool:
-    """Return whether /health/live answers 200 in time."""
     connection = http.client.HTTPConnection(host, port, timeout=LOOK_SECONDS)
     with contextlib.closing(connection):
         try:
