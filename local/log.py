@@ -9,8 +9,8 @@ from typing import TextIO
 Log = Callable[[str, str], None]
 """Takes the name of a process and one line that it wrote (without the line's end)."""
 
+# ANSI foreground colours, handed out in the order in which the processes first speak.
 COLOURS = (36, 33, 32, 35, 34, 31, 96, 93, 92, 95, 94, 91)
-"""ANSI foreground colours, handed out in the order in which the processes first speak."""
 
 
 class PrefixedLog:

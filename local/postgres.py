@@ -17,17 +17,10 @@ from .log import Log
 from .process import Command, become
 from .system_user import open_way, own, postgres_user, user_id
 
-NAME = "ordersite"
-"""The name of the database, and of its superuser."""
-
-PORT = "5432"
-"""Part of the socket's file name; given everywhere, lest somebody's PGPORT decides."""
-
-PATH_LIMIT = 103
-"""Bytes of a unix socket's path that every system takes (Linux 107, macOS 103)."""
-
-ORPHAN_SECONDS = "10"
-"""Time for a server that a vanished run left behind to finish."""
+NAME = "ordersite"  # the name of the database, and of its superuser
+PORT = "5432"  # part of the socket's file name; given everywhere, lest somebody's PGPORT decides
+PATH_LIMIT = 103  # bytes of a unix socket's path that every system takes (Linux 107, macOS 103)
+ORPHAN_SECONDS = "10"  # time for a server that a vanished run left behind to finish
 
 SETTINGS = {
     "listen_addresses": "",  # the unix socket only

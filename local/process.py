@@ -12,20 +12,11 @@ from typing import IO, Any
 from .guard import Guard, signal_group
 from .log import Log
 
-FIRST_DELAY = 0.25
-"""Seconds before the first restart: a crash heals before a person sees it."""
-
-LONGEST_DELAY = 10.0
-"""Seconds between restarts at most: a program that cannot start must not eat the machine."""
-
-CALM = 10.0
-"""A program that lived this many seconds had started well: its next restart is quick again."""
-
-LAST_WORDS = 0.2
-"""Seconds to read what a dead program had written. Its grandchildren may hold the pipe open for longer."""
-
-KILLED = 5.0
-"""Seconds for the kernel to end what got SIGKILL: only what is stuck in it (a dead disk) takes longer."""
+FIRST_DELAY = 0.25  # seconds before the first restart: a crash heals before a person sees it
+LONGEST_DELAY = 10.0  # seconds between restarts at most: a program that cannot start must not eat the machine
+CALM = 10.0  # a program that lived this many seconds had started well: its next restart is quick again
+LAST_WORDS = 0.2  # seconds to read what a dead program had written. Its grandchildren may hold the pipe open for longer
+KILLED = 5.0  # seconds for the kernel to end what got SIGKILL: only what is stuck in it (a dead disk) takes longer
 
 
 @dataclass(frozen=True)

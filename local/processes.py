@@ -4,8 +4,8 @@ import sys
 
 from .settings import Settings
 
+# A worker for each queue, with this many processes: one consumer's trouble delays no other.
 WORKERS = {"inventory": 2, "orders": 2, "notifications": 2, "analytics": 1, "reports": 1, "maintenance": 1}
-"""A worker for each queue, with this many processes: one consumer's trouble delays no other."""
 
 
 def commands(settings: Settings) -> dict[str, list[str]]:

@@ -28,18 +28,11 @@ from .settings import (
 )
 from .supervisor import Supervisor
 
-WEB_HEAD_START = 6.0
-"""Seconds that the web may have the processors to itself, so that it is ready early."""
-
-ANSWER_SECONDS = 3.0
-"""Time for one readiness check: it asks the broker too, and that may take 2.5 s."""
-
+WEB_HEAD_START = 6.0  # seconds that the web may have the processors to itself, so that it is ready early
+ANSWER_SECONDS = 3.0  # time for one readiness check: it asks the broker too, and that may take 2.5 s
+POLL = 0.1  # seconds between two readiness checks
+# Celery says so in ten lines for each worker; on a machine of one's own, root is a choice.
 AS_ROOT = "ignore:You're running the worker with superuser privileges"
-"""Celery says so in ten lines for each worker; on a machine of one's own, root is a choice."""
-
-POLL = 0.1
-"""Seconds between two readiness checks."""
-
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

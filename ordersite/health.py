@@ -1,4 +1,4 @@
-"""Health for load balancers and supervisors: plain functions that any thread may call, and the views that do.
+"""Health for load balancers and supervisors: a plain function that any thread may call, and the views.
 
 Whatever hangs, an answer comes within 2.5 s. The database is asked on a connection made for that, so the answer says
 what a new connection meets, and depends on no thread that serves requests.

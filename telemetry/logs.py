@@ -1,12 +1,11 @@
 """How a line of the log is written: for programs, one JSON object; for people, text. In either nothing private stands.
 
-It needs no settings, so that a server's main process, which has none, writes its lines so too (server_log.json).
+It needs no settings, so that a server's main process, which has none, writes its lines so too (web/server.py).
 """
 
 import json
 import logging
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -32,7 +31,15 @@ def make_formatter(kind: str = "") -> logging.Formatter:
     return JsonLines(os.environ.get("PROCESS_KIND", "")) if kind == "json" else TextLines()
 
 
-class JsonLines(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """Writes an exception's traceback; of a database that is away only what it said: nothing is wrong with the code."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        text = in_one_line(ei[1]) if is_database_away(ei[1]) else super().formatException(ei)
+        return _hidden(text[-(LONGEST + MARGIN) :])[-LONGEST:]
+
+
+class JsonLines(_Formatter):
     """Writes each record as one object: what every line has, then what was given by `extra`, then the exception."""
 
     def __init__(self, process: str) -> None:
@@ -59,9 +66,6 @@ class JsonLines(logging.Formatter):
             line = {name: _shown(value) for name, value in line.items()}  # in JSON it could no longer be hidden
         return _encoded(line)
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        return _exception(ei, super().formatException)
-
 
 def _message(record: logging.LogRecord) -> str:
     """Return the message, cut; of one whose arguments do not fit it, what was to be said with them."""
@@ -73,15 +77,6 @@ def _message(record: logging.LogRecord) -> str:
 
 def _beginning(text: str) -> str:
     return _hidden(text[: LONGEST + MARGIN])[:LONGEST]  # first hidden: what is cut through is no longer known
-
-
-def _exception(ei: Any, traceback: Callable[[Any], str]) -> str:
-    """Return an exception's traceback; of a database that is away only what it said: nothing is wrong with the code."""
-    return _end(in_one_line(ei[1]) if is_database_away(ei[1]) else traceback(ei))
-
-
-def _end(text: str) -> str:
-    return _hidden(text[-(LONGEST + MARGIN) :])[-LONGEST:]
 
 
 def _hidden(text: str) -> str:
@@ -101,7 +96,7 @@ def _encoded(line: dict[str, Any]) -> str:
         return _encode({name: str(value) if isinstance(value, float | list) else value for name, value in line.items()})
 
 
-class TextLines(logging.Formatter):
+class TextLines(_Formatter):
     """Writes each record as a line to read, and its exception below."""
 
     def __init__(self) -> None:
@@ -110,9 +105,6 @@ class TextLines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         return _beginning(super().formatMessage(record))
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        return _exception(ei, super().formatException)
 
 
 class OnlyFailures(logging.Filter):

@@ -18,8 +18,7 @@ from events.redaction import hide_private
 from telemetry.request_id import GetResponse
 from telemetry.request_line import LONGEST_PATH, is_probe, route_of
 
-FLUSH = 2.0
-"""Seconds that a process which ends may take to send its last spans."""
+FLUSH = 2.0  # seconds that a process which ends may take to send its last spans
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 
 _tracer = trace.get_tracer("ordersite")

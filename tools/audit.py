@@ -12,13 +12,9 @@ from pathlib import Path
 from typing import Any
 
 LOCK = str(Path(__file__).resolve().parents[1] / "requirements.lock")
-SECONDS = 120
-SECONDS_TO_TELL = 20
-"""Time for all look-ups; shorter in `make lint`, which must not wait for a slow network."""
-
-VULNERABLE, NOT_CHECKED = 1, 2
-"""Exit statuses."""
-
+SECONDS = 120  # time for all look-ups
+SECONDS_TO_TELL = 20  # the same in `make lint`, which must not wait for a slow network
+VULNERABLE, NOT_CHECKED = 1, 2  # exit statuses
 COMMAND = [sys.executable, "-m", "pip_audit", "--requirement", LOCK, "--require-hashes", "--disable-pip"]
 OPTIONS = ["--format", "json", "--progress-spinner", "off", "--timeout", "5"]
 

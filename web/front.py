@@ -28,19 +28,16 @@ if TYPE_CHECKING:
 
 Answer = tuple[int, list[tuple[str, str]], Any]
 
-CHUNKED = float("inf")
-"""The length of a body that comes in chunks: it may be any."""
-
+CHUNKED = float("inf")  # the length of a body that comes in chunks: it may be any
 THREADS = 2
-BODY_SECONDS = 10.0
-"""For a whole body, from the end of its head."""
+BODY_SECONDS = 10.0  # for a whole body, from the end of its head
+# For a thread. Whoever waits longer has given up, or will: to do the work now would only delay the others.
 WAIT_SECONDS = 10.0
-"""For a thread. Whoever waits longer has given up, or will: to do the work now would only delay the others."""
 PROBE_SECONDS = 2.4
 PROBES = ("/health/live", "/health/ready")
 SMALL_BODY = 65_536
+# Bodies above SMALL_BODY that a worker holds at once: they would fill its memory, and orders are small.
 LARGE_BODIES = 32
-"""Bodies above SMALL_BODY that a worker holds at once: they would fill its memory, and orders are small."""
 
 
 class Front:
