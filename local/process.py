@@ -60,8 +60,9 @@ class Process:
 
     def ask_to_stop(self) -> None:
         with self._state:
-            self._stopping = True
-            self._state.notify_all()
+            if not self._stopping:  # one notify_all() must not run within another
+                self._stopping = True
+                self._state.notify_all()
             if self.pid and self._child:
                 self._child.send_signal(self.command.stop_signal)
 

@@ -142,7 +142,7 @@ def test_stop_lets_a_program_finish(supervisor: Supervisor, lines: Lines) -> Non
 
 
 def asked_twice(supervisor: Supervisor, lines: Lines, step: int) -> bool:
-    """Ask a process that rests to stop, and again before this line that Python then runs; tell whether there is one."""
+    """Ask a resting process to stop, and again before this line that Python then runs; tell whether there is one."""
     process, steps = supervisor.add(f"missing-{step}", ["/nowhere/program"]), count()
     process.start()
     wait_until(lambda: f"missing-{step}" in dict(lines))
