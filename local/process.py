@@ -12,20 +12,11 @@ from typing import IO, Any
 from .guard import Guard, signal_group
 from .log import Log
 
-FIRST_DELAY = 0.25
-"""Seconds before the first restart: a crash heals before a person sees it."""
-
-LONGEST_DELAY = 10.0
-"""Seconds between restarts at most: a program that cannot start must not eat the machine."""
-
-CALM = 10.0
-"""A program that lived this many seconds had started well: its next restart is quick again."""
-
-LAST_WORDS = 0.2
-"""Seconds to read what a dead program had written. Its grandchildren may hold the pipe open for longer."""
-
-KILLED = 5.0
-"""Seconds for the kernel to end what got SIGKILL: only what is stuck in it (a dead disk) takes longer."""
+FIRST_DELAY = 0.25  # seconds before the first restart: a crash heals before a person sees it
+LONGEST_DELAY = 10.0  # seconds between restarts at most: a program that cannot start must not eat the machine
+CALM = 10.0  # a program that lived this many seconds had started well: its next restart is quick again
+LAST_WORDS = 0.2  # seconds to read what a dead program had written. Its grandchildren may hold the pipe open for longer
+KILLED = 5.0  # seconds for the kernel to end what got SIGKILL: only what is stuck in it (a dead disk) takes longer
 
 
 @dataclass(frozen=True)
@@ -47,10 +38,10 @@ class Process:
         self._log = log
         self._guard = guard
         self._child: subprocess.Popen[bytes] | None = None
-        self._stopping = False
-        self._told = threading.Condition()  # of an RLock, for the same reason as below; an Event has a plain lock
         self._thread: threading.Thread | None = None
-        self._lock = threading.RLock()  # a signal handler may call kill() while its own thread holds it
+        self._stopping = False
+        # Re-entrant: a signal handler may take it while the code that it interrupted holds it. An Event's lock is not.
+        self._state = threading.Condition(threading.RLock())
 
     @property
     def pid(self) -> int | None:
@@ -60,7 +51,7 @@ class Process:
 
     def start(self) -> None:
         """Keep the program running from now on; it does nothing where that is so already."""
-        with self._lock:
+        with self._state:
             if self._thread and self._thread.is_alive():
                 return
             self._stopping = False
@@ -68,11 +59,10 @@ class Process:
             self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """Send the stop signal, and not wait."""
-        with self._lock:
-            with self._told:
+        with self._state:
+            if not self._stopping:  # one notify_all() must not run within another
                 self._stopping = True
-                self._told.notify_all()
+                self._state.notify_all()
             if self.pid and self._child:
                 self._child.send_signal(self.command.stop_signal)
 
@@ -102,8 +92,8 @@ class Process:
             if time.monotonic() - started >= CALM:
                 delay = FIRST_DELAY
             self._log(self.command.name, f"{how}; starting again in {delay:g} s")
-            with self._told:
-                self._told.wait_for(lambda: self._stopping, delay)
+            with self._state:
+                self._state.wait_for(lambda: self._stopping, delay)
             delay = min(delay * 2, LONGEST_DELAY)
 
     def _run_once(self) -> str:
@@ -123,7 +113,7 @@ class Process:
         return f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
 
     def _spawn(self) -> subprocess.Popen[bytes] | None:
-        with self._lock:  # so that ask_to_stop() comes before the child or sees it
+        with self._state:  # so that ask_to_stop() comes before the child or sees it
             if self._stopping:
                 return None
             self._child = subprocess.Popen(

@@ -4,40 +4,31 @@ import sys
 
 from .settings import Settings
 
+# A worker for each queue, with this many processes: one consumer's trouble delays no other.
 WORKERS = {"inventory": 2, "orders": 2, "notifications": 2, "analytics": 1, "reports": 1, "maintenance": 1}
-"""A worker for each queue, with this many processes: one consumer's trouble delays no other."""
 
 
 def commands(settings: Settings) -> dict[str, list[str]]:
-    """Return the table: the name of each process, and its command line."""
-    python = [sys.executable]
-    celery = [*python, "-m", "celery", "-q", "-A", "ordersite"]
-    schedule = str(settings.data_dir / "celerybeat-schedule")
+    python, data_dir = sys.executable, settings.data_dir
+    celery = [python, "-m", "celery", "-q", "-A", "ordersite"]
+    mail = [python, "-m", "local.mail", str(settings.mail_port), str(data_dir)]
+    # Flower keeps its tasks in a file, every 30 s and at its end.
+    kept = ["--persistent=True", f"--db={data_dir / 'flower'}", "--state_save_interval=30000"]
+    flower = ["flower", "--address=127.0.0.1", f"--port={settings.flower_port}", *kept]
     return {
-        "web": [*named("web"), *python, "-m", "web", "--port", str(settings.web_port)],
-        **({"mail": [*python, "-m", "local.mail", *mail(settings)]} if settings.mail_port else {}),
-        "grpc": [*python, "manage.py", "grpc", "--port", str(settings.grpc_port)],
-        "relay": [*python, "manage.py", "relay"],
+        "web": [*named("web"), python, "-m", "web", "--port", str(settings.web_port)],
+        **({"mail": mail} if settings.mail_port else {}),
+        "grpc": [python, "manage.py", "grpc", "--port", str(settings.grpc_port)],
+        "relay": [python, "manage.py", "relay"],
         **{f"worker-{queue}": [*celery, *worker(queue, children)] for queue, children in WORKERS.items()},
-        "beat": [*named("beat"), *celery, "beat", "--schedule", schedule, "--pidfile="],
-        "flower": [*named("flower"), *celery, "flower", *flower(settings)],
+        "beat": [*named("beat"), *celery, "beat", "--schedule", str(data_dir / "celerybeat-schedule"), "--pidfile="],
+        "flower": [*named("flower"), *celery, *flower],
     }
 
 
 def named(kind: str) -> list[str]:
     """Return the beginning of a command line that has the process's log name it so. `env` gives way to the program."""
     return ["env", f"PROCESS_KIND={kind}"]
-
-
-def flower(settings: Settings) -> list[str]:
-    """Return where Flower listens, and the file in which it keeps its tasks, every 30 s and at its end."""
-    kept = ["--persistent=True", f"--db={settings.data_dir / 'flower'}", "--state_save_interval=30000"]
-    return ["--address=127.0.0.1", f"--port={settings.flower_port}", *kept]
-
-
-def mail(settings: Settings) -> list[str]:
-    """Return the local mail server's port, and the folder of the file that breaks it."""
-    return [str(settings.mail_port), str(settings.data_dir)]
 
 
 def worker(queue: str, children: int) -> list[str]:

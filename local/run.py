@@ -13,7 +13,7 @@ from types import FrameType
 from .banner import banner
 from .errors import LocalError
 from .guard import Guard
-from .log import PrefixedLog, stdout_log
+from .log import PrefixedLog
 from .processes import commands
 from .servers import VARIABLES, Servers, start_servers
 from .settings import (
@@ -28,18 +28,11 @@ from .settings import (
 )
 from .supervisor import Supervisor
 
-WEB_HEAD_START = 6.0
-"""Seconds that the web may have the processors to itself, so that it is ready early."""
-
-ANSWER_SECONDS = 3.0
-"""Time for one readiness check: it asks the broker too, and that may take 2.5 s."""
-
+WEB_HEAD_START = 6.0  # seconds that the web may have the processors to itself, so that it is ready early
+ANSWER_SECONDS = 3.0  # time for one readiness check: it asks the broker too, and that may take 2.5 s
+POLL = 0.1  # seconds between two readiness checks
+# Celery says so in ten lines for each worker; on a machine of one's own, root is a choice.
 AS_ROOT = "ignore:You're running the worker with superuser privileges"
-"""Celery says so in ten lines for each worker; on a machine of one's own, root is a choice."""
-
-POLL = 0.1
-"""Seconds between two readiness checks."""
-
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -59,7 +52,8 @@ def run(settings: Settings) -> None:
     """Run everything until a KeyboardInterrupt, and raise that when all has ended."""
     held = lock(settings.data_dir)
     check_ports({"WEB_PORT": settings.web_port, "FLOWER_PORT": settings.flower_port, "GRPC_PORT": settings.grpc_port})
-    log = stdout_log(width=max(map(len, commands(settings))))
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # what the terminal cannot show
+    log = PrefixedLog(sys.stdout, width=max(map(len, commands(settings))))
     with contextlib.ExitStack() as on_exit:
         guard = Guard(holds=(held,))
         on_exit.callback(guard.close)
@@ -130,7 +124,6 @@ def prepare(environment: dict[str, str]) -> None:
 
 
 def is_ready(port: int) -> bool:
-    """Ask the web whether it is ready."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", "/health/ready")
@@ -142,8 +135,6 @@ def is_ready(port: int) -> bool:
 
 
 def on_stop_signal(*actions: Callable[[], None]) -> None:
-    """Have Ctrl-C and its like do this from now on."""
-
     def handle(number: int, frame: FrameType | None) -> None:
         for action in actions:
             action()

@@ -14,17 +14,11 @@ from .process import Process
 from .supervisor import Supervisor
 from .valkey import Valkey
 
-VARIABLES = ("DATABASE_URL", "BROKER_URL")
-"""Those that say where the two servers are."""
-
-START_SECONDS = 60.0
-"""Time for a server to answer: PostgreSQL may have to recover from a crash first."""
-
+VARIABLES = ("DATABASE_URL", "BROKER_URL")  # those that say where the two servers are
+START_SECONDS = 60.0  # time for a server to answer: PostgreSQL may have to recover from a crash first
+# Time for a server to end by itself. Two of them, and the programs before them, must be gone within 10 s.
 STOP_SECONDS = 2.5
-"""Time for a server to end by itself. Two of them, and the programs before them, must be gone within 10 s."""
-
-POLL = 0.02
-"""Seconds between two questions whether a server answers."""
+POLL = 0.02  # seconds between two questions whether a server answers
 
 
 class Server:
@@ -36,7 +30,6 @@ class Server:
 
     @property
     def pid(self) -> int | None:
-        """The process id; None while it is down."""
         return self._process.pid
 
     def start(self) -> None:
@@ -89,7 +82,6 @@ class Servers:
         return self.urls["BROKER_URL"]
 
     def launch(self, variable: str, server: Postgres | Valkey) -> None:
-        """Start the server and not wait until it answers."""
         command = server.command()
         process = self._supervisor.add_command(command)
         process.start()

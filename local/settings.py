@@ -14,12 +14,9 @@ from pathlib import Path
 from .errors import LocalError
 
 CHECKOUT = Path(__file__).parents[1]
-
+# Time for the guard of a run that was killed with -9 to end what that run left: 5 s of grace, and more.
 PREVIOUS_RUN_SECONDS = 15.0
-"""Time for the guard of a run that was killed with -9 to end what that run left: 5 s of grace, and more."""
-
-POLL = 0.1
-"""Seconds between two tries to get the lock."""
+POLL = 0.1  # seconds between two tries to get the lock
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on at the moment."""
     with listen(0) as server:
         return int(server.getsockname()[1])
 

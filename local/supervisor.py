@@ -32,7 +32,6 @@ class Supervisor:
         return process
 
     def start(self) -> None:
-        """Start all programs that are not running."""
         for process in self.processes.values():
             process.start()
 

@@ -11,8 +11,7 @@ from .errors import LocalError
 from .process import Command
 from .settings import free_port
 
-ANSWER_SECONDS = 1.0
-"""A Valkey on the same machine that has not answered by then is not there yet."""
+ANSWER_SECONDS = 1.0  # a Valkey on the same machine that has not answered by then is not there yet
 
 
 @dataclass(frozen=True)

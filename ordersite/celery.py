@@ -47,7 +47,6 @@ def send_a_job_at_the_start(sender: Any, **_: Any) -> None:
 
 @setup_logging.connect
 def use_django_logging(**_: Any) -> None:
-    """Give workers and beat the log format of every other process (Celery's documented hook for this)."""
     logging.config.dictConfig(settings.LOGGING)
 
 

@@ -19,13 +19,7 @@ def secret(name: str) -> str:
         raise SystemExit(f"ordersite: {name}_FILE={error.filename} cannot be read: {error.strerror}.") from None
 
 
-def secret_file(name: str) -> Path | None:
-    """Return the file that holds a secret, None where the variable itself does."""
-    return file(f"{name}_FILE")
-
-
 def required(name: str, example: str) -> str:
-    """Return a variable, or end the process and say what is missing."""
     value = secret(name)
     if not value:
         raise SystemExit(
@@ -45,18 +39,15 @@ def refuse_weak(key: str) -> None:
 
 
 def secrets(name: str) -> tuple[str, ...]:
-    """Read secrets, comma-separated."""
     return tuple(text.strip() for text in secret(name).split(",") if text.strip())
 
 
 def file(name: str) -> Path | None:
-    """Return the path of a file, None where none is named."""
     text = env.str(name, default="")
     return Path(text) if text else None
 
 
 def choice(name: str, of: Sequence[str], *, default: str) -> str:
-    """Return a variable that is one of these words, or end the process and say what they are."""
     value = env.str(name, default="") or default
     if value not in of:
         raise SystemExit(f"ordersite: {name}={value} is none of {', '.join(of)}.")
@@ -64,7 +55,6 @@ def choice(name: str, of: Sequence[str], *, default: str) -> str:
 
 
 def percent(name: str, *, default: int) -> int:
-    """Return a setting from 1 to 100. Ends the process where it is anything else."""
     value: int = env.int(name, default=default)
     if not 1 <= value <= 100:
         raise SystemExit(f"ordersite: {name}={value} is not within 1 and 100.")
@@ -72,7 +62,7 @@ def percent(name: str, *, default: int) -> int:
 
 
 def service(name: str, *, authorities: Path | None) -> str:
-    """Return a gRPC service's host:port. Ends the process where it would be asked in clear beyond loopback."""
+    """Return a gRPC service's host:port, which is asked in clear on loopback alone."""
     target: str = env.str(name, default="")
     if target and authorities is None and not is_loopback(target.rpartition(":")[0]):
         raise SystemExit(
@@ -83,7 +73,6 @@ def service(name: str, *, authorities: Path | None) -> str:
 
 
 def networks(name: str) -> list[IPv4Network | IPv6Network]:
-    """Read addresses and networks, comma-separated."""
     try:
         return [ip_network(text.strip(), strict=False) for text in env.list(name, default=[]) if text.strip()]
     except ValueError as error:

@@ -21,22 +21,18 @@ PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), pay
 
 
 class HeadersMiddleware:
-    """Adds Content-Security-Policy and Permissions-Policy to every answer."""
+    """Adds Content-Security-Policy, of a page or of data, and Permissions-Policy to every answer; a view's own wins."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, with the policy of a page or of data; a view's own wins."""
         response = self._get_response(request)
         if settings.DEBUG and response.status_code >= 400:
             return response  # Django's own page, with scripts and styles in it
-        response.headers.setdefault("Content-Security-Policy", _policy(request, response))
+        policy = DATA
+        if response.get("Content-Type", "").startswith("text/html"):
+            policy = ADMIN if request.path.startswith("/admin/") else PAGE
+        response.headers.setdefault("Content-Security-Policy", policy)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         return response
-
-
-def _policy(request: HttpRequest, response: HttpResponse) -> str:
-    if not response.get("Content-Type", "").startswith("text/html"):
-        return DATA
-    return ADMIN if request.path.startswith("/admin/") else PAGE

@@ -20,11 +20,9 @@ class MetricsView(APIView):
     throttle_classes = ()
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        """Answer whatever the scraper accepts: there is one format."""
-        return super().perform_content_negotiation(request, force=True)
+        return super().perform_content_negotiation(request, force=True)  # whatever is accepted: there is one format
 
     def get(self, request: Request) -> HttpResponse:
-        """Say how the site is; 503 without the database."""
         registry = CollectorRegistry()
         registry.register(look())
         text = generate_latest(registry) + generate_latest(http_metrics.of_all_processes())

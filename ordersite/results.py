@@ -22,7 +22,6 @@ class ResultBackend(DatabaseBackend):  # type: ignore[misc] # it has no types
     def _store_result(
         self, task_id: str, result: Any, status: str, traceback: str | None = None, **options: Any
     ) -> Any:
-        """Store a state of a task; without the database, log that it is lost."""
         text = without_secrets(traceback) if traceback else traceback
         try:
             return super()._store_result(task_id, result, status, traceback=text, **options)

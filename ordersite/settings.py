@@ -21,7 +21,6 @@ from ordersite.environment import (
     refuse_weak,
     required,
     secret,
-    secret_file,
     secrets,
     service,
 )
@@ -38,7 +37,7 @@ if DEBUG and (DATA_DIR / "environment").is_file():
     env.read_env(DATA_DIR / "environment")
 
 DATABASE_URL = required("DATABASE_URL", "postgres://user:password@host:5432/ordersite")
-DATABASE_URL_FILE = secret_file("DATABASE_URL")  # read again for each connection: a password may be changed at run time
+DATABASE_URL_FILE = file("DATABASE_URL_FILE")  # read again for each connection: a password may be changed at run time
 BROKER_URL = required("BROKER_URL", "redis://:password@host:6379/0")
 # The servers that `make run` brings, and so data that may be filled with examples.
 EMBEDDED = env.bool("EMBEDDED", default=False)
@@ -51,7 +50,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
-# Seconds for which browsers come by HTTPS only, once they have; told over HTTPS alone. 0: not told.
+# Django sends it over HTTPS alone.
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=2_592_000)
 SECURE_REFERRER_POLICY = "same-origin"  # Django's protection of forms needs the referrer within the site
 X_FRAME_OPTIONS = "DENY"
@@ -146,7 +145,6 @@ if PROCESS_KIND in ("web", "grpc"):
 _planning: dict[str, object] = {"random_page_cost": 1.1}
 if PROCESS_KIND == "relay":
     _planning |= {"enable_seqscan": "off"}  # there is an index for everything that it asks
-# Off: behind a PgBouncer before 1.22 that pools transactions.
 _prepared = env.bool("PREPARED_STATEMENTS", default=True)
 
 _database: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL))
@@ -169,7 +167,6 @@ DATABASES = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-USE_TZ = True
 TIME_ZONE = "UTC"
 
 # --- People -----------------------------------------------------------------------------------------------------
@@ -177,7 +174,7 @@ TIME_ZONE = "UTC"
 AUTH_USER_MODEL = "users.User"
 # The first checks passwords. Django's is there for sessions that it has signed in, and for permissions.
 AUTHENTICATION_BACKENDS = ["users.backends.PasswordBackend", "django.contrib.auth.backends.ModelBackend"]
-# Passwords that a process hashes at once. Each takes 19 MiB; one that was stored by an earlier release, 100 MiB.
+# Each takes 19 MiB; one that was stored by an earlier release, 100 MiB.
 HASHES_AT_ONCE = max(1, env.int("HASHES_AT_ONCE", default=1))
 PASSWORD_HASHERS = [
     "users.hashers.PasswordHasher",
@@ -213,7 +210,6 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "rest.openapi.schema.OperationSchema",
     "DEFAULT_METADATA_CLASS": "rest.metadata.PlainMetadata",
     "EXCEPTION_HANDLER": "rest.problems.problem_from_exception",
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,
 }
 
@@ -248,13 +244,12 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [],
 }
 
-# Hours that the answer under an idempotency key is kept and given again.
 IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
 
 # --- gRPC (rpc/) -------------------------------------------------------------------------------------
 
 GRPC_PORT = env.int("GRPC_PORT", default=50051)
-GRPC_METRICS_PORT = env.int("GRPC_METRICS_PORT", default=0)  # 0: none
+GRPC_METRICS_PORT = env.int("GRPC_METRICS_PORT", default=0)
 # How `manage.py grpc` serves.
 GRPC: dict[str, Any] = {
     "address": env.str("GRPC_ADDRESS", default="127.0.0.1"),
@@ -269,7 +264,7 @@ GRPC: dict[str, Any] = {
 USERS_GRPC = {
     "target": service("USERS_GRPC_TARGET", authorities=file("USERS_GRPC_CA")),
     "token": next(iter(secrets("USERS_GRPC_TOKEN")), ""),  # the first, where the file is that of the service
-    "authorities": file("USERS_GRPC_CA"),  # whose certificates are believed; None: no TLS
+    "authorities": file("USERS_GRPC_CA"),
     # Seconds that an answer may take, with all its tries: well under the soft limit of a mail (notifications/tasks.py).
     "timeout": env.float("USERS_GRPC_TIMEOUT", default=3.0),
 }
@@ -292,7 +287,6 @@ EVENTS: dict[str, Any] = {
 
 # --- Reports ------------------------------------------------------------------------------------------------------
 
-# A folder that the web and the workers of `reports` and `maintenance` have in common.
 REPORTS_DIR = Path(env.str("REPORTS_DIR", default=str(DATA_DIR / "reports")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -304,16 +298,11 @@ STORAGES = {
 }
 REPORTS = {
     "SOURCES": "ordersite.reports",
-    # Reports that a person may have under way at once.
     "RUNNING": env.int("REPORTS_RUNNING", default=3),
-    # Days that a file stays.
     "KEEP_DAYS": env.int("REPORTS_KEEP_DAYS", default=7),
-    # Seconds after which Celery kills what builds a report; after three quarters of it the report fails with a reason.
-    "LONGEST": env.int("REPORTS_LONGEST", default=1_800),
-    # Percent of its time in which a report is built; the rest it rests, so that orders are answered as fast as ever.
+    "LONGEST": env.int("REPORTS_LONGEST", default=1_800),  # after three quarters of it a report fails with a reason
     "PACE": percent("REPORTS_PACE", default=25),
 }
-# Who is sent the sales of each day; nobody where it is empty.
 SUMMARY_TO = env.str("SUMMARY_TO", default="")
 
 # --- Celery -----------------------------------------------------------------------------------------------------
@@ -331,7 +320,6 @@ CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
 CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower
 CELERY_TASK_SEND_SENT_EVENT = False  # one more message a delivery, for a state that Flower need not show
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # what one worker hoards, an idle one beside it cannot do
@@ -355,32 +343,21 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True
 CELERY_BEAT_MAX_LOOP_INTERVAL = 30  # seconds between two ticks at most
 CELERY_BEAT_REMOTE_CONTROL_MAX_TICK_AGE = 60  # seconds
-CELERY_BEAT_SCHEDULE = {
-    "check-stock": {
-        "task": "inventory.check_stock",
-        "schedule": timedelta(seconds=env.int("CHECK_STOCK_SECONDS", default=300)),
-        "options": {"headers": {"periodic_task_name": "check-stock"}},  # django-celery-results shows it
-    },
-    "tidy-reports": {
-        "task": "analytics.tidy_reports",
-        "schedule": timedelta(minutes=1),
-        "options": {"headers": {"periodic_task_name": "tidy-reports"}},
-    },
+_jobs: dict[str, tuple[str, timedelta | crontab]] = {
+    "check-stock": ("inventory.check_stock", timedelta(seconds=env.int("CHECK_STOCK_SECONDS", default=300))),
+    "tidy-reports": ("analytics.tidy_reports", timedelta(minutes=1)),
     # Often, since beat may be away when a day ends; each day is told once (analytics/summaries.py).
-    "ask-for-summary": {
-        "task": "analytics.ask_for_summary",
-        "schedule": timedelta(minutes=10),
-        "options": {"headers": {"periodic_task_name": "ask-for-summary"}},
-    },
+    "ask-for-summary": ("analytics.ask_for_summary", timedelta(minutes=10)),
     # Each by itself: the failure of one purge does not keep the others from their work.
     **{
-        f"purge-{app}": {
-            "task": f"{app}.purge",
-            "schedule": crontab(minute="17", hour="3"),
-            "options": {"headers": {"periodic_task_name": f"purge-{app}"}},
-        }
+        f"purge-{app}": (f"{app}.purge", crontab(minute="17", hour="3"))
         for app in ("events", "orders", "users", "analytics", "ordersite")
     },
+}
+CELERY_BEAT_SCHEDULE = {
+    # django-celery-results shows the name in the header.
+    name: {"task": task, "schedule": schedule, "options": {"headers": {"periodic_task_name": name}}}
+    for name, (task, schedule) in _jobs.items()
 }
 
 # --- Mail -------------------------------------------------------------------------------------------------------

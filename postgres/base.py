@@ -29,7 +29,6 @@ class NotingErrors(DatabaseErrorWrapper):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Raise Django's error."""
         try:
             super().__exit__(kind, error, trace)
         except Exception as djangos:
@@ -53,45 +52,38 @@ class DatabaseWrapper(base.DatabaseWrapper):
     refused = False  # whether the server has refused, on this connection, what another one might do
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Connect."""
         self.refused = False
         return super().get_new_connection(conn_params)
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return what to connect with; user and password as DATABASE_URL_FILE has them now, where there is one."""
+        """Return what to connect with; user and password as DATABASE_URL_FILE has them now, where there is one.
+
+        Where it cannot be read, such as while it is replaced, they are as before.
+        """
         params: dict[str, Any] = super().get_connection_params()
-        return params | _present_credentials(settings.DATABASE_URL_FILE)
+        file: Path | None = settings.DATABASE_URL_FILE
+        if file is None:
+            return params
+        try:
+            url = environ.Env.db_url_config(file.read_text().strip(), engine=__package__)
+        except (OSError, ValueError, ImproperlyConfigured) as error:
+            logger.warning("%s cannot be read, so the password of before is used: %s", file, type(error).__name__)
+            return params
+        now = {"user": url["USER"], "password": url["PASSWORD"]}
+        return params | {name: value for name, value in now.items() if value}
 
     @cached_property
     def wrap_database_errors(self) -> DatabaseErrorWrapper:
-        """Return what turns psycopg's errors into Django's."""
         return NotingErrors(self)
 
     def is_usable(self) -> bool:
-        """Tell whether the connection can be used."""
         kept = self.connection
-        if kept is None or kept.closed or self.refused or _is_standby(kept):
+        if kept is None or kept.closed or self.refused:
+            return False
+        if kept.info.parameter_status("in_hot_standby") == "on":  # PostgreSQL 14 and newer tell it unasked
             return False
         at_rest = kept.info.transaction_status == TransactionStatus.IDLE
         return (at_rest and not _has_something_to_read(kept.fileno())) or super().is_usable()
-
-
-def _present_credentials(file: Path | None) -> dict[str, str]:
-    """Return user and password of the URL in a file; nothing where it cannot be read, such as while it is replaced."""
-    if file is None:
-        return {}
-    try:
-        given = environ.Env.db_url_config(file.read_text().strip(), engine=__package__)
-    except (OSError, ValueError, ImproperlyConfigured) as error:
-        logger.warning("%s cannot be read, so the password of before is used: %s", file, type(error).__name__)
-        return {}
-    found = {"user": given["USER"], "password": given["PASSWORD"]}
-    return {name: value for name, value in found.items() if value}
-
-
-def _is_standby(connection: Any) -> bool:
-    """Tell whether the server was in recovery when it last said so, which PostgreSQL 14 and newer do unasked."""
-    return bool(connection.info.parameter_status("in_hot_standby") == "on")
 
 
 def _has_something_to_read(descriptor: int) -> bool:

@@ -108,8 +108,6 @@ class Attempts:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def execute(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        """Execute a statement (Django's hook for that)."""
-
         def once() -> Any:
             return execute(sql, params, many, context)
 
@@ -119,7 +117,6 @@ class Attempts:
         return self.repeat((lambda: self._build(index[1], once)) if index else once)
 
     def limit_waits(self, seconds: float) -> None:
-        """Have PostgreSQL give up a lock after so many seconds."""
         _one(self._connection, "SELECT set_config('lock_timeout', %s, false)", str(max(1, int(seconds * 1000))))
 
     def _build(self, index: str, build: Callable[[], object]) -> None:
@@ -128,16 +125,11 @@ class Attempts:
         if is_valid:
             self._tell(f"The index {index} was built by an attempt before this one.")
             return
-        with self._waiting_longer():
+        self.limit_waits(max(CONCURRENT_LOCK_TIMEOUT, self._patience.lock_timeout))
+        try:
             if is_valid is False:
                 _rows(self._connection, f"DROP INDEX CONCURRENTLY {self._connection.ops.quote_name(index)}")
             build()
-
-    @contextmanager
-    def _waiting_longer(self) -> Iterator[None]:
-        self.limit_waits(max(CONCURRENT_LOCK_TIMEOUT, self._patience.lock_timeout))
-        try:
-            yield
         finally:
             self.limit_waits(self._patience.lock_timeout)
 
@@ -161,7 +153,6 @@ class Blockers:
         self._thread.join()
 
     def forget(self) -> None:
-        """Forget whom it has seen."""
         self._seen = []
 
     def told(self) -> str:

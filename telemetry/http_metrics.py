@@ -41,7 +41,6 @@ class MetricsMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, and count."""
         started = time.perf_counter()
         response = self._get_response(request)
         method = request.method if request.method in METHODS else "other"
@@ -58,7 +57,6 @@ def _told(route: str) -> str:
 
 
 def of_all_processes() -> CollectorRegistry:
-    """Return what all processes of this web server have counted."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return registry
     together = CollectorRegistry()

@@ -1,12 +1,11 @@
 """How a line of the log is written: for programs, one JSON object; for people, text. In either nothing private stands.
 
-It needs no settings, so that a server's main process, which has none, writes its lines so too (server_log.json).
+It needs no settings, so that a server's main process, which has none, writes its lines so too (web/server.py).
 """
 
 import json
 import logging
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -32,7 +31,15 @@ def make_formatter(kind: str = "") -> logging.Formatter:
     return JsonLines(os.environ.get("PROCESS_KIND", "")) if kind == "json" else TextLines()
 
 
-class JsonLines(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """Writes an exception's traceback; of a database that is away only what it said: nothing is wrong with the code."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        text = in_one_line(ei[1]) if is_database_away(ei[1]) else super().formatException(ei)
+        return _hidden(text[-(LONGEST + MARGIN) :])[-LONGEST:]
+
+
+class JsonLines(_Formatter):
     """Writes each record as one object: what every line has, then what was given by `extra`, then the exception."""
 
     def __init__(self, process: str) -> None:
@@ -40,7 +47,6 @@ class JsonLines(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -56,11 +62,9 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _encoded(_without_private(line))
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Return the exception's text."""
-        return _exception(ei, super().formatException)
+        if may_be_private("\n".join(map(str, line.values()))):
+            line = {name: _shown(value) for name, value in line.items()}  # in JSON it could no longer be hidden
+        return _encoded(line)
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -75,24 +79,8 @@ def _beginning(text: str) -> str:
     return _hidden(text[: LONGEST + MARGIN])[:LONGEST]  # first hidden: what is cut through is no longer known
 
 
-def _exception(ei: Any, traceback: Callable[[Any], str]) -> str:
-    """Return an exception's traceback; of a database that is away only what it said: nothing is wrong with the code."""
-    return _end(in_one_line(ei[1]) if is_database_away(ei[1]) else traceback(ei))
-
-
-def _end(text: str) -> str:
-    return _hidden(text[-(LONGEST + MARGIN) :])[-LONGEST:]
-
-
 def _hidden(text: str) -> str:
     return hide_private(text) if may_be_private(text) else text
-
-
-def _without_private(line: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields with what is private hidden in each; as JSON, it could no longer be."""
-    if not may_be_private("\n".join(map(str, line.values()))):
-        return line
-    return {name: _shown(value) for name, value in line.items()}
 
 
 def _shown(value: Any) -> Any:
@@ -108,7 +96,7 @@ def _encoded(line: dict[str, Any]) -> str:
         return _encode({name: str(value) if isinstance(value, float | list) else value for name, value in line.items()})
 
 
-class TextLines(logging.Formatter):
+class TextLines(_Formatter):
     """Writes each record as a line to read, and its exception below."""
 
     def __init__(self) -> None:
@@ -116,12 +104,7 @@ class TextLines(logging.Formatter):
         super().__init__(line, defaults={"request_id": "-"})  # a server's main process has no requests
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """Return the line."""
         return _beginning(super().formatMessage(record))
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Return the exception's text."""
-        return _exception(ei, super().formatException)
 
 
 class OnlyFailures(logging.Filter):

@@ -22,7 +22,6 @@ class RequestIdMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer under the request's id, and log how."""
         began = time.monotonic()
         given = request.headers.get("X-Request-ID", "")
         request_id = given if VALID_ID.fullmatch(given) else str(uuid7())

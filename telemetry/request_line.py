@@ -24,9 +24,11 @@ def log_request(request: HttpRequest, response: HttpResponse, began: float) -> N
         "milliseconds": milliseconds,
         "user_id": _user_id(request),
     }
-    message = "%s %s: %d after %.0f ms"
+    level = logging.DEBUG if is_probe(request) else logging.INFO
+    if response.status_code >= 500:
+        level = logging.ERROR
     told = (request.method, path, response.status_code, milliseconds)
-    logger.log(_level(request, response), message, *told, extra=fields)
+    logger.log(level, "%s %s: %d after %.0f ms", *told, extra=fields)
 
 
 def route_of(request: HttpRequest) -> str | None:
@@ -36,14 +38,7 @@ def route_of(request: HttpRequest) -> str | None:
 
 
 def is_probe(request: HttpRequest) -> bool:
-    """Tell whether a request only looks whether the site is well."""
     return request.path.startswith(PROBES)
-
-
-def _level(request: HttpRequest, response: HttpResponse) -> int:
-    if response.status_code >= 500:
-        return logging.ERROR
-    return logging.DEBUG if is_probe(request) else logging.INFO
 
 
 def _user_id(request: HttpRequest) -> Any:

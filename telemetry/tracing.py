@@ -5,21 +5,20 @@ Each process that has spans calls set_up() once, after it was forked: a thread o
 
 import os
 import threading
-from collections.abc import Callable
 from multiprocessing.util import Finalize
 from typing import Any
 
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from events.redaction import hide_private
+from telemetry.request_id import GetResponse
 from telemetry.request_line import LONGEST_PATH, is_probe, route_of
 
-FLUSH = 2.0
-"""Seconds that a process which ends may take to send its last spans."""
+FLUSH = 2.0  # seconds that a process which ends may take to send its last spans
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 
 _tracer = trace.get_tracer("ordersite")
@@ -70,7 +69,7 @@ def flush() -> None:
 class TracingMiddleware:
     """Gives each request a span, under the caller's own where it sent a `traceparent`. Not there without traces."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         if not is_on():
             raise MiddlewareNotUsed
         self._get_response = get_response
@@ -83,7 +82,14 @@ class TracingMiddleware:
             _method(request), context=_w3c.extract(request.headers), kind=SpanKind.SERVER, attributes=_asked(request)
         ) as span:
             response = self._get_response(request)
-            _tell_answer(span, request, response)
+            span.set_attribute("http.response.status_code", response.status_code)
+            span.set_attribute("ordersite.request_id", response.get("X-Request-ID", ""))
+            if route := route_of(request):
+                span.set_attribute("http.route", route)
+                span.update_name(f"{_method(request)} {route}")
+            if response.status_code >= 500:
+                span.set_attribute("error.type", str(response.status_code))
+                span.set_status(StatusCode.ERROR)
         return response
 
 
@@ -100,14 +106,3 @@ def _asked(request: HttpRequest) -> dict[str, str]:
         "url.path": hide_private(request.path)[:LONGEST_PATH],
         "url.scheme": request.scheme or "",
     }
-
-
-def _tell_answer(span: Span, request: HttpRequest, response: HttpResponse) -> None:
-    span.set_attribute("http.response.status_code", response.status_code)
-    span.set_attribute("ordersite.request_id", response.get("X-Request-ID", ""))
-    if route := route_of(request):
-        span.set_attribute("http.route", route)
-        span.update_name(f"{_method(request)} {route}")
-    if response.status_code >= 500:
-        span.set_attribute("error.type", str(response.status_code))
-        span.set_status(StatusCode.ERROR)

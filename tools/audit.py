@@ -6,26 +6,20 @@ for `make lint`: neither an advisory published tonight nor a network that is dow
 """
 
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LOCK = os.path.join(ROOT, "requirements.lock")
-SECONDS = 120
-SECONDS_TO_TELL = 20
-"""Time for all look-ups; shorter in `make lint`, which must not wait for a slow network."""
-
-VULNERABLE, NOT_CHECKED = 1, 2
-"""Exit statuses."""
-
+LOCK = str(Path(__file__).resolve().parents[1] / "requirements.lock")
+SECONDS = 120  # time for all look-ups
+SECONDS_TO_TELL = 20  # the same in `make lint`, which must not wait for a slow network
+VULNERABLE, NOT_CHECKED = 1, 2  # exit statuses
 COMMAND = [sys.executable, "-m", "pip_audit", "--requirement", LOCK, "--require-hashes", "--disable-pip"]
 OPTIONS = ["--format", "json", "--progress-spinner", "off", "--timeout", "5"]
 
 
 def main(arguments: list[str]) -> int:
-    """Print what is known and return the exit status."""
     only_tell = "--tell" in arguments
     report, why_not = audit([*COMMAND, *OPTIONS], SECONDS_TO_TELL if only_tell else SECONDS)
     lines, status = ([f"audit: NOT CHECKED: {why_not}"], NOT_CHECKED) if report is None else read(report)

@@ -5,22 +5,20 @@ tag and run this. It asks the registries by `docker buildx` and GitHub by `git`,
 does not answer. With --check it only compares, and exits with 1 where something differs.
 """
 
-import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = Path(__file__).resolve().parents[1]
 FILES = ("Dockerfile", "docker-compose.yml", ".github/workflows/ci.yml")
 IMAGE = re.compile(r"(?P<tag>[\w./-]+:[\w.-]+)@(?P<pin>sha256:[0-9a-f]{64})")
 ACTION = re.compile(r"(?P<name>[\w-]+/[\w-]+)@(?P<pin>[0-9a-f]{40}) # (?P<tag>v[\w.]+)")
-SECONDS = 60
-"""Time for one answer of a registry or of GitHub."""
+SECONDS = 60  # time for one answer of a registry or of GitHub
 
 
 def main(arguments: "list[str]") -> int:
-    """Pin what FILES name, or compare it, and return the exit status."""
-    before = {name: read(name) for name in FILES}
+    before = {name: (ROOT / name).read_text() for name in FILES}
     after = {name: pinned(text) for name, text in before.items()}
     changed = [name for name in FILES if before[name] != after[name]]
     if "--check" in arguments:
@@ -29,15 +27,9 @@ def main(arguments: "list[str]") -> int:
         )
         return 1 if changed else 0
     for name in changed:
-        with open(os.path.join(ROOT, name), "w") as file:
-            file.write(after[name])
+        (ROOT / name).write_text(after[name])
     print("\n".join(f"{name}: pinned anew" for name in changed) or "all as pinned")
     return 0
-
-
-def read(name: str) -> str:
-    with open(os.path.join(ROOT, name)) as file:
-        return file.read()
 
 
 def pinned(text: str) -> str:

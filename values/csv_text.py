@@ -1,10 +1,8 @@
-"""Rows as the lines of a CSV file (RFC 4180, UTF-8) that does no harm in a spreadsheet; for Excel, with a mark."""
+"""Values as the cells of a CSV file (RFC 4180, UTF-8) that does no harm in a spreadsheet; for Excel, with a mark."""
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Protocol
 
 EXCEL = "csv-excel"
 FORMATS = ("csv", EXCEL)
@@ -19,13 +17,6 @@ def mark(file_format: str) -> str:
     return "\ufeff" if file_format == EXCEL else ""
 
 
-class Writer(Protocol):
-    """What csv.writer() returns."""
-
-    def writerow(self, row: Sequence[str], /) -> object:
-        """Write a line."""
-
-
 def harmless(value: object) -> str:
     """Return a cell's text; one that a spreadsheet would run as a formula is told to be text by an apostrophe."""
     if value is None:
@@ -34,8 +25,3 @@ def harmless(value: object) -> str:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     text = str(value)
     return text if isinstance(value, NUMBER) else _INNER.sub(r"\1'", f"'{text}" if text.startswith(FORMULA) else text)
-
-
-def write_row(writer: Writer, row: Sequence[object]) -> None:
-    """Write a row of values, each made harmless."""
-    writer.writerow([harmless(value) for value in row])

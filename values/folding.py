@@ -31,7 +31,6 @@ class ContainsFolded(Lookup[bool]):
     lookup_name = "contains_folded"
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:  # type: ignore[override]
-        """Return the condition, and its parameters."""
         text, of_text = self.process_lhs(compiler, connection)
         part, of_part = self.process_rhs(compiler, connection)
         return f"strpos({_TEXT.format(text)}, {_PART.format(part)}) > 0", [*of_text * _TEXT.count("{0}"), *of_part]

@@ -40,7 +40,6 @@ def in_currency(amount: Decimal, currency: str) -> Decimal:
 
 
 def decimals_of(currency: str) -> int:
-    """Return the number of decimals of a currency."""
     return DECIMALS.get(currency, OTHERWISE)
 
 
@@ -55,12 +54,10 @@ class MoneyField(models.DecimalField[Decimal | int | str, Decimal]):
         super().__init__(*args, **options)
 
     def deconstruct(self) -> Any:
-        """Return what it takes to make the field again."""
         name, path, args, options = super().deconstruct()
         return name, path, args, options | {"currency": self.currency}
 
     def db_type(self, connection: Any) -> str:
-        """Return the type of the column."""
         return "numeric"
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
@@ -88,8 +85,7 @@ class AmountField(serializers.DecimalField):
         super().__init__(max_digits=digits, decimal_places=MOST_DECIMALS, min_value=Decimal(0), **options)
 
     def quantize(self, value: Decimal) -> Decimal:
-        """Return the amount with the decimals that were given."""
-        return value
+        return value  # with the decimals that were given
 
 
 class MoneyText(serializers.ReadOnlyField):
@@ -100,6 +96,5 @@ class MoneyText(serializers.ReadOnlyField):
         super().__init__(**options)
 
     def get_attribute(self, instance: Any) -> str:
-        """Return the amount with its currency's decimals."""
         amount, code = get_attribute(instance, self.source_attrs), get_attribute(instance, self._currency)
         return f"{in_currency(amount, code):f}"

@@ -11,14 +11,12 @@ if TYPE_CHECKING:
 
 Headers = Sequence[tuple[str, str]]
 
+# Bytes of a file that are read and sent at once; Django would take 4 kB, and a hop between threads each time.
 FILE_CHUNK = 65_536
-"""Bytes of a file that are read and sent at once; Django would take 4 kB, and a hop between threads each time."""
-
 _UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
 def wrap_file(file: Any, chunk: int = 0) -> FileWrapper:
-    """Return an iterator over a file's content (`wsgi.file_wrapper`)."""
     return FileWrapper(file, FILE_CHUNK)
 
 

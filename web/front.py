@@ -28,19 +28,16 @@ if TYPE_CHECKING:
 
 Answer = tuple[int, list[tuple[str, str]], Any]
 
-CHUNKED = float("inf")
-"""The length of a body that comes in chunks: it may be any."""
-
+CHUNKED = float("inf")  # the length of a body that comes in chunks: it may be any
 THREADS = 2
-BODY_SECONDS = 10.0
-"""For a whole body, from the end of its head."""
+BODY_SECONDS = 10.0  # for a whole body, from the end of its head
+# For a thread. Whoever waits longer has given up, or will: to do the work now would only delay the others.
 WAIT_SECONDS = 10.0
-"""For a thread. Whoever waits longer has given up, or will: to do the work now would only delay the others."""
 PROBE_SECONDS = 2.4
 PROBES = ("/health/live", "/health/ready")
 SMALL_BODY = 65_536
+# Bodies above SMALL_BODY that a worker holds at once: they would fill its memory, and orders are small.
 LARGE_BODIES = 32
-"""Bodies above SMALL_BODY that a worker holds at once: they would fill its memory, and orders are small."""
 
 
 class Front:
@@ -58,7 +55,6 @@ class Front:
         self._probes = {path: Pool(path, 1, loop) for path in PROBES}
 
     async def __rsgi__(self, scope: "Scope", protocol: "HTTPProtocol") -> None:
-        """Answer a request."""
         headers = scope.headers.items()
         length = _length(headers)
         self._large_bodies += length > SMALL_BODY
@@ -67,8 +63,10 @@ class Front:
             environ = build_environ(scope, headers, body)
             if refused:
                 environ[REFUSED] = refused
-            probe = self._probes.get(scope.path.removesuffix("/"))
-            await (self._answer_probe(probe, environ, protocol) if probe else self._answer(environ, protocol))
+            if probe := self._probes.get(scope.path.removesuffix("/")):
+                await self._answer_probe(probe, environ, protocol)
+            elif stream := await self._requests.run(partial(self._send, environ, protocol, time.monotonic())):
+                await self._stream(protocol, *stream)
         finally:
             self._large_bodies -= length > SMALL_BODY
 
@@ -90,11 +88,6 @@ class Front:
             return b"", TOO_LARGE
         return body, BROKEN_OFF if len(body) < length < CHUNKED else ""
 
-    async def _answer(self, environ: dict[str, Any], protocol: "HTTPProtocol") -> None:
-        stream = await self._requests.run(partial(self._send, environ, protocol, time.monotonic()))
-        if stream:
-            await self._stream(protocol, *stream)
-
     def _send(self, environ: dict[str, Any], protocol: "HTTPProtocol", arrived: float) -> Answer | None:
         """Answer from this thread, which saves a hop to the loop; return an answer that is to be streamed."""
         if time.monotonic() - arrived > WAIT_SECONDS:
@@ -109,7 +102,6 @@ class Front:
         return None
 
     def _call(self, environ: dict[str, Any]) -> Answer:
-        """Have the application answer."""
         begun: list[Any] = []
         result = self._application(environ, lambda *status_and_headers: begun.append(status_and_headers))
         status, headers, *_ = begun[-1]

@@ -16,36 +16,25 @@ from granian.http import HTTP1Settings
 logger = logging.getLogger(__name__)
 
 WORKERS = 2
-DRAIN_SECONDS = 15
-"""For requests in flight after SIGTERM: PostgreSQL ends a statement of the web after 10 s."""
-
+DRAIN_SECONDS = 15  # for requests in flight after SIGTERM: PostgreSQL ends a statement of the web after 10 s
+# For the head of a request, from the moment the connection was opened or last answered. So it is also how long a
+# connection may idle. A connection costs no thread; this bounds how many there are.
 HEAD_SECONDS = 15
-"""For the head of a request, from the moment the connection was opened or last answered.
-
-So it is also how long a connection may idle. A connection costs no thread; this bounds how many there are.
-"""
 HEAD_BYTES = 65_536
-CONNECTIONS = 8_192
-"""Per worker. Each takes about 10 kB while its client sends nothing."""
-BACKLOG = 4_096
-"""Connections that the kernel holds until a worker takes them; Linux caps it at net.core.somaxconn."""
-SPARE_FILES = 256
-"""File descriptors for everything that is not a client's connection."""
+CONNECTIONS = 8_192  # per worker. Each takes about 10 kB while its client sends nothing
+BACKLOG = 4_096  # connections that the kernel holds until a worker takes them; Linux caps it at net.core.somaxconn
+SPARE_FILES = 256  # file descriptors for everything that is not a client's connection
 
-LOOK_SECONDS = 5.0
-"""From one look at /health/live to the next, and for its answer."""
+LOOK_SECONDS = 5.0  # from one look at /health/live to the next, and for its answer
+# FAILURES of the last LOOKS without an answer, and the workers are restarted. The kernel spreads connections over the
+# workers, so one dead worker of two fails only every other look.
 LOOKS = 6
 FAILURES = 3
-"""So many of the last LOOKS without an answer, and the workers are restarted.
-
-The kernel spreads connections over the workers, so one dead worker of two fails only every other look.
-"""
 
 _LOG = {"formatters": {name: {"()": "telemetry.logs.make_formatter"} for name in ("generic", "access")}}
 
 
 def serve(host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT."""
     _allow_files(CONNECTIONS + SPARE_FILES)
     server = Granian(
         "web.app:front",
@@ -86,7 +75,6 @@ def watch(host: str, port: int) -> None:
 
 
 def is_alive(host: str, port: int) -> bool:
-    """Return whether /health/live answers 200 in time."""
     connection = http.client.HTTPConnection(host, port, timeout=LOOK_SECONDS)
     with contextlib.closing(connection):
         try:

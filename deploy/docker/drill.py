@@ -65,7 +65,6 @@ class Drill:
         self._token = ""
 
     def compose(self, *arguments: str) -> str:
-        """Run Compose and return its output."""
         return self._run([*self._compose, *arguments])
 
     def up(self) -> None:
@@ -74,17 +73,14 @@ class Drill:
         until("everything is healthy", START, self.all_healthy)
 
     def sign_in(self) -> None:
-        """Sign in as the demo's customer."""
         self._token = self.call("POST", "/auth/token", ADA)["token"]
 
     def order(self) -> Any:
-        """Place an order, and wait until it is confirmed."""
         order = self.call("POST", "/orders", {"items": [{"sku": "SPOON-MEASURE", "quantity": 1}]})
         until("the order is confirmed", BACK, lambda: self.status(order) == "confirmed")
         return order
 
     def status(self, order: Any) -> str:
-        """Return the status of an order."""
         return str(self.call("GET", f"/orders/{order['id']}")["status"])
 
     def mailed(self, order: Any) -> bool:
@@ -131,7 +127,6 @@ class Drill:
         return until(f"{method} {path} is answered", BACK, answer)
 
     def services(self) -> list[str]:
-        """Return the services that run for long."""
         return sorted(set(self.compose("config", "--services").split()) - ONCE)
 
     def all_healthy(self) -> bool:
@@ -161,7 +156,6 @@ class Drill:
 
 
 def main(command: list[str]) -> None:
-    """Run the drill, and remove what it made."""
     drill = Drill(command or ["docker", "compose"])
     say(drill.compose("version").splitlines()[0])
     drill.compose("down", "-v")
@@ -175,7 +169,6 @@ def main(command: list[str]) -> None:
 
 
 def run(drill: Drill) -> None:
-    """Go through it all."""
     drill.up()
     say("up from nothing: everything is healthy")
     drill.compose("run", "--rm", "-T", "web", "python", "manage.py", "load_demo", "--yes-on-a-real-database")

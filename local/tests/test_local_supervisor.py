@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,6 +139,39 @@ def test_stop_lets_a_program_finish(supervisor: Supervisor, lines: Lines) -> Non
     wait_until(lambda: bool(lines))
     supervisor.stop()
     assert lines == [("tidy", "up"), ("tidy", "tidied up")]
+
+
+def asked_twice(supervisor: Supervisor, lines: Lines, step: int) -> bool:
+    """Ask a resting process to stop, and again before this line that Python then runs; tell whether there is one."""
+    process, steps = supervisor.add(f"missing-{step}", ["/nowhere/program"]), count()
+    process.start()
+    wait_until(lambda: f"missing-{step}" in dict(lines))
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        if event == "line" and next(steps) == step:
+            process.ask_to_stop()
+        return trace
+
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)  # who waits for a lock that it holds itself would wait for ever
+    sys.settrace(trace)
+    try:
+        process.ask_to_stop()
+    finally:
+        sys.settrace(None)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    process.stop(PATIENCE)
+    return next(steps) > step
+
+
+def test_a_second_ctrl_c_may_come_at_any_point_of_the_first(supervisor: Supervisor, lines: Lines) -> None:
+    def give_up(*_: Any) -> None:
+        raise AssertionError("ask_to_stop() waits for a lock that this thread holds")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    try:
+        assert next(step for step in count() if not asked_twice(supervisor, lines, step)) > 5
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_line_cut_short_by_a_kill_stays_apart(supervisor: Supervisor, lines: Lines) -> None:

@@ -26,7 +26,6 @@ def left_out(folder: str, names: "list[str]") -> "set[str]":
 
 
 def main(target: Path) -> None:
-    """Copy what belongs into the wheel to a folder, and have it built there."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)
         shutil.copytree(ROOT / "events", source / "events", ignore=left_out)

@@ -25,12 +25,10 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the two other things that it does."""
         parser.add_argument("--check", action="store_true", help="change nothing; fail where something is wrong")
         parser.add_argument("--release", action="store_true", help="keep the contracts as those of this version")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Write, check or release."""
         root = Path(settings.BASE_DIR)
         if options["check"]:
             problems = [*different(root), *(line for contract in CONTRACTS for line in broken(root, contract))]
@@ -45,12 +43,10 @@ class Command(BaseCommand):
 
 
 def made() -> dict[Path, str]:
-    """Return the files as the code has them."""
     return {path: text for contract in CONTRACTS for path, text in contract.made().items()}
 
 
 def different(root: Path) -> list[str]:
-    """Return which files are not as the code has them."""
     wanted = made()
     changed = [
         f"{path} is not what the code says. `make contracts` writes it anew; read the difference, then commit it."
@@ -63,7 +59,10 @@ def different(root: Path) -> list[str]:
 
 def broken(root: Path, contract: Contract) -> list[str]:
     """Return what breaks readers of the last release of a contract, if there is one."""
-    released = sorted((root / RELEASED).glob(f"{contract.name}-*{contract.suffix}"), key=_version)
+    released = sorted(
+        (root / RELEASED).glob(f"{contract.name}-*{contract.suffix}"),
+        key=lambda path: [int(part) for part in path.stem.partition("-")[2].split(".")],
+    )
     if not released:
         return []
     found = contract.breaks(released[-1].read_text())
@@ -79,7 +78,3 @@ def release(root: Path) -> None:
     for path, contract in kept.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(contract.text())
-
-
-def _version(path: Path) -> list[int]:
-    return [int(part) for part in path.stem.partition("-")[2].split(".")]

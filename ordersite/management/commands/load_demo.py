@@ -31,48 +31,44 @@ PATIENCE = 1.0  # seconds without a delivery that could go
 
 
 class Command(BaseCommand):
-    """Loads the demo shop."""
-
     help = "Load the demo catalogue, users and orders. Safe to repeat."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the flag that a real database needs."""
         parser.add_argument("--yes-on-a-real-database", action="store_true", dest="really")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Load what is not there yet."""
         if not (settings.EMBEDDED or options["really"]):
             raise CommandError(
                 "this is not the embedded database of `make run`: it would fill a real one with demo data."
                 " If you mean it, add --yes-on-a-real-database."
             )
         password = os.environ.get("DEMO_PASSWORD", "demo-password")
-        self._load_staff(password)
-        for email, name, group in demo.TEAM:
-            _load_member(email, name, group, password)
-        customers = [self._load_customer(email, name, password) for email, name in demo.CUSTOMERS]
+        _load_staff(password)
+        customers = [
+            User.objects.filter(email=email).first() or register(email=email, password=password, full_name=name)
+            for email, name in demo.CUSTOMERS
+        ]
         for product in demo.PRODUCTS:
             _load_product(*product)
-        placed = _place_orders(customers)
+        new = range(Order.objects.filter(user__in=customers).count(), demo.ORDERS)
+        for number in new:
+            _place(customers[number % len(customers)], number)
         if settings.EMBEDDED:
             _handle_what_is_due()
-        self.stdout.write(f"demo shop: {len(demo.PRODUCTS)} products, {len(customers)} customers, {placed} new orders")
-
-    def _load_staff(self, password: str) -> None:
-        email, name = demo.STAFF
-        if not User.objects.filter(email=email).exists():
-            User.objects.create_superuser(email, password, full_name=name)
-
-    def _load_customer(self, email: str, name: str, password: str) -> User:
-        return User.objects.filter(email=email).first() or register(email=email, password=password, full_name=name)
+        self.stdout.write(
+            f"demo shop: {len(demo.PRODUCTS)} products, {len(customers)} customers, {len(new)} new orders"
+        )
 
 
-@transaction.atomic
-def _load_member(email: str, name: str, group: str, password: str) -> None:
-    """Make somebody of the staff; where the group is gone, one who may do nothing."""
+def _load_staff(password: str) -> None:
+    email, name = demo.STAFF
     if not User.objects.filter(email=email).exists():
-        person = User.objects.create_user(email, password, full_name=name, is_staff=True)
-        person.groups.set(Group.objects.filter(name=group))
+        User.objects.create_superuser(email, password, full_name=name)
+    for email, name, group in demo.TEAM:
+        if not User.objects.filter(email=email).exists():
+            with transaction.atomic():
+                member = User.objects.create_user(email, password, full_name=name, is_staff=True)
+                member.groups.set(Group.objects.filter(name=group))  # where it is gone: one who may do nothing
 
 
 @transaction.atomic
@@ -91,17 +87,15 @@ class HereAndNow:
         self._handlers = {handler.name: handler for group in the_map().subscriptions.values() for handler in group}
 
     def length(self, queue: str) -> int:
-        """Return 0: nothing ever waits."""
-        return 0
+        return 0  # nothing ever waits
 
     def send(self, claim: Claim, deliveries: Sequence[Claimed]) -> None:
-        """Run the deliveries of a message."""
         with contextlib.suppress(Retry, PermanentError):  # the bus has noted what becomes of it
             sent = {delivery.id: delivery.token for delivery in deliveries}
             run(self._handlers[deliveries[0].handler], sent, worker="load_demo")
 
     def close(self) -> None:
-        """Do nothing: nothing is open."""
+        pass
 
 
 def _handle_what_is_due() -> None:
@@ -112,16 +106,6 @@ def _handle_what_is_due() -> None:
             last = time.monotonic()
         else:
             time.sleep(POLL)
-
-
-def _place_orders(customers: list[User]) -> int:
-    """Place what is missing of the demo orders."""
-    placed = Order.objects.filter(user__in=customers).count()
-    if placed >= demo.ORDERS:
-        return 0
-    for number in range(placed, demo.ORDERS):
-        _place(customers[number % len(customers)], number)
-    return demo.ORDERS - placed
 
 
 def _place(customer: User, number: int) -> None:

@@ -1,5 +1,6 @@
 """manage.py migrate: Django's own, that runs once at a time and stops no orders while it waits for a lock."""
 
+from functools import partial
 from typing import Any
 
 from django.core.management import CommandError, CommandParser
@@ -13,10 +14,7 @@ from postgres.migrating import migrate as migrate_patiently
 
 
 class Command(migrate.Command):
-    """Migrates the database."""
-
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare Django's options, and how patient to be."""
         super().add_arguments(parser)
         parser.add_argument(
             "--lock-timeout",
@@ -40,16 +38,12 @@ class Command(migrate.Command):
         connection = connections[options["database"]]
         try:
             with turn(connection, self._tell):
-                migrate_patiently(
-                    connection, lambda: self._migrate(*args, **options), patience=patience, tell=self._tell
-                )
+                run = partial(super().handle, *args, **options)
+                migrate_patiently(connection, run, patience=patience, tell=self._tell)
         except DatabaseError as error:
             if not is_database_away(error):
                 raise
             raise CommandError(f"the database is away: {in_one_line(error)}") from error
-
-    def _migrate(self, *args: Any, **options: Any) -> None:
-        super().handle(*args, **options)
 
     def _tell(self, text: str) -> None:
         self.stderr.write(text, self.style.WARNING)
