@@ -22,7 +22,7 @@ from drf_spectacular.openapi import AutoSchema
 from kombu.transport import redis, virtual
 from rest_framework.request import Request
 
-from tests.pages import ROOT
+from testing.pages import ROOT
 from tests.test_row_locks import product
 
 
