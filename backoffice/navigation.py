@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.core.paginator import InvalidPage
 from django.http import Http404, HttpRequest, HttpResponse
@@ -54,7 +55,6 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return what unfold shows in the sidebar for this person."""
     operations = {"title": "Operations", "icon": "monitoring", "link": reverse("admin:index")}
     groups: list[dict[str, Any]] = [{"title": "Operations", "items": [operations]}]
-    tables = {model._meta.label_lower: page for model, page in admin.site._registry.items()}
     for group, entries in GROUPS.items():
         items = [
             {"title": title, "icon": icon, "link": reverse(page)}
@@ -64,7 +64,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         items += [
             {"title": title, "icon": icon, "link": reverse(f"admin:{label.replace('.', '_')}_changelist")}
             for label, title, icon in entries
-            if tables[label].has_view_permission(request)
+            if admin.site.get_model_admin(apps.get_model(label)).has_view_permission(request)
         ]
         if items:
             groups.append({"title": group, "separator": True, "items": items})

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from celery.app.task import Task
 from celery.worker.consumer import Consumer
-from django.contrib import admin
 from django.contrib.auth import middleware
 from django.db.models import Model, QuerySet
 from django_celery_results.backends.database import DatabaseBackend
@@ -22,7 +21,7 @@ from drf_spectacular.openapi import AutoSchema
 from kombu.transport import redis, virtual
 from rest_framework.request import Request
 
-from testing.pages import ROOT
+from testing import ROOT
 from tests.test_row_locks import product
 
 
@@ -57,7 +56,6 @@ USED = {
     "_map_serializer": Internal(
         "drf-spectacular", "0.30", "Describes the serializer of a query.", lambda: AutoSchema._map_serializer
     ),
-    "_registry": Internal("Django", "5.2", "Finds the admin's page of a model by name.", lambda: admin.site._registry),
     "_result_cache": Internal("Django", "5.2", KEPT, lambda: "_result_cache" in getsource(QuerySet)),
     "_prefetched_objects_cache": Internal(
         "Django",
