@@ -11,8 +11,6 @@ from orders.models import Order, OrderLine
 
 
 class LineSerializer(serializers.ModelSerializer):
-    """A line of an order."""
-
     class Meta:
         model = OrderLine
         fields = ["sku", "name", "quantity", "unit_price", "line_total"]
@@ -21,8 +19,6 @@ class LineSerializer(serializers.ModelSerializer):
 
 
 class OrderSerializer(serializers.ModelSerializer):
-    """An order."""
-
     items = LineSerializer(source="lines", many=True, allow_empty=False)
 
     class Meta:
