@@ -1,19 +1,17 @@
-"""The three apps: how each is started, where its books are, and what of its work still waits."""
+"""The three apps that are compared: how each is started, where its books are, and what of its work still waits."""
 
 import base64
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import psycopg
 from redis import Redis
 
 from benchmarks.books import Queries, Waiting
-from local.processes import commands
-from local.settings import Settings
+from benchmarks.side import Kind, ordersite
 
 THREADS = 16
 """Of each of the usual app's two web processes: while the broker is away each order holds one for seconds."""
@@ -21,31 +19,22 @@ THREADS = 16
 
 @dataclass(frozen=True)
 class App:
-    """An app that can be measured. `waiting` takes the URLs of its database and its broker."""
+    """An app that can be compared. `waiting` takes the URLs of its database and its broker."""
 
-    name: str
     title: str
-    prepare: str
+    kind: Kind
     path: str
     scheme: str
-    broker_database: int
-    processes: Callable[[int, Path], dict[str, list[str]]]
+    broker: int
     queries: Queries
     waiting: Callable[[str, str], Waiting]
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def usual_processes(port: int, folder: Path) -> dict[str, list[str]]:
+def usual_processes(port: int) -> dict[str, list[str]]:
     """Return the web and one worker, both as their documentation starts them."""
     options = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", str(THREADS), "--port", str(port)]
     web = [sys.executable, "-m", "granian", *options, "--respawn-failed-workers", "benchmarks.usual.wsgi:application"]
     return {"web": web, "worker": [sys.executable, "-m", "celery", "-A", "benchmarks.usual", "worker", "-l", "INFO"]}
-
-
-def our_processes(port: int, folder: Path) -> dict[str, list[str]]:
-    """Return what `make run` starts and this load needs: not beat, Flower and gRPC."""
-    all_of_them = commands(Settings(web_port=port, flower_port=port, data_dir=folder, demo_password=""))
-    return {name: argv for name, argv in all_of_them.items() if name not in ("beat", "flower", "grpc")}
 
 
 def waiting_messages(database_url: str, broker_url: str) -> Waiting:
@@ -79,13 +68,17 @@ def waiting_deliveries(database_url: str, broker_url: str) -> Waiting:
 
 
 USUAL = App(
-    name="usual",
     title="usual, Celery's defaults",
-    prepare="benchmarks.usual.prepare",
+    kind=Kind(
+        name="usual",
+        prepare="benchmarks.usual.prepare",
+        processes=usual_processes,
+        ready={"worker": " ready."},
+        environment={"DJANGO_SETTINGS_MODULE": "benchmarks.usual.settings"},
+    ),
     path="/api/orders/",
     scheme="Token",
-    broker_database=1,
-    processes=usual_processes,
+    broker=1,
     queries=Queries(
         orders="SELECT o.id::text, o.status, (SELECT count(*) FROM shop_mail m WHERE m.order_id = o.id)"
         " FROM shop_order o",
@@ -95,22 +88,18 @@ USUAL = App(
         available="SELECT sum(stock) FROM shop_product",
     ),
     waiting=waiting_messages,
-    environment={"DJANGO_SETTINGS_MODULE": "benchmarks.usual.settings"},
 )
 USUAL_LATE = replace(
     USUAL,
-    name="usual-late",
     title="usual, `acks_late` and `reject_on_worker_lost`",
-    environment={**USUAL.environment, "ACKS_LATE": "1"},
+    kind=replace(USUAL.kind, name="usual-late", environment={**USUAL.kind.environment, "ACKS_LATE": "1"}),
 )
 ORDERSITE = App(
-    name="ordersite",
     title="ordersite",
-    prepare="benchmarks.prepare_ordersite",
+    kind=ordersite(LOG_FORMAT="text"),
     path="/api/v1/orders",
     scheme="Bearer",
-    broker_database=2,
-    processes=our_processes,
+    broker=2,
     queries=Queries(
         orders="SELECT o.id::text, o.status, (SELECT count(*) FROM notifications_notification n"
         " JOIN events_event e ON e.id = n.event_id WHERE e.subject = o.id AND n.state = 'sent'"
@@ -121,6 +110,5 @@ ORDERSITE = App(
         available="SELECT sum(on_hand - reserved) FROM inventory_stockitem",
     ),
     waiting=waiting_deliveries,
-    environment={"DJANGO_SETTINGS_MODULE": "ordersite.settings"},
 )
-APPS = {app.name: app for app in (USUAL, USUAL_LATE, ORDERSITE)}
+APPS = {app.kind.name: app for app in (USUAL, USUAL_LATE, ORDERSITE)}

@@ -11,7 +11,7 @@ from pathlib import Path
 from local.errors import LocalError
 
 
-def run(prefix: str, work: Callable[[Path], None]) -> int:
+def run_in_folder(prefix: str, work: Callable[[Path], None]) -> int:
     """Do the work in a folder of its own, which is kept only where something went wrong; return the exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it, too, ends what was started
     folder = Path(tempfile.mkdtemp(prefix=prefix))

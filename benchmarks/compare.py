@@ -11,16 +11,10 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.apps import APPS
-from benchmarks.command import chosen
-from benchmarks.command import run as run_in
+from benchmarks.command import chosen, run_in_folder
 from benchmarks.report import Results
 from benchmarks.scenarios import SCENARIOS, run
 from local.servers import Servers, start_servers
-
-
-def main() -> int:
-    """Run what is asked for, and keep the logs only where something went wrong."""
-    return run_in("ordersite-compare-", compare)
 
 
 def compare(folder: Path) -> None:
@@ -69,4 +63,4 @@ def teller(what: str) -> Callable[[str], None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_folder("ordersite-compare-", compare))

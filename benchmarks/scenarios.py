@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.apps import App
-from benchmarks.books import Books, Figures, Waiting, clients, lost_parked_doubled
-from benchmarks.load import HEAD_START, Answer, percentile, send
-from benchmarks.system import System, running
+from benchmarks.books import Books, Figures, Waiting, clients, lost_parked_doubled, read
+from benchmarks.load import HEAD_START, Answer, Shop, percentile, send
+from benchmarks.side import Place, Side, side
 from local.log import Log
 from local.servers import Servers
 
@@ -29,6 +29,9 @@ they are started again at once. What a worker holds when it is killed is chance;
 LOOK = 0.5
 """Seconds between two looks at the books."""
 
+ENOUGH = {f"TEA-{number}": 1_000 for number in range(20)}
+"""Products with enough of each, but for a rush."""
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -40,27 +43,23 @@ class Scenario:
     rate: float | None
     pieces: dict[str, int]
     fault_at: float = 0.0
-    fault: Callable[[System], None] | None = None
+    fault: Callable[[Side, Servers], None] | None = None
     buyers: int = 20
 
 
-def broker_away(system: System) -> None:
-    """Have no broker for 20 seconds."""
-    system.servers.valkey.stop()
+def broker_away(it: Side, servers: Servers) -> None:
+    servers.valkey.stop()
     time.sleep(20)
-    system.servers.valkey.start()
+    servers.valkey.start()
 
 
-def workers_killed(system: System) -> None:
-    """Kill all workers, again and again."""
+def workers_killed(it: Side, servers: Servers) -> None:
+    """Kill every worker with its pool (-9), again and again."""
     for kill in range(KILLS):
         time.sleep(BETWEEN_KILLS if kill else 0)
-        system.kill_workers()
-
-
-def shelf(products: int) -> dict[str, int]:
-    """Return products with enough of each."""
-    return {f"TEA-{number}": 1_000 for number in range(products)}
+        for name, process in it.supervisor.processes.items():
+            if name.startswith("worker"):
+                process.kill()
 
 
 def rush(buyers: int, pieces: int) -> Scenario:
@@ -71,8 +70,8 @@ def rush(buyers: int, pieces: int) -> Scenario:
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("broker", "broker away for 20 s", 1_000, 40, shelf(20), 2.5, broker_away),
-        Scenario("worker", "workers killed five times", 2_500, 40, shelf(20), 6.25, workers_killed),
+        Scenario("broker", "broker away for 20 s", 1_000, 40, ENOUGH, 2.5, broker_away),
+        Scenario("worker", "workers killed five times", 2_500, 40, ENOUGH, 6.25, workers_killed),
         rush(100, 20),
     )
 }
@@ -80,47 +79,62 @@ SCENARIOS = {
 
 def run(app: App, scenario: Scenario, servers: Servers, folder: Path, log: Log, say: Callable[[str], None]) -> Figures:
     """Run one scenario on one app, from an empty database, and return what the database says afterwards."""
-    with running(app, servers, folder, log) as system:
-        say("starting")
-        shop = system.start(scenario.pieces, scenario.buyers)
+    say("starting")
+    place = Place(servers.database_url, servers.broker_url, folder, log)
+    with side(
+        app.kind,
+        place,
+        broker=app.broker,
+        database=f"compare-{app.kind.name}",
+        pieces=scenario.pieces,
+        buyers=scenario.buyers,
+    ) as it:
+        it.start()
+        shop = Shop(it.port, app.path, [f"{app.scheme} {token}" for token in it.tokens])
         say(f"{scenario.orders:,} orders")
         with ThreadPoolExecutor(1) as pool:
             load = pool.submit(send, shop, list(scenario.pieces), scenario.orders, scenario.rate)
-            away = cause(system, scenario, say)
+            away = cause(scenario, it, servers, say)
             answers = load.result()
         say(f"{sum(answer.accepted for answer in answers):,} accepted; waiting until it is quiet")
-        books, last = quiet(system)
-        return figures(system, scenario, answers, books, away, last)
+        books, last = quiet(app, it)
+        return figures(app, it, scenario, answers, books, away, last)
 
 
-def cause(system: System, scenario: Scenario, say: Callable[[str], None]) -> tuple[float, float]:
+def cause(scenario: Scenario, it: Side, servers: Servers, say: Callable[[str], None]) -> tuple[float, float]:
     """Have the fault happen, and return from when to when."""
     time.sleep(HEAD_START + scenario.fault_at)
     start = time.monotonic()
     if scenario.fault:
         say(f"now: {scenario.title}")
-        scenario.fault(system)
+        scenario.fault(it, servers)
     return start, time.monotonic()
 
 
-def quiet(system: System) -> tuple[Books, float]:
+def quiet(app: App, it: Side) -> tuple[Books, float]:
     """Wait until nothing changes any more; return the books, and after how many seconds they were so."""
     start = changed = time.monotonic()
-    books = system.books()
+    books = read(it.database_url, app.queries)
     while (now := time.monotonic()) - changed < (CALM if books.complete else STANDSTILL) and now - start < LONGEST:
         time.sleep(LOOK)
-        before, books = books, system.books()
+        before, books = books, read(it.database_url, app.queries)
         if books != before:
             changed = time.monotonic()
     return books, changed - start
 
 
 def figures(
-    system: System, scenario: Scenario, answers: list[Answer], books: Books, away: tuple[float, float], last: float
+    app: App,
+    it: Side,
+    scenario: Scenario,
+    answers: list[Answer],
+    books: Books,
+    away: tuple[float, float],
+    last: float,
 ) -> Figures:
     """Put together what the clients, the database and the supervisor say."""
     told, errors, unseen = clients(answers, books)
-    waiting = Waiting() if books.complete else system.app.waiting(system.database_url, system.broker_url)
+    waiting = Waiting() if books.complete else app.waiting(it.database_url, it.broker_url)
     lost, parked, doubled = lost_parked_doubled(told, books, waiting)
     during = [answer for answer in answers if away[0] <= answer.due <= away[1]]
     return Figures(
@@ -130,7 +144,7 @@ def figures(
         lost=lost,
         parked=parked,
         doubled=doubled,
-        exits=system.exits,
+        exits=it.exits,
         p50=percentile(during, 0.5) * 1_000,
         p99=percentile(during, 0.99) * 1_000,
         last=last,

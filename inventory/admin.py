@@ -41,7 +41,6 @@ class ProductForm(forms.ModelForm[Product]):
         fields = ["sku", "name", "description", "price", "currency", "is_active"]
 
     def clean(self) -> dict[str, Any] | None:
-        """Ask for a reason with every change of stock."""
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("add_pieces") and not cleaned.get("reason"):
             self.add_error("reason", "Say why the stock changes.")
@@ -77,21 +76,17 @@ class ProductAdmin(Exported[Product]):
 
     @admin.display(ordering="stock__on_hand")
     def on_hand(self, product: Product) -> int:
-        """Return the pieces on the shelf."""
         return product.stock.on_hand
 
     @admin.display(ordering="stock__reserved")
     def reserved(self, product: Product) -> int:
-        """Return the pieces set aside for orders."""
         return product.stock.reserved
 
     @admin.display
     def available(self, product: Product) -> int:
-        """Return the pieces that can still be ordered."""
         return product.stock.available
 
     def sections(self, request: HttpRequest, row: Product) -> Sequence[Section]:
-        """Show what came and went last, with a link to the rest."""
         newest = row.movements.order_by("-id")[:SHOWN]
         cells = [(m.at, m.kind, f"{m.quantity:+}", m.reason, m.order_id or "") for m in newest]
         shown = table("The last movements of this product", ["At", "Kind", "Pieces", "Reason", "Order"], cells)
@@ -99,17 +94,13 @@ class ProductAdmin(Exported[Product]):
         return [Section("Last movements", format_html('{}<p class="mt-4">{}</p>', shown, rest))]
 
     def save_model(self, request: HttpRequest, obj: Product, form: forms.ModelForm[Product], change: bool) -> None:
-        """Save the product, then book the pieces."""
         super().save_model(request, obj, form, change)
         StockItem.objects.get_or_create(product=obj)
         if form.cleaned_data.get("add_pieces"):
-            self._adjust(request, obj, form.cleaned_data)
-
-    def _adjust(self, request: HttpRequest, product: Product, cleaned: dict[str, Any]) -> None:
-        try:
-            stock.adjust(product, quantity=cleaned["add_pieces"], reason=cleaned["reason"])
-        except APIException as error:
-            self.message_user(request, f"The stock was not changed: {error.detail}", messages.ERROR)
+            try:
+                stock.adjust(obj, quantity=form.cleaned_data["add_pieces"], reason=form.cleaned_data["reason"])
+            except APIException as error:
+                self.message_user(request, f"The stock was not changed: {error.detail}", messages.ERROR)
 
 
 class _OfProduct(ReadOnly, Page[Any]):
@@ -121,7 +112,6 @@ class _OfProduct(ReadOnly, Page[Any]):
     ordering = ["-id"]
 
     def find(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-        """Find by what an index finds."""
         order_id = as_uuid(text)
         return rows.filter(order_id=order_id) if order_id else rows.filter(product__sku=text)
 

@@ -14,8 +14,6 @@ from values.names import validate_name
 
 
 class Product(models.Model):
-    """Something that is sold."""
-
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     sku = models.CharField(
         max_length=64,

@@ -5,7 +5,6 @@ and what was done already changes nothing.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
@@ -15,18 +14,10 @@ from uuid_utils.compat import uuid7
 
 from events.errors import PermanentError
 from events.sql import columns, execute
+from eventtypes.stock import Shortage
 from inventory.models import Movement, Product, Reservation, StockItem
 
 MAX_ADJUSTMENT = 1_000_000  # pieces at once: more is a slip of the finger
-
-
-@dataclass(frozen=True)
-class Short:
-    """A product of which there is less than an order needs."""
-
-    sku: str
-    requested: int
-    available: int
 
 
 class NoStockItem(PermanentError):
@@ -34,8 +25,6 @@ class NoStockItem(PermanentError):
 
 
 class BelowReserved(APIException):
-    """The adjustment would leave fewer pieces than are set aside for orders."""
-
     status_code = 409
     default_code = "below_reserved"
     default_detail = "That would leave fewer pieces on hand than are reserved for orders."
@@ -54,7 +43,7 @@ def adjust(product: Product, *, quantity: int, reason: str) -> StockItem:
 
 
 @transaction.atomic
-def reserve(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequence[Short]]:
+def reserve(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequence[Shortage]]:
     """Set the wanted pieces (sku to quantity) of each order aside, or none of its; return what each was short of.
 
     In the order given. Nothing is done for an order for which it was done already, and that is short of nothing. Raises
@@ -110,9 +99,13 @@ def _lock(product_ids: Iterable[UUID]) -> dict[UUID, StockItem]:
     return {item.product_id: item for item in rows}
 
 
-def _set_aside(items: Mapping[str, StockItem], lines: Mapping[str, int]) -> Sequence[Short]:
+def _set_aside(items: Mapping[str, StockItem], lines: Mapping[str, int]) -> Sequence[Shortage]:
     """Reserve one order's lines on these locked rows, not yet written, or none of them: then return what is short."""
-    short = [Short(sku, n, items[sku].available) for sku, n in lines.items() if items[sku].available < n]
+    short = [
+        Shortage(sku=sku, requested=n, available=items[sku].available)
+        for sku, n in lines.items()
+        if items[sku].available < n
+    ]
     if not short:
         for sku, quantity in lines.items():
             items[sku].reserved += quantity
@@ -134,7 +127,6 @@ def _end(order_ids: Collection[UUID], state: Reservation.State) -> Sequence[Rese
 
 
 def _write(items: Iterable[StockItem]) -> None:
-    """Write the counts of these locked rows."""
     counts = columns([(item.product_id, item.on_hand, item.reserved) for item in items], 3)
     execute(_SET_COUNTS, dict(zip(("products", "on_hand", "reserved"), counts, strict=True)))
 

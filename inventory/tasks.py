@@ -1,7 +1,6 @@
 """What inventory does about events, and the check of its books."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from celery import shared_task
 
@@ -9,7 +8,6 @@ from events.declare import effect
 from events.handlers import ReceivedEvent
 from events.publishing import publish
 from eventtypes.orders import OrderCancelledV1, OrderCreatedV1, OrderFulfilledV1
-from eventtypes.stock import Shortage as ShortageData
 from eventtypes.stock import StockRejectedV1, StockReservedV1
 from inventory import stock
 from inventory.selectors import stock_violations
@@ -19,15 +17,11 @@ from inventory.selectors import stock_violations
 def reserve_items(events: Sequence[ReceivedEvent[OrderCreatedV1]]) -> None:
     """Reserve the items of each order, all or none, and say which it was."""
     wanted = {event.data.order_id: {line.sku: line.quantity for line in event.data.items} for event in events}
-    outcomes = [_outcome(order_id, short) for order_id, short in stock.reserve(wanted).items()]
+    outcomes = [
+        StockRejectedV1(order_id=order_id, shortages=tuple(short)) if short else StockReservedV1(order_id=order_id)
+        for order_id, short in stock.reserve(wanted).items()
+    ]
     publish(*outcomes, causes={event.data.order_id: event for event in events})
-
-
-def _outcome(order_id: UUID, shortages: Sequence[stock.Short]) -> StockReservedV1 | StockRejectedV1:
-    if not shortages:
-        return StockReservedV1(order_id=order_id)
-    data = tuple(ShortageData(sku=s.sku, requested=s.requested, available=s.available) for s in shortages)
-    return StockRejectedV1(order_id=order_id, shortages=data)
 
 
 @effect("inventory.release_items", many=True)

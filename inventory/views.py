@@ -37,7 +37,6 @@ class ProductListView(GenericAPIView[Product]):
     access = {"GET": ANYONE, "POST": ADD_PRODUCTS}
 
     def get(self, request: Request) -> Response:
-        """List what is sold."""
         query = validated(ProductQuerySerializer, request.query_params)
         products = search(products_of(), query.get("search", ""))
         page = self.paginate_queryset(products.order_by(*ORDERINGS[query["ordering"]]))
@@ -45,7 +44,6 @@ class ProductListView(GenericAPIView[Product]):
 
     @answered_once("POST /products")
     def post(self, request: Request) -> Response:
-        """Add a product with no stock."""
         serializer = NewProductSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         product = catalogue.add_product(**serializer.validated_data)
@@ -98,7 +96,6 @@ class StockAdjustmentView(APIView):
 
     @answered_once("POST /products/{sku}/stock-adjustments")
     def post(self, request: Request, sku: str) -> Response:
-        """Add pieces to what is on hand, or take some away."""
         product = get_object_or_404(Product, sku=sku)
         serializer = StockAdjustmentSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

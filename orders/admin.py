@@ -1,6 +1,7 @@
 """Admin pages of orders, but for what other apps know of them: backoffice/orders.py adds that."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,14 @@ from orders.states import Status, sources
 
 AT_ONCE = 200  # orders that one click may move on: each is a transaction of its own, and the browser waits
 NAMED = 20  # orders that a form, or a message, names one by one
-Step = Callable[[Order], Order]
+STEPS: Mapping[Status, Callable[[Order], Order]] = {
+    Status.FULFILLED: fulfil_order,
+    Status.CANCELLED: partial(cancel_order, by="staff"),
+}
+WHAT = {
+    Status.FULFILLED: "They are marked as sent: the reserved pieces leave the stock, and the customers get a mail.",
+    Status.CANCELLED: "They are called off for good: the reserved pieces are freed, and the customers get a mail.",
+}
 
 
 class LineInline(ReadOnly, TabularInline[OrderLine, Order]):
@@ -57,15 +65,12 @@ class OrderAdmin(ReadOnly, Exported[Order]):
     actions = ["fulfil", "cancel"]
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may move orders on."""
         return MOVE_ORDERS.allows(request.user)
 
     def find(self, rows: QuerySet[Order], text: str) -> QuerySet[Order]:
-        """Find by what an index finds."""
         return search(rows, text)
 
     def buttons(self, request: HttpRequest, row: Order) -> Sequence[Button]:
-        """Lead to the forms that ask before the order is moved on, where it can be."""
         if not self.has_decide_permission(request):
             return ()
         return [
@@ -78,43 +83,30 @@ class OrderAdmin(ReadOnly, Exported[Order]):
         ]
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the addresses of the buttons."""
-        site = self.admin_site.admin_view
+        move_one = self.admin_site.admin_view(self.move_one)
         return [
-            path("<uuid:pk>/fulfil/", site(self.fulfil_one), name="orders_order_fulfil"),
-            path("<uuid:pk>/cancel/", site(self.cancel_one), name="orders_order_cancel"),
+            path("<uuid:pk>/fulfil/", move_one, {"to": Status.FULFILLED}, name="orders_order_fulfil"),
+            path("<uuid:pk>/cancel/", move_one, {"to": Status.CANCELLED}, name="orders_order_cancel"),
             *super().get_urls(),
         ]
 
     @admin.action(description="Fulfil: the goods have left", permissions=["decide"])
     def fulfil(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
-        """Fulfil the chosen orders, once that is confirmed."""
-        return self._move(request, orders, fulfil_order, Status.FULFILLED)
+        return self._move(request, orders, Status.FULFILLED)
 
     @admin.action(description="Cancel", permissions=["decide"])
     def cancel(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
-        """Cancel the chosen orders, once that is confirmed."""
-        return self._move(request, orders, _cancel, Status.CANCELLED)
+        return self._move(request, orders, Status.CANCELLED)
 
-    def fulfil_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Fulfil one order, once that is confirmed."""
-        return self._move_one(request, pk, fulfil_order, Status.FULFILLED)
-
-    def cancel_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Cancel one order, once that is confirmed."""
-        return self._move_one(request, pk, _cancel, Status.CANCELLED)
-
-    def _move_one(self, request: HttpRequest, pk: UUID, step: Step, to: Status) -> HttpResponse:
+    def move_one(self, request: HttpRequest, pk: UUID, to: Status) -> HttpResponse:
         if not self.has_decide_permission(request):
             raise PermissionDenied
         chosen = Order.objects.filter(pk=pk)
         get_object_or_404(chosen)
         page = reverse("admin:orders_order_change", args=[pk])
-        return self._move(request, chosen, step, to, back=page) or redirect(page)
+        return self._move(request, chosen, to, back=page) or redirect(page)
 
-    def _move(
-        self, request: HttpRequest, orders: QuerySet[Order], step: Step, to: Status, back: str = ""
-    ) -> HttpResponse | None:
+    def _move(self, request: HttpRequest, orders: QuerySet[Order], to: Status, back: str = "") -> HttpResponse | None:
         """Return the form that asks, or None when it was answered and the orders have moved on."""
         chosen = list(orders[: AT_ONCE + 1])
         if len(chosen) > AT_ONCE:
@@ -122,35 +114,18 @@ class OrderAdmin(ReadOnly, Exported[Order]):
             return None
         if "confirmed" not in request.POST:
             return ask(self, request, "admin/orders/order/move.html", **_asked(chosen, to, back))
-        self._tell(request, to, *_each(chosen, step))
-        return None
-
-    def _tell(self, request: HttpRequest, to: Status, count: int, failed: Sequence[str]) -> None:
-        self.message_user(request, f"{count} {to}.", messages.SUCCESS if count else messages.WARNING)
+        failed = []
+        for order in chosen:
+            try:
+                STEPS[to](order)
+            except APIException as error:
+                failed.append(str(error.detail))
+        moved = len(chosen) - len(failed)
+        self.message_user(request, f"{moved} {to}.", messages.SUCCESS if moved else messages.WARNING)
         if failed:
             more = f" And {len(failed) - NAMED} more." if len(failed) > NAMED else ""
             self.message_user(request, " ".join(failed[:NAMED]) + more, messages.ERROR)
-
-
-def _cancel(order: Order) -> Order:
-    return cancel_order(order, by="staff")
-
-
-def _each(orders: Sequence[Order], step: Step) -> tuple[int, Sequence[str]]:
-    """Take each order one step on; return how many, and why the others could not be."""
-    failed = []
-    for order in orders:
-        try:
-            step(order)
-        except APIException as error:
-            failed.append(str(error.detail))
-    return len(orders) - len(failed), failed
-
-
-WHAT = {
-    Status.FULFILLED: "They are marked as sent: the reserved pieces leave the stock, and the customers get a mail.",
-    Status.CANCELLED: "They are called off for good: the reserved pieces are freed, and the customers get a mail.",
-}
+        return None
 
 
 def _asked(chosen: Sequence[Order], to: Status, back: str) -> dict[str, Any]:

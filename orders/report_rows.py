@@ -6,7 +6,6 @@ An order's own status changes. What it was at a moment, the last step before the
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from events import chunks
 from values.money import in_currency
@@ -57,12 +56,13 @@ def order_rows(since: datetime, until: datetime, as_of: datetime) -> Rows:
     With each chunk comes the moment up to which was read.
     """
     for reached, found in chunks.read(ORDERS, _ORDERS, since=since, until=until, as_of=as_of):
-        yield reached, [_in_currency(*row) for row in found]
-
-
-def _in_currency(*row: Any) -> Sequence[object]:
-    *before, currency, total, lines, pieces = row
-    return (*before, currency, in_currency(total, currency), lines, pieces)
+        yield (
+            reached,
+            [
+                (*before, currency, in_currency(total, currency), lines, pieces)
+                for *before, currency, total, lines, pieces in found
+            ],
+        )
 
 
 def sales_rows(since: datetime, until: datetime, as_of: datetime) -> Rows:
@@ -102,9 +102,9 @@ class _Day:
             shares[name].add(orders, pieces, in_currency(amount, currency))
 
     def rows(self) -> list[Sequence[object]]:
-        return [self._row(*key, shares) for key, shares in sorted(self._products.items(), key=lambda item: item[0])]
-
-    def _row(self, sku: str, currency: str, shares: dict[str, _Share]) -> Sequence[object]:
-        whole = shares["all"]
-        parts = [value for name in SHARES for value in (shares[name].pieces, shares[name].amount)]
-        return (self.day, sku, currency, whole.orders, whole.pieces, whole.amount, *parts)
+        found: list[Sequence[object]] = []
+        for (sku, currency), shares in sorted(self._products.items(), key=lambda item: item[0]):
+            whole = shares["all"]
+            parts = [value for name in SHARES for value in (shares[name].pieces, shares[name].amount)]
+            found.append((self.day, sku, currency, whole.orders, whole.pieces, whole.amount, *parts))
+        return found

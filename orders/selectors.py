@@ -16,15 +16,10 @@ from users.models import User
 from values.emails import spellings
 
 
-def sees_all_orders(user: User) -> bool:
-    """Tell whether this person may see everybody's orders, and not only their own."""
-    return VIEW_ORDERS.allows(user)
-
-
 def orders_visible_to(user: User) -> QuerySet[Order]:
     """Return the orders that this person may see, with their lines: their own, or all for staff with the permission."""
     orders = Order.objects.prefetch_related("lines")
-    return orders if sees_all_orders(user) else orders.filter(user=user)
+    return orders if VIEW_ORDERS.allows(user) else orders.filter(user=user)
 
 
 def version_of(orders: QuerySet[Order], order_id: UUID) -> tuple[object, ...] | None:

@@ -105,7 +105,9 @@ def _move(
     if not orders:
         return []
     moved = Order.objects.filter(pk__in=[order.id for order in orders])
-    changes: dict[str, Any] = {"rejection_reason": _by_order(reasons)} if to is Status.REJECTED else {}
+    changes: dict[str, Any] = {}
+    if to is Status.REJECTED:
+        changes["rejection_reason"] = Case(*(When(pk=pk, then=Value(reason)) for pk, reason in reasons.items()))
     moved.update(status=to, updated_at=Now(), **changes)
     StatusChange.objects.bulk_create(
         StatusChange(order=order, from_status=order.status, to_status=to, reason=reasons.get(order.id, ""))
@@ -114,10 +116,6 @@ def _move(
     why: dict[UUID, dict[str, Any]] = {order_id: {"reason": reason} for order_id, reason in reasons.items()}
     publish(*(REACHED[to](**_snapshot(o, o.lines.all()), **why.get(o.id, {})) for o in orders), causes=causes)
     return [order.id for order in orders]
-
-
-def _by_order(texts: Mapping[UUID, str]) -> Case:
-    return Case(*(When(pk=order_id, then=Value(text)) for order_id, text in texts.items()))
 
 
 def _moved(order: Order, to: Status, moved: Sequence[UUID]) -> Order:

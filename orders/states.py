@@ -4,8 +4,6 @@ from django.db import models
 
 
 class Status(models.TextChoices):
-    """Where an order stands."""
-
     PENDING = "pending"
     CONFIRMED = "confirmed"
     REJECTED = "rejected"

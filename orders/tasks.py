@@ -6,7 +6,7 @@ from celery import shared_task
 
 from events.declare import effect
 from events.handlers import ReceivedEvent
-from eventtypes.stock import Shortage, StockRejectedV1, StockReservedV1
+from eventtypes.stock import StockRejectedV1, StockReservedV1
 from orders.services import confirm_orders, reject_orders
 from rest.idempotency import purge_answers
 
@@ -21,13 +21,11 @@ def confirm(events: Sequence[ReceivedEvent[StockReservedV1]]) -> None:
 @effect("orders.reject", many=True)
 def reject(events: Sequence[ReceivedEvent[StockRejectedV1]]) -> None:
     """Reject the orders, saying what each was short of."""
-    reasons = {event.data.order_id: _reason(event.data.shortages) for event in events}
+    reasons = {}
+    for event in events:
+        short = (f"{one.sku} ({one.requested} ordered, {one.available} available)" for one in event.data.shortages)
+        reasons[event.data.order_id] = f"Out of stock: {'; '.join(short)}"
     reject_orders(reasons, causes={event.data.order_id: event for event in events})
-
-
-def _reason(shortages: Sequence[Shortage]) -> str:
-    short = (f"{one.sku} ({one.requested} ordered, {one.available} available)" for one in shortages)
-    return f"Out of stock: {'; '.join(short)}"
 
 
 @shared_task(name="orders.purge")

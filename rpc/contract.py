@@ -50,9 +50,8 @@ def breaks(released: str, now: FileDescriptorSet | None = None) -> list[str]:
     """Return what buf says of the change since a release: https://buf.build/docs/breaking/rules."""
     old = json_format.Parse(released, FileDescriptorSet())
     with tempfile.TemporaryDirectory() as folder:
-        new, before = (
-            _image(files, Path(folder) / name) for files, name in ((now or described(), "new"), (old, "old"))
-        )
+        new = _image(now or described(), Path(folder) / "new")
+        before = _image(old, Path(folder) / "old")
         buf = [f"{get_path('scripts')}/buf", "breaking", str(new), "--against", str(before), "--config", RULES]
         done = subprocess.run(buf, capture_output=True, text=True, check=False)  # noqa: S603 - no argument is a stranger's
     if done.returncode not in (0, FOUND):

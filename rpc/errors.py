@@ -7,7 +7,6 @@ from typing import Any
 
 import grpc
 from django.http import HttpResponse
-from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
@@ -30,16 +29,12 @@ STATUS = {
 
 
 class DeadlineRequired(APIException):
-    """The call has no deadline."""
-
     status_code = 400
     default_code = "deadline_required"
     default_detail = "A call needs a deadline: without one, who calls may wait for ever."
 
 
 class TooManyCalls(APIException):
-    """As many calls are being answered as this server takes."""
-
     status_code = 429
     default_code = "too_many_calls"
     default_detail = "As many calls are being answered as one server takes. Try another one, or later."
@@ -47,8 +42,6 @@ class TooManyCalls(APIException):
 
 
 class TooManyWatchers(APIException):
-    """As many orders are watched as this server takes."""
-
     status_code = 429
     default_code = "too_many_watchers"
     default_detail = "As many calls watch orders as one server takes. Try another one, or later."
@@ -56,8 +49,6 @@ class TooManyWatchers(APIException):
 
 
 class ShuttingDown(APIException):
-    """The server is about to end; another one, or the next, goes on."""
-
     status_code = 503
     default_code = "shutting_down"
     default_detail = "This server is being stopped. Call again: another one answers, or this one's successor."
@@ -68,11 +59,9 @@ def status_of(error: Exception) -> grpc.Status:
     """Return what a call answers that met this error. What nobody foresaw is logged, and answered as INTERNAL."""
     answer = problem_from_exception(error, {})
     told = json.loads(answer.content)
-    rich = status_pb2.Status(
-        code=STATUS[told["status"]].value[0],
-        message=told["detail"],
-        details=[_packed(detail) for detail in _details(told, answer)],
-    )
+    rich = status_pb2.Status(code=STATUS[told["status"]].value[0], message=told["detail"])
+    for detail in _details(told, answer):
+        rich.details.add().Pack(detail)
     return rpc_status.to_status(rich)
 
 
@@ -81,23 +70,16 @@ def _details(told: dict[str, Any], answer: HttpResponse) -> Iterator[Message]:
     known = {"code": told["code"], "request_id": told["request_id"]}
     yield error_details_pb2.ErrorInfo(reason=told["code"].upper(), domain=DOMAIN, metadata=known)
     if "errors" in told:
-        yield error_details_pb2.BadRequest(field_violations=[_violation(error) for error in told["errors"][:MOST_TOLD]])
+        bad_request = error_details_pb2.BadRequest()
+        for error in told["errors"][:MOST_TOLD]:
+            bad_request.field_violations.add(field=_path(error["pointer"]), description=error["detail"])
+        yield bad_request
     if "Retry-After" in answer:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromSeconds(int(answer["Retry-After"]))
         yield retry
 
 
-def _violation(error: dict[str, str]) -> error_details_pb2.BadRequest.FieldViolation:
-    return error_details_pb2.BadRequest.FieldViolation(field=_path(error["pointer"]), description=error["detail"])
-
-
 def _path(pointer: str) -> str:
     """Return a JSON pointer as the path of a field: user_ids[3] for /user_ids/3."""
     return re.sub(r"/(\d+)", r"[\1]", pointer).lstrip("/").replace("/", ".")
-
-
-def _packed(detail: Message) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    return packed

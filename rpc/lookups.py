@@ -79,7 +79,10 @@ class _Query:
         close_old_connections()
         try:
             with transaction.atomic(), self._under_way():
-                self._bound()
+                # PostgreSQL ends a statement when nobody waits for it any more.
+                left = min(self._until - time.monotonic() + LATE, LONGEST)
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, int(left * 1000)))])
                 return look_up()
         finally:
             close_old_connections()
@@ -102,9 +105,3 @@ class _Query:
         finally:
             with self._lock:
                 self._connection = None
-
-    def _bound(self) -> None:
-        """Have PostgreSQL end a statement when nobody waits for it any more."""
-        left = min(self._until - time.monotonic() + LATE, LONGEST)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, int(left * 1000)))])

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from orders.models import Order, OrderLine, StatusChange
+from orders.models import Order, StatusChange
 from orders.states import Status
 from rpc.stubs import orders_v1_pb2 as orders
 from rpc.stubs import users_v1_pb2 as users
@@ -21,14 +21,12 @@ STATUS = {
 
 
 def user_message(user: User) -> users.User:
-    """Return the person as a message."""
     return users.User(
         id=str(user.id), email=user.email, full_name=user.full_name, created_at=_timestamp(user.created_at)
     )
 
 
 def order_message(order: Order) -> orders.Order:
-    """Return the order, with its lines, as a message."""
     return orders.Order(
         id=str(order.id),
         number=order.number,
@@ -36,7 +34,16 @@ def order_message(order: Order) -> orders.Order:
         status=STATUS[Status(order.status)],
         currency=order.currency,
         total=str(in_currency(order.total, order.currency)),
-        items=[_item(line, order.currency) for line in order.lines.all()],
+        items=[
+            orders.OrderItem(
+                sku=line.sku,
+                name=line.name,
+                quantity=line.quantity,
+                unit_price=str(in_currency(line.unit_price, order.currency)),
+                line_total=str(in_currency(line.line_total, order.currency)),
+            )
+            for line in order.lines.all()
+        ],
         rejection_reason=order.rejection_reason,
         created_at=_timestamp(order.created_at),
         updated_at=_timestamp(order.updated_at),
@@ -51,16 +58,6 @@ def step_message(order: Order, step: StatusChange) -> orders.Order:
         message.rejection_reason = ""
         message.updated_at.CopyFrom(_timestamp(step.at))
     return message
-
-
-def _item(line: OrderLine, currency: str) -> orders.OrderItem:
-    return orders.OrderItem(
-        sku=line.sku,
-        name=line.name,
-        quantity=line.quantity,
-        unit_price=str(in_currency(line.unit_price, currency)),
-        line_total=str(in_currency(line.line_total, currency)),
-    )
 
 
 def _timestamp(moment: datetime) -> Timestamp:

@@ -2,9 +2,8 @@
 
 import json
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
-from itertools import islice
 from uuid import UUID
 
 import grpc
@@ -17,8 +16,8 @@ from events.errors import DependencyAway
 from notifications.people import Person
 from rpc.interceptors import REQUEST_ID
 from rpc.services import MOST_USERS
-from rpc.spans import TRACEPARENT, attributes, name_of
-from rpc.stubs.users_v1_pb2 import BatchGetUsersRequest, BatchGetUsersResponse, User
+from rpc.spans import TRACEPARENT, attributes
+from rpc.stubs.users_v1_pb2 import BatchGetUsersRequest, User
 from rpc.stubs.users_v1_pb2_grpc import UserServiceStub
 
 # What says that no answer can be had, of this call or of any, and not that the call is wrong. A token that is refused
@@ -56,7 +55,7 @@ CHANNEL = {
     "grpc.min_reconnect_backoff_ms": 1_000,  # so long a connection may take to come about
     "grpc.max_reconnect_backoff_ms": 5_000,  # by itself two minutes: a service that is back would go unnoticed
 }
-METHOD = "/ordersite.users.v1.UserService/BatchGetUsers"
+METHOD = "ordersite.users.v1.UserService/BatchGetUsers"
 FAILURES = 5
 """Answers in a row that cannot be had, after which none is asked for."""
 REST = 10.0
@@ -78,29 +77,29 @@ class RemotePeople:
 
     def find(self, user_ids: Collection[UUID]) -> dict[UUID, Person]:
         """Return these people by their ids. Raises DependencyAway."""
-        found = [user for chunk in _chunks(user_ids) for user in self._ask(chunk)]
+        asked = sorted(map(str, user_ids))
+        chunks = [asked[start : start + MOST_USERS] for start in range(0, len(asked), MOST_USERS)]
+        found = [user for chunk in chunks for user in self._ask(chunk)]
         return {UUID(user.id): Person(UUID(user.id), user.email) for user in found}
 
     def _ask(self, user_ids: Sequence[str]) -> Sequence[User]:
-        with tracing.calling(name_of(METHOD), {**attributes(METHOD), **_server()}):
-            return self._answer(user_ids).users
-
-    def _answer(self, user_ids: Sequence[str]) -> BatchGetUsersResponse:
-        try:
-            return breaker.call(  # the stub's certificates may be unreadable
-                _stub(os.getpid()).BatchGetUsers,
-                BatchGetUsersRequest(user_ids=user_ids),
-                timeout=settings.USERS_GRPC["timeout"],
-                metadata=_metadata(),
-            )
-        except OSError as error:
-            raise DependencyAway(f"USERS_GRPC_CA={error.filename} cannot be read: {error.strerror}") from error
-        except CircuitBreakerError as error:
-            raise DependencyAway(f"the user service failed {FAILURES} times in a row: it is left alone") from error
-        except grpc.RpcError as error:
-            if is_away(error):
-                raise DependencyAway(f"the user service cannot be asked: {_in_words(error)}") from error
-            raise
+        with tracing.calling(METHOD, {**attributes(METHOD), **_server()}):
+            try:
+                return breaker.call(  # the stub's certificates may be unreadable
+                    _stub(os.getpid()).BatchGetUsers,
+                    BatchGetUsersRequest(user_ids=user_ids),
+                    timeout=settings.USERS_GRPC["timeout"],
+                    metadata=_metadata(),
+                ).users
+            except OSError as error:
+                raise DependencyAway(f"USERS_GRPC_CA={error.filename} cannot be read: {error.strerror}") from error
+            except CircuitBreakerError as error:
+                raise DependencyAway(f"the user service failed {FAILURES} times in a row: it is left alone") from error
+            except grpc.RpcError as error:
+                if not is_away(error):
+                    raise
+                told = f"{error.code().name}: {error.details()}"
+                raise DependencyAway(f"the user service cannot be asked: {told}") from error
 
 
 def _metadata() -> tuple[tuple[str, str], ...]:
@@ -128,13 +127,3 @@ def _stub(pid: int) -> UserServiceStub:
         return UserServiceStub(grpc.insecure_channel(target, options))
     credentials = grpc.ssl_channel_credentials(authorities.read_bytes())
     return UserServiceStub(grpc.secure_channel(target, credentials, options))
-
-
-def _in_words(error: grpc.RpcError) -> str:
-    return f"{error.code().name}: {error.details()}"
-
-
-def _chunks(user_ids: Collection[UUID]) -> Iterator[list[str]]:
-    left = iter(sorted(map(str, user_ids)))
-    while chunk := list(islice(left, MOST_USERS)):
-        yield chunk

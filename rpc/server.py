@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from django.conf import settings
 from django.db import Error as DatabaseError
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
@@ -66,11 +65,6 @@ class Options:
     reflection: bool = False
     threads: int = 4
     most_watchers: int = 1_000
-
-
-def options(port: int) -> Options:
-    """Return what the settings say, but for the port."""
-    return Options(port=port, **settings.GRPC)
 
 
 async def serve(given: Options, *, started: Callable[[int], object], stopped: asyncio.Event) -> None:

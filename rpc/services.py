@@ -10,7 +10,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from orders.models import Order
 from orders.selectors import find_order
 from rest.converters import IdConverter
-from rpc.around import Context
+from rpc.interceptors import Context
 from rpc.lookups import Lookups
 from rpc.messages import order_message, user_message
 from rpc.stubs import orders_v1_pb2 as orders
@@ -30,7 +30,6 @@ class UserService(users_v1_pb2_grpc.UserServiceServicer):
         self._lookups = lookups
 
     async def GetUser(self, request: users.GetUserRequest, context: Context) -> users.User:
-        """Return one person."""
         user_id = _id(request.user_id, "user_id")
         found = await self._lookups.run(_left(context), partial(find_users, [user_id]))
         if user_id not in found:
@@ -52,7 +51,6 @@ class OrderService(orders_v1_pb2_grpc.OrderServiceServicer):
         self._watches = watches
 
     async def GetOrder(self, request: orders.GetOrderRequest, context: Context) -> orders.Order:
-        """Return one order."""
         return order_message(await self._order(request.order_id, context))
 
     async def WatchOrder(self, request: orders.WatchOrderRequest, context: Context) -> AsyncIterator[orders.Order]:

@@ -17,14 +17,9 @@ _tracer = trace.get_tracer("ordersite")
 _w3c = TraceContextTextMapPropagator()
 
 
-def attributes(method: str) -> dict[str, str]:
-    """Return what both sides say of a call of this method (/package.Service/Method)."""
-    return {"rpc.system.name": "grpc", "rpc.method": name_of(method)}
-
-
-def name_of(method: str) -> str:
-    """Return a method as spans name it."""
-    return method.lstrip("/")
+def attributes(name: str) -> dict[str, str]:
+    """Return what both sides say of a call of this method (package.Service/Method)."""
+    return {"rpc.system.name": "grpc", "rpc.method": name}
 
 
 @contextmanager
@@ -36,11 +31,12 @@ def serving(method: str, request_id: str, traceparent: str) -> Iterator[Span]:
     if not tracing.is_on() or method.startswith(HEALTH):
         yield INVALID_SPAN
         return
+    name = method.lstrip("/")
     with _tracer.start_as_current_span(
-        name_of(method),
+        name,
         context=_w3c.extract({TRACEPARENT: traceparent}),
         kind=SpanKind.SERVER,
-        attributes={**attributes(method), "ordersite.request_id": request_id},
+        attributes={**attributes(name), "ordersite.request_id": request_id},
         record_exception=False,  # its text may hold what is nobody's business
         set_status_on_exception=False,
     ) as span:

@@ -58,8 +58,6 @@ class Watch:
 
 
 class Watches:
-    """All calls that watch an order."""
-
     def __init__(self, most: int) -> None:
         self._most = most
         self._watches: set[Watch] = set()
@@ -103,7 +101,6 @@ class Watches:
             watch.end()
 
     def close(self) -> None:
-        """Close the connection."""
         self._lookups.close()
 
     async def _look(self) -> int:

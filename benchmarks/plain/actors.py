@@ -8,44 +8,39 @@ from dramatiq.brokers.redis import RedisBroker
 django.setup()
 
 from benchmarks.plain import effects  # noqa: E402 - models can be imported from here on
+from orders.states import Status  # noqa: E402
 
 dramatiq.set_broker(RedisBroker(url=settings.BROKER_URL))
 
 
 @dramatiq.actor
 def reserve(order_id: str) -> None:
-    """Reserve, and go on to confirm."""
     effects.reserve(order_id, confirm.send)
 
 
 @dramatiq.actor
 def confirm(order_id: str) -> None:
-    """Confirm, and go on to tell and to count."""
     effects.confirm(order_id, mail_confirmed.send, track_confirmed.send)
 
 
 @dramatiq.actor
 def mail_received(order_id: str) -> None:
-    """Say that the order has come in."""
-    effects.mail_received(order_id)
+    effects.mail(order_id, "order_received")
 
 
 @dramatiq.actor
 def mail_confirmed(order_id: str) -> None:
-    """Say that the order will be delivered."""
-    effects.mail_confirmed(order_id)
+    effects.mail(order_id, "order_confirmed")
 
 
 @dramatiq.actor
 def track_pending(order_id: str) -> None:
-    """Count what came in."""
-    effects.track_pending(order_id)
+    effects.track(order_id, Status.PENDING)
 
 
 @dramatiq.actor
 def track_confirmed(order_id: str) -> None:
-    """Count what was confirmed."""
-    effects.track_confirmed(order_id)
+    effects.track(order_id, Status.CONFIRMED)
 
 
 FIRST = (reserve, mail_received, track_pending)

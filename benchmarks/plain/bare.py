@@ -100,7 +100,6 @@ def orders(request: HttpRequest) -> HttpResponse:
 
 
 def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
-    """Show an order."""
     found = _shown_with_lines(_fetch(SHOW_ORDER, order_id, UUID(request.headers["X-User"])))
     if not found:
         return JsonResponse({"detail": "Not found."}, status=404)

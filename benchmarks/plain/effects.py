@@ -48,7 +48,6 @@ def reserve(order_id: str, *then: Send) -> None:
 
 @transaction.atomic
 def confirm(order_id: str, *then: Send) -> None:
-    """Confirm the order."""
     order = Order.objects.select_for_update().get(pk=order_id)
     if order.status != Status.PENDING:
         return
@@ -59,26 +58,6 @@ def confirm(order_id: str, *then: Send) -> None:
     after_commit(order_id, *then)
 
 
-def mail_received(order_id: str) -> None:
-    """Say that the order has come in."""
-    _mail(order_id, "order_received")
-
-
-def mail_confirmed(order_id: str) -> None:
-    """Say that the order will be delivered."""
-    _mail(order_id, "order_confirmed")
-
-
-def track_pending(order_id: str) -> None:
-    """Count the order as one that came in."""
-    _track(order_id, Status.PENDING)
-
-
-def track_confirmed(order_id: str) -> None:
-    """Count the order as one that was confirmed."""
-    _track(order_id, Status.CONFIRMED)
-
-
 @transaction.atomic
 def _set_aside(order_id: str, *then: Send) -> None:
     order = Order.objects.prefetch_related("lines").get(pk=order_id)
@@ -87,21 +66,18 @@ def _set_aside(order_id: str, *then: Send) -> None:
     lines = order.lines.all()
     products = Product.objects.in_bulk([line.sku for line in lines], field_name="sku")
     for line in sorted(lines, key=lambda line: products[line.sku].pk):  # all lock in one order
-        _take(products[line.sku], line.quantity)
+        enough = StockItem.objects.filter(product=products[line.sku], on_hand__gte=F("reserved") + line.quantity)
+        if not enough.update(reserved=F("reserved") + line.quantity):
+            raise OutOfStock
     Reservation.objects.bulk_create(
         Reservation(order_id=order.pk, product=products[line.sku], quantity=line.quantity) for line in lines
     )
     after_commit(order_id, *then)
 
 
-def _take(product: Product, quantity: int) -> None:
-    enough = StockItem.objects.filter(product=product, on_hand__gte=F("reserved") + quantity)
-    if not enough.update(reserved=F("reserved") + quantity):
-        raise OutOfStock
-
-
 @transaction.atomic
-def _mail(order_id: str, template: str) -> None:
+def mail(order_id: str, template: str) -> None:
+    """Mail the customer, and write that down."""
     order = Order.objects.select_related("user").prefetch_related("lines").get(pk=order_id)
     event_id = uuid5(order.pk, template)
     if Notification.objects.filter(event_id=event_id, template=template).exists():
@@ -116,7 +92,9 @@ def _mail(order_id: str, template: str) -> None:
         text=render_to_string(f"notifications/{template}.txt", context),
         html=render_to_string(f"notifications/{template}.html", context),
     )
-    _send(notification)
+    message = EmailMultiAlternatives(notification.subject, notification.text, to=[notification.recipient])
+    message.attach_alternative(notification.html, "text/html")
+    message.send()
     notification.state = Notification.State.SENT
     notification.sent_at = timezone.now()
     notification.save(update_fields=["state", "sent_at"])
@@ -131,14 +109,9 @@ def _context(order: Order) -> dict[str, Any]:
     }
 
 
-def _send(notification: Notification) -> None:
-    mail = EmailMultiAlternatives(notification.subject, notification.text, to=[notification.recipient])
-    mail.attach_alternative(notification.html, "text/html")
-    mail.send()
-
-
 @transaction.atomic
-def _track(order_id: str, status: Status) -> None:
+def track(order_id: str, status: Status) -> None:
+    """Count the order as one that has reached this status."""
     order = Order.objects.prefetch_related("lines").get(pk=order_id)
     key = {"day": timezone.now().date(), "currency": order.currency, "status": status}
     _add(DailySales, key, orders=1, amount=order.total)

@@ -5,7 +5,7 @@ python -m benchmarks.plain.fill COUNT celery|dramatiq|ordersite, with the DJANGO
 
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +24,7 @@ def main(count: int, kind: str) -> int:
     from inventory.models import Product
     from users.models import User
 
-    place = KINDS[kind]()
+    place = placing(kind)
     skus = list(Product.objects.filter(is_active=True).order_by("sku").values_list("sku", flat=True))
     users = list(User.objects.order_by("id").values_list("id", flat=True))
     chance = random.Random(SEED)
@@ -36,34 +36,24 @@ def main(count: int, kind: str) -> int:
     return count
 
 
-def by_celery() -> Place:
-    """Return how an order is placed whose work Celery does."""
-    from benchmarks.plain import tasks
+def placing(kind: str) -> Place:
+    """Return how an order is placed whose work this kind does."""
+    if kind == "ordersite":
+        from orders.services import Item, place_order
 
-    return _plain([task.delay for task in tasks.FIRST])
-
-
-def by_dramatiq() -> Place:
-    """Return how an order is placed whose work Dramatiq does."""
-    from benchmarks.plain import actors
-
-    return _plain([actor.send for actor in actors.FIRST])
-
-
-def by_ordersite() -> Place:
-    """Return how an order is placed in ours."""
-    from orders.services import Item, place_order
-
-    return lambda user_id, items: place_order(user_id=user_id, items=[Item(**item) for item in items])
-
-
-def _plain(then: Sequence[Callable[[str], object]]) -> Place:
+        return lambda user_id, items: place_order(user_id=user_id, items=[Item(**item) for item in items])
     from benchmarks.plain.orders import place
 
+    then: list[Callable[[str], object]]
+    if kind == "celery":
+        from benchmarks.plain import tasks
+
+        then = [task.delay for task in tasks.FIRST]
+    else:
+        from benchmarks.plain import actors
+
+        then = [actor.send for actor in actors.FIRST]
     return lambda user_id, items: place(user_id, items, *then)
-
-
-KINDS = {"celery": by_celery, "dramatiq": by_dramatiq, "ordersite": by_ordersite}
 
 
 if __name__ == "__main__":

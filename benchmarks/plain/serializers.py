@@ -9,20 +9,22 @@ from benchmarks.plain import tasks
 from benchmarks.plain.orders import place
 from orders.models import Order, OrderLine
 
+CENTS = {"decimal_places": 2}  # the column takes amounts of any currency; here all are in euros
+
 
 class LineSerializer(serializers.ModelSerializer):
-    """A line of an order."""
-
     class Meta:
         model = OrderLine
         fields = ["sku", "name", "quantity", "unit_price", "line_total"]
         read_only_fields = ["name", "unit_price", "line_total"]
-        extra_kwargs = {"quantity": {"min_value": 1, "max_value": 1_000}}
+        extra_kwargs = {
+            "quantity": {"min_value": 1, "max_value": 1_000},
+            "unit_price": CENTS,
+            "line_total": CENTS,
+        }
 
 
 class OrderSerializer(serializers.ModelSerializer):
-    """An order."""
-
     items = LineSerializer(source="lines", many=True, allow_empty=False)
 
     class Meta:
@@ -39,6 +41,7 @@ class OrderSerializer(serializers.ModelSerializer):
             "updated_at",
         ]
         read_only_fields = [name for name in fields if name != "items"]
+        extra_kwargs = {"total": CENTS}
 
     def create(self, validated_data: dict[str, Any]) -> Order:
         """Place the order, and have its work begin."""

@@ -7,8 +7,6 @@ from benchmarks.plain.serializers import OrderSerializer
 
 
 class OrderCreateView(CreateAPIView):
-    """POST /api/orders/."""
-
     serializer_class = OrderSerializer
 
     def perform_create(self, serializer: BaseSerializer) -> None:

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.command import chosen, number, run
+from benchmarks.command import chosen, number, run_in_folder
+from benchmarks.side import Place
 from benchmarks.speed import results
 from benchmarks.speed.backlog import backlog
 from benchmarks.speed.cost import cost
@@ -22,7 +23,6 @@ from benchmarks.speed.intake import intake, reads
 from benchmarks.speed.live import broker_away, latency, sustained
 from benchmarks.speed.reports import reports
 from benchmarks.speed.rounds import Bench, NotHere
-from benchmarks.speed.side import Place
 from local.log import Log
 from local.servers import VARIABLES, start_servers
 
@@ -38,11 +38,6 @@ LEGS: dict[str, Callable[[Bench], Leg]] = {
     "memory": memory,
     "reports": reports,
 }
-
-
-def main() -> int:
-    """Run the legs asked for; keep the log where something went wrong."""
-    return run("ordersite-bench-", measure)
 
 
 def measure(folder: Path) -> None:
@@ -101,4 +96,4 @@ def _teller(leg: str) -> Callable[[str], None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_folder("ordersite-bench-", measure))

@@ -2,9 +2,9 @@
 
 from functools import partial
 
+from benchmarks.side import DRAMATIQ, ONE_A_MESSAGE, ORDERSITE, PLAIN, Kind, Side, side
 from benchmarks.speed.figures import Bar, Leg, middle, ratio
 from benchmarks.speed.rounds import Bench, in_turns
-from benchmarks.speed.side import DRAMATIQ, ONE_A_MESSAGE, ORDERSITE, PLAIN, Kind, Side, side
 from benchmarks.speed.work import PIECES, Work
 
 SLOW_SHARE = 5
@@ -40,8 +40,8 @@ def fill_and_drain(bench: Bench, it: Side, orders: int) -> float:
     how = {"ordersite": "ordersite", "plain Celery": "celery", "Dramatiq": "dramatiq"}[it.kind.name]
     bench.say(f"{it.kind.name}: accepting {orders:,} orders")
     it.run("benchmarks.plain.fill", str(orders), how)
-    names = [name for name in it.kind.processes if name != "web"]
-    work = Work.from_now(it)
+    names = [name for name in it.supervisor.processes if name != "web"]
+    work = Work(it)
     it.start(*names)
     rate = work.drain(orders * PIECES, bench.say)
     it.stop(*names)

@@ -4,11 +4,11 @@ from typing import cast
 
 from redis import Redis
 
+from benchmarks.side import ORDERSITE, Side, side
 from benchmarks.speed.figures import Figure, Leg
-from benchmarks.speed.loads import place_and_see_through
 from benchmarks.speed.proc import milliseconds
 from benchmarks.speed.rounds import Bench
-from benchmarks.speed.side import ORDERSITE, Side, side
+from benchmarks.speed.work import place_and_see_through
 
 RATES = (5.0, 20.0, 40.0)
 """Orders a second: the more come, the more of them share what is done."""

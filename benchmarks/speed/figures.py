@@ -1,7 +1,7 @@
 """What a leg has found, as plain data that can be kept and shown."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -30,7 +30,6 @@ class Bar:
 
     @property
     def reached(self) -> bool:
-        """Say whether it holds."""
         return self.value <= self.bar if self.below else self.value >= self.bar
 
 
@@ -41,13 +40,9 @@ class Leg:
     figures: Sequence[Figure]
     bars: Sequence[Bar] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
-        return asdict(self)
-
     @classmethod
     def of_json(cls, data: dict[str, Any]) -> "Leg":
-        """Make it of what as_json() gave."""
+        """Make it of what asdict() gave."""
         return cls([Figure(**figure) for figure in data["figures"]], [Bar(**bar) for bar in data["bars"]])
 
 

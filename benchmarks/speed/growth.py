@@ -1,18 +1,16 @@
 """The legs about size: what a million past orders cost, and what a hundred thousand new ones do to the processes."""
 
-from contextlib import ExitStack
 from functools import partial
 
 import psycopg
 
+from benchmarks.side import ORDERSITE, Side, side
 from benchmarks.speed.backlog import fill_and_drain
 from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
 from benchmarks.speed.intake import post
-from benchmarks.speed.loads import OURS, place
 from benchmarks.speed.proc import megabytes, with_children
 from benchmarks.speed.rounds import Bench, bearers, in_turns
-from benchmarks.speed.side import ORDERSITE, Side, side
-from benchmarks.speed.work import PIECES, Work
+from benchmarks.speed.work import OURS, PIECES, Work, place
 
 PAST_ORDERS = 1_000_000
 DELIVERIES_EACH = 4
@@ -59,9 +57,10 @@ FROM past, generate_series(1, {DELIVERIES_EACH}) AS k
 def growth(bench: Bench) -> Leg:
     """Intake and drain with a million past orders and four million done deliveries, beside empty tables."""
     orders = max(300, bench.orders // 2)
-    with ExitStack() as stack:
-        empty = stack.enter_context(side(ORDERSITE, bench.place, broker=1, database="bench-empty"))
-        grown = stack.enter_context(side(ORDERSITE, bench.place, broker=2, database="bench-grown"))
+    with (
+        side(ORDERSITE, bench.place, broker=1, database="bench-empty") as empty,
+        side(ORDERSITE, bench.place, broker=2, database="bench-grown") as grown,
+    ):
         load_past(bench, grown)
         for it in (empty, grown):
             it.start("web")
@@ -106,9 +105,9 @@ def memory(bench: Bench) -> Leg:
     """The memory of each process after a thousand orders and after a hundred thousand."""
     with side(ORDERSITE, bench.place, broker=1) as it:
         it.start("web")
-        work = Work.from_now(it)
+        work = Work(it)
         _place(bench, it, FEW)
-        it.start(*it.kind.processes.keys() - {"web"})  # on a backlog, so that every process has work, and is warm
+        it.start(*it.supervisor.processes.keys() - {"web"})  # on a backlog, so that every process has work, and is warm
         work.drain(FEW * PIECES, bench.say)
         few = resident(it)
         _place(bench, it, MANY - FEW)

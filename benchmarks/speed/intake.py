@@ -1,5 +1,6 @@
 """The legs of requests alone: orders that are accepted, and reads. No worker runs beside them."""
 
+import itertools
 import re
 import subprocess
 import tempfile
@@ -8,11 +9,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from benchmarks.speed import requests, wire
+from benchmarks.side import ORDERSITE, PLAIN, SHELF, Side, side
+from benchmarks.speed import wire
 from benchmarks.speed.figures import Bar, Leg, middle, ratio
-from benchmarks.speed.loads import OURS
 from benchmarks.speed.rounds import CONNECTIONS, SECONDS, Bench, bearers, good, in_turns, people
-from benchmarks.speed.side import ORDERSITE, PLAIN, SHELF, Side, side
+from benchmarks.speed.work import OURS
 from local.postgres import binary
 
 SCRIPT = Path(__file__).parents[1] / "plain" / "order.sql"
@@ -50,7 +51,7 @@ def _both(bench: Bench) -> Iterator[tuple[Side, Side]]:
 
 def post(it: Side, path: str, headers: Sequence[Mapping[str, str]]) -> Posted:
     """Place orders over all connections for a round."""
-    orders = requests.orders(path, list(SHELF), headers)
+    orders = wire.orders(path, list(SHELF), headers)
     run = good(wire.closed(it.port, orders, connections=CONNECTIONS, seconds=SECONDS))
     return run.rate, run.percentile(0.5), run.percentile(0.99)
 
@@ -91,11 +92,11 @@ def reads(bench: Bench) -> Leg:
 
 def _some_orders(it: Side, path: str, headers: Mapping[str, str]) -> str:
     """Place orders for a second; return the id of one of them."""
-    orders = requests.orders(path, list(SHELF), [headers])
+    orders = wire.orders(path, list(SHELF), [headers])
     good(wire.closed(it.port, orders, connections=1, seconds=1))
     return str(it.sql("SELECT id FROM orders_order LIMIT 1")[0][0])
 
 
 def _get(it: Side, path: str, headers: Mapping[str, str]) -> float:
-    run = wire.closed(it.port, requests.reads(path, headers), connections=CONNECTIONS, seconds=SECONDS / 2)
-    return good(run).rate
+    reads = itertools.repeat(wire.request("GET", path, headers))
+    return good(wire.closed(it.port, reads, connections=CONNECTIONS, seconds=SECONDS / 2)).rate

@@ -1,16 +1,14 @@
 """The legs on a whole running system: what it sustains, how soon it is done, and what an absent broker costs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 from statistics import median
 
+from benchmarks.side import ORDERSITE, PLAIN, Side, side
 from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
-from benchmarks.speed.loads import OURS, place, place_and_see_through
 from benchmarks.speed.rounds import Bench, NotHere, bearers, in_turns
-from benchmarks.speed.side import ORDERSITE, PLAIN, Side, side
 from benchmarks.speed.wire import Run
-from benchmarks.speed.work import PIECES, Work
+from benchmarks.speed.work import OURS, PIECES, Work, place, place_and_see_through
 from local.errors import LocalError
 
 SUSTAINED_SECONDS = 20.0
@@ -45,11 +43,9 @@ WHERE d.id > %(since)s ORDER BY 1
 def sustained(bench: Bench) -> Leg:
     """Orders a second that are accepted and handled for as long as one likes, ours and the plain design's."""
     found = {}
-    with ExitStack() as stack:
-        ours = stack.enter_context(side(ORDERSITE, bench.place, broker=1))
+    with side(ORDERSITE, bench.place, broker=1) as ours:
         found["ordersite"] = _highest(bench, ours, OURS, bearers(ours))
-    with ExitStack() as stack:
-        plain = stack.enter_context(side(PLAIN, bench.place, broker=2))
+    with side(PLAIN, bench.place, broker=2) as plain:
         found["plain DRF, ORM and Celery"] = _highest(bench, plain, "/api/orders/", bearers(plain, "Token"))
     figures = []
     for name, (rate, run, waits) in found.items():
@@ -83,7 +79,7 @@ def _sustains(
     bench: Bench, it: Side, path: str, headers: Sequence[Mapping[str, str]], rate: float
 ) -> tuple[Run, Run] | None:
     """Load it at this rate; return the answers and the waits, or None where it falls behind."""
-    work = Work.from_now(it)
+    work = Work(it)
     run = place(it, rate=rate, seconds=SUSTAINED_SECONDS, path=path, headers=headers)
     behind = len(run.seconds) * PIECES - work.done()
     late = run.took - SUSTAINED_SECONDS
@@ -92,11 +88,11 @@ def _sustains(
         f"{it.kind.name}: {rate:.0f} orders/s, {behind:,} deliveries behind, {'sustained' if fine else 'too many'}"
     )
     work.drain(len(run.seconds) * PIECES, bench.say)
-    return (run, Run(_seconds(it, WAITS, work))) if fine else None
+    return (run, _seen(it, WAITS, work)) if fine else None
 
 
-def _seconds(it: Side, query: str, work: Work) -> list[float]:
-    return [row[0] for row in it.sql(query, {"since": work.since})]
+def _seen(it: Side, query: str, work: Work) -> Run:
+    return Run([row[0] for row in it.sql(query, {"since": work.since})])
 
 
 def latency(bench: Bench) -> Leg:
@@ -124,7 +120,7 @@ def latency(bench: Bench) -> Leg:
 
 def _calm(bench: Bench, it: Side, *, rate: float, seconds: float) -> tuple[float, ...]:
     work, run = place_and_see_through(bench, it, rate=rate, seconds=seconds)
-    seen = (Run(_seconds(it, CONFIRMED, work)), Run(_seconds(it, STARTS, work)), run)
+    seen = (_seen(it, CONFIRMED, work), _seen(it, STARTS, work), run)
     return tuple(some.percentile(share) for some in seen for share in (0.5, 0.99))
 
 
@@ -139,7 +135,7 @@ def broker_away(bench: Bench) -> Leg:
         there()  # warm
 
         def away() -> tuple[float, ...]:
-            work = Work.from_now(it)
+            work = Work(it)
             valkey.stop()
             try:
                 run = place(it, rate=AWAY_RATE, seconds=AWAY_SECONDS)

@@ -4,12 +4,12 @@ import time
 from functools import partial
 from statistics import median
 
+from benchmarks.side import ORDERSITE, Side, side
 from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
 from benchmarks.speed.growth import PAST_ORDERS, load_past
-from benchmarks.speed.loads import place
 from benchmarks.speed.proc import peak_megabytes, with_children
 from benchmarks.speed.rounds import Bench, in_turns
-from benchmarks.speed.side import ORDERSITE, Side, side
+from benchmarks.speed.work import place
 from local.errors import LocalError
 
 WORKER = "worker-reports"

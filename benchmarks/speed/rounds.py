@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from benchmarks.speed.side import Place, Side
+from benchmarks.side import Place, Side
 from benchmarks.speed.wire import Run
 from local.errors import LocalError
 from local.servers import Servers
@@ -41,13 +41,9 @@ def in_turns(bench: Bench, ways: Mapping[str, Callable[[], T]]) -> dict[str, lis
             bench.say(where)
             value = measure()
             found[name].append(value)
-            bench.say(f"{where}: {_short(value)}")
+            parts = value if isinstance(value, tuple) else (value,)
+            bench.say(f"{where}: {', '.join(f'{part:,.1f}' for part in parts)}")
     return dict(found)
-
-
-def _short(value: object) -> str:
-    values = value if isinstance(value, tuple) else (value,)
-    return ", ".join(f"{part:,.1f}" for part in values)
 
 
 def good(run: Run) -> Run:

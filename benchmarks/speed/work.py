@@ -1,15 +1,23 @@
-"""How much of the orders' work is done: read from the rows that it leaves, which are the same on every side."""
+"""Orders that are placed at a steady rate, and how much of their work is done.
+
+That is read from the rows that the work leaves, which are the same on every side.
+"""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from uuid import UUID
+from collections.abc import Callable, Mapping, Sequence
 
 from uuid_utils.compat import uuid7
 
-from benchmarks.speed.requests import LINES
-from benchmarks.speed.side import Side
+from benchmarks.side import SHELF, Side
+from benchmarks.speed import wire
+from benchmarks.speed.rounds import Bench, bearers, good
+from benchmarks.speed.wire import LINES, Run
 from local.errors import LocalError
+
+CLIENTS = 32
+"""Connections: so many requests may wait before one is sent late."""
+
+OURS = "/api/v1/orders"
 
 PIECES = 6
 """Deliveries, or tasks, of an order that is confirmed: reserved, confirmed, two mails, counted twice."""
@@ -32,23 +40,18 @@ SELECT (SELECT count(*) FROM inventory_reservation WHERE id > %(since)s) / {LINE
 """
 
 
-@dataclass(frozen=True)
 class Work:
-    """The work of a side from a moment on."""
+    """The work of a side from now on."""
 
-    side: Side
-    since: UUID
-    before: int
-
-    @classmethod
-    def from_now(cls, side: Side) -> "Work":
-        """Return the work that is done from now on."""
-        now = uuid7()
-        return cls(side, now, _done(side, now))
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.since = uuid7()
+        self._before = 0
+        self._before = self.done()
 
     def done(self) -> int:
         """Return how many pieces of it are done."""
-        return _done(self.side, self.since) - self.before
+        return int(self.side.sql(_DONE, {"since": self.since})[0][0]) - self._before
 
     def drain(self, pieces: int, say: Callable[[str], None]) -> float:
         """Wait until so many pieces are done; return how many a second, from when 3 % were.
@@ -71,5 +74,17 @@ class Work:
         return (last - first) / (changed - begun) if changed > begun else float(pieces)
 
 
-def _done(side: Side, since: UUID) -> int:
-    return int(side.sql(_DONE, {"since": since})[0][0])
+def place(
+    it: Side, *, rate: float, seconds: float, path: str = OURS, headers: Sequence[Mapping[str, str]] | None = None
+) -> Run:
+    """Place so many orders a second for so long; return the answers. Raises LocalError where one was refused."""
+    orders = wire.orders(path, list(SHELF), headers or bearers(it))
+    return good(wire.steady(it.port, orders, connections=CLIENTS, seconds=seconds, rate=rate))
+
+
+def place_and_see_through(bench: Bench, it: Side, *, rate: float, seconds: float) -> tuple[Work, Run]:
+    """Do so, and wait until all that follows is done."""
+    work = Work(it)
+    run = place(it, rate=rate, seconds=seconds)
+    work.drain(len(run.seconds) * PIECES, bench.say)
+    return work, run

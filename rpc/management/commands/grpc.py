@@ -10,25 +10,26 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from prometheus_client import start_http_server
 
 from rpc.call_log import registry
-from rpc.server import CannotServe, options, serve
+from rpc.server import CannotServe, Options, serve
 
 logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    """Runs one gRPC server."""
-
     help = "Answer gRPC calls. SIGTERM or Ctrl-C ends it, once the calls under way are answered."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the port, which `make run` chooses."""
         parser.add_argument("--port", type=int, default=settings.GRPC_PORT)
 
     def handle(self, *args: Any, **given: Any) -> None:
-        """Serve until SIGTERM or SIGINT."""
         if settings.GRPC_METRICS_PORT:
-            _serve_metrics(settings.GRPC["address"], settings.GRPC_METRICS_PORT)
+            address, port = settings.GRPC["address"], settings.GRPC_METRICS_PORT
+            try:
+                start_http_server(port, address, registry)
+            except OSError as error:
+                told = f"{address}:{port} cannot be had for metrics ({error.strerror})"
+                raise CommandError(f"{told}: choose another GRPC_METRICS_PORT.") from error
         try:
             asyncio.run(self._serve(given["port"]))
         except CannotServe as error:
@@ -38,15 +39,8 @@ class Command(BaseCommand):
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        await serve(options(port), started=self._tell, stopped=stopped)
-
-    def _tell(self, port: int) -> None:
-        logger.info("grpc: ready on port %d", port)
-
-
-def _serve_metrics(address: str, port: int) -> None:
-    try:
-        start_http_server(port, address, registry)
-    except OSError as error:
-        told = f"{address}:{port} cannot be had for metrics ({error.strerror}): choose another GRPC_METRICS_PORT."
-        raise CommandError(told) from error
+        await serve(
+            Options(port=port, **settings.GRPC),
+            started=lambda port: logger.info("grpc: ready on port %d", port),
+            stopped=stopped,
+        )

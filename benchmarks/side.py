@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg import sql
+from redis import Redis
 
-from benchmarks.system import make_empty, wait
 from local.errors import LocalError
 from local.log import Log
 from local.processes import commands
@@ -25,17 +27,27 @@ BUYERS = 20
 SHELF = {f"TEA-{number}": 1_000_000 for number in range(20)}
 """Pieces by sku: never short, so that every order does all of the work."""
 
+START_SECONDS = 90.0
+"""Time for web and workers to be ready on a busy machine."""
+
 STOP_SECONDS = 30.0
 """Time for processes to end by themselves: a worker finishes what it has begun."""
+
+POLL = 0.1
+"""Seconds between two looks whether all are ready."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How a side is started. `ready` are the processes that say so; `prepare` fills an empty database."""
+    """How a side is started.
+
+    `prepare` is a module that fills an empty database, `processes` gives the command lines for a web that listens on a
+    port, and `ready` are the words by which processes say that they are.
+    """
 
     name: str
     prepare: str
-    processes: Mapping[str, Sequence[str]]
+    processes: Callable[[int], Mapping[str, Sequence[str]]]
     ready: Mapping[str, str]
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -51,7 +63,7 @@ class Place:
 
 
 class Side:
-    """A side that can be started in parts, and looked into."""
+    """A side that can be started in parts, and looked into. What ends is started again, and `exits` counts that."""
 
     def __init__(self, kind: Kind, place: Place, *, database: str, broker: int) -> None:
         self.kind = kind
@@ -60,9 +72,10 @@ class Side:
         self.broker_url = urlsplit(place.broker_url)._replace(path=f"/{broker}").geturl()
         self._place, self._database = place, database
         self._ready: set[str] = set()
+        self.exits = 0
         self.supervisor = Supervisor(log=self._hear)
-        for name, argv in kind.processes.items():
-            self.supervisor.add(name, [part.replace("{port}", str(self.port)) for part in argv], self.environment)
+        for name, argv in kind.processes(self.port).items():
+            self.supervisor.add(name, argv, self.environment)
         self.tokens: list[str] = []
 
     @property
@@ -73,6 +86,7 @@ class Side:
             "DATABASE_URL": self.database_url,
             "BROKER_URL": self.broker_url,
             "SECRET_KEY": "only-to-measure-" + "x" * 40,
+            # Counted as ever; all of the load comes from one address, and from few people.
             "RATE_LIMIT_USER": "100000000",
             "RATE_LIMIT_ADDRESS": "100000000",
             "DATA_DIR": str(self._place.folder),
@@ -82,10 +96,15 @@ class Side:
             **self.kind.environment,
         }
 
-    def create(self) -> None:
-        """Make its database anew, with products and buyers, and empty its place in the broker."""
-        make_empty(self._place.database_url, self._database, self.broker_url)
-        self.tokens = json.loads(self.run(self.kind.prepare, json.dumps(SHELF), str(BUYERS)))
+    def create(self, pieces: Mapping[str, int], buyers: int) -> None:
+        """Make its database anew, with these products and so many buyers, and empty its place in the broker."""
+        name = sql.Identifier(self._database)
+        with psycopg.connect(self._place.database_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        with Redis.from_url(self.broker_url) as broker:
+            broker.flushdb()
+        self.tokens = json.loads(self.run(self.kind.prepare, json.dumps(pieces), str(buyers)))
 
     def run(self, module: str, *arguments: str) -> str:
         """Run a module in its environment, and return what it prints. Raises LocalError."""
@@ -101,17 +120,21 @@ class Side:
         return [row[0] for row in self.sql("SELECT id::text FROM users_user ORDER BY email")]
 
     def start(self, *names: str) -> None:
-        """Start these processes, all without names, and return when they are ready."""
+        """Start these processes, all without names, and return when they are ready. Raises LocalError."""
         os.chdir(CHECKOUT)  # the processes are started from there
-        chosen = names or tuple(self.kind.processes)
+        chosen = names or tuple(self.supervisor.processes)
         self._ready -= set(chosen)
         for name in chosen:
             self.supervisor.processes[name].start()
-        wait(lambda: all(self._is_ready(name) for name in chosen), f"{self.kind.name} is not ready")
+        deadline = time.monotonic() + START_SECONDS
+        while not all(self._is_ready(name) for name in chosen):
+            if time.monotonic() > deadline:
+                raise LocalError(f"{self.kind.name} is not ready after {START_SECONDS:g} s; the log says why")
+            time.sleep(POLL)
 
     def stop(self, *names: str) -> None:
         """End these processes, all without names."""
-        chosen = [self.supervisor.processes[name] for name in names or self.kind.processes]
+        chosen = [self.supervisor.processes[name] for name in names or self.supervisor.processes]
         for process in chosen:
             process.ask_to_stop()
         for process in chosen:
@@ -122,10 +145,6 @@ class Side:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             cursor = connection.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
-
-    def close(self) -> None:
-        """End everything."""
-        self.supervisor.stop(STOP_SECONDS)
 
     def _is_ready(self, name: str) -> bool:
         return self._answers() if name == "web" else name in self._ready or name not in self.kind.ready
@@ -144,52 +163,61 @@ class Side:
     def _hear(self, name: str, line: str) -> None:
         if self.kind.ready.get(name, "\0") in line:
             self._ready.add(name)
+        if "; starting again in " in line:  # the supervisor's words
+            self.exits += 1
         self._place.log(f"{self.kind.name} {name}", line)
 
 
-def _ordersite(**environment: str) -> Kind:
-    all_of_them = commands(Settings(web_port=1, flower_port=1, data_dir=Path(), demo_password=""))
-    processes = {name: argv for name, argv in all_of_them.items() if name not in ("beat", "flower", "grpc")}
-    processes["web"] = ["{port}" if before == "--port" else part for before, part in _pairs(processes["web"])]
-    ready = {name: " ready." for name in processes if name.startswith("worker")}
+@contextlib.contextmanager
+def side(
+    kind: Kind,
+    place: Place,
+    *,
+    broker: int,
+    database: str = "",
+    pieces: Mapping[str, int] = SHELF,
+    buyers: int = BUYERS,
+) -> Iterator[Side]:
+    """Have a side with an empty database, nothing of it started; end it afterwards."""
+    it = Side(kind, place, database=database or f"bench-{kind.name.lower().replace(' ', '-')}", broker=broker)
+    try:
+        it.create(pieces, buyers)
+        yield it
+    finally:
+        it.supervisor.stop(STOP_SECONDS)
+
+
+def ordersite(**environment: str) -> Kind:
+    """Return what `make run` starts and a load needs: not beat, Flower and gRPC."""
+
+    def processes(port: int) -> dict[str, list[str]]:
+        all_of_them = commands(Settings(web_port=port, flower_port=port, data_dir=Path(), demo_password=""))
+        return {name: argv for name, argv in all_of_them.items() if name not in ("beat", "flower", "grpc")}
+
     return Kind(
         name="ordersite",
         prepare="benchmarks.prepare_ordersite",
         processes=processes,
-        ready=ready,
+        ready={name: " ready." for name in processes(0) if name.startswith("worker")},
         environment={"DJANGO_SETTINGS_MODULE": "ordersite.settings", **environment},
     )
 
 
-def _pairs(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return zip(["", *argv], argv, strict=False)
-
-
-def _plain(name: str, **processes: Sequence[str]) -> Kind:
-    python = sys.executable
-    web = [python, "-m", "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "2", "--no-ws"]
-    more = {key: [python, "-m", *argv] for key, argv in processes.items()}
+def plain(name: str, **processes: Sequence[str]) -> Kind:
+    """Return the plain design, with these processes beside its web."""
+    python = [sys.executable, "-m"]
+    web = [*python, "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "2", "--no-ws"]
+    more = {key: [*python, *argv] for key, argv in processes.items()}
     return Kind(
         name=name,
         prepare="benchmarks.plain.prepare",
-        processes={"web": [*web, "--port", "{port}", "benchmarks.plain.wsgi:application"], **more},
+        processes=lambda port: {"web": [*web, "--port", str(port), "benchmarks.plain.wsgi:application"], **more},
         ready={"worker": " ready.", "dramatiq": "is ready for action"},
         environment={"DJANGO_SETTINGS_MODULE": "benchmarks.plain.settings"},
     )
 
 
-ORDERSITE = _ordersite()
-ONE_A_MESSAGE = _ordersite(EVENTS_BATCH="1")
-PLAIN = _plain("plain Celery", worker=["celery", "-A", "benchmarks.plain", "worker", "-l", "INFO"])
-DRAMATIQ = _plain("Dramatiq", dramatiq=["dramatiq", "-p", "2", "-t", "8", "benchmarks.plain.actors"])
-
-
-@contextlib.contextmanager
-def side(kind: Kind, place: Place, *, broker: int, database: str = "") -> Iterator[Side]:
-    """Have a side with an empty database, nothing of it started; end it afterwards."""
-    it = Side(kind, place, database=database or f"bench-{kind.name.lower().replace(' ', '-')}", broker=broker)
-    try:
-        it.create()
-        yield it
-    finally:
-        it.close()
+ORDERSITE = ordersite()
+ONE_A_MESSAGE = ordersite(EVENTS_BATCH="1")
+PLAIN = plain("plain Celery", worker=["celery", "-A", "benchmarks.plain", "worker", "-l", "INFO"])
+DRAMATIQ = plain("Dramatiq", dramatiq=["dramatiq", "-p", "2", "-t", "8", "benchmarks.plain.actors"])
