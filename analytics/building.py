@@ -76,7 +76,7 @@ def _build(turn: Turn) -> None:
     if source is None:
         _fail(turn, NO_SUCH_KIND, None)
         return
-    _tell(turn, 0)
+    _report_progress(turn, 0)
     # Until all that was written before `as_of` can be read: a second, or as long as a transaction is open.
     for _ in until_settled(turn.as_of):
         _go_on(turn, 0)
@@ -90,7 +90,7 @@ def _build(turn: Turn) -> None:
     if not reports.finish(turn, rows=rows, size=size):  # should this raise, it may be done: beat removes strays
         files.remove(turn.file)
         raise Ended
-    _tell(turn, 100)
+    _report_progress(turn, 100)
 
 
 def _write(turn: Turn, source: Source, file: TextIO) -> int:
@@ -107,7 +107,7 @@ def _write(turn: Turn, source: Source, file: TextIO) -> int:
         percent = share(since, reached, until)
         _go_on(turn, percent)
         if percent > told:
-            _tell(turn, percent)
+            _report_progress(turn, percent)
             told = percent
         time.sleep(rest(time.monotonic() - began, settings.REPORTS["PACE"]))
         _go_on(turn, percent)
@@ -132,7 +132,7 @@ def _go_on(turn: Turn, percent: int) -> None:
     give_way()
 
 
-def _tell(turn: Turn, percent: int) -> None:
+def _report_progress(turn: Turn, percent: int) -> None:
     report_progress(percent, report_id=str(turn.report_id), kind=turn.kind)
 
 

@@ -15,7 +15,7 @@ from rest_framework.exceptions import APIException
 from analytics import reports
 from analytics.access import REQUEST_REPORTS
 from analytics.models import Report
-from analytics.sales_pages import in_words
+from analytics.sales_pages import error_text
 from analytics.selectors import reports_of
 from analytics.serializers import NewReportSerializer, ReportSerializer
 from analytics.sources import sources
@@ -43,7 +43,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def data(request: HttpRequest) -> JsonResponse:
     REQUEST_REPORTS.check(request.user)
-    return JsonResponse({"reports": [_shown(report) for report in reports_of(_person(request))[:MOST]]})
+    return JsonResponse({"reports": [_as_json(report) for report in reports_of(_person(request))[:MOST]]})
 
 
 @require_POST
@@ -53,7 +53,7 @@ def ask(request: HttpRequest) -> JsonResponse:
     wanted = {name: request.POST[name] for name in ("kind", "from", "to", "format") if name in request.POST}
     given = NewReportSerializer(data=wanted)
     if not given.is_valid():
-        return JsonResponse({"detail": in_words(given.errors)}, status=400)
+        return JsonResponse({"detail": error_text(given.errors)}, status=400)
     asked = given.validated_data
     try:
         report = reports.request_report(
@@ -61,7 +61,7 @@ def ask(request: HttpRequest) -> JsonResponse:
         )
     except APIException as error:
         return JsonResponse({"detail": str(error.detail)}, status=error.status_code)
-    return JsonResponse(_shown(report), status=201)
+    return JsonResponse(_as_json(report), status=201)
 
 
 @require_POST
@@ -69,7 +69,7 @@ def remove(request: HttpRequest, report_id: UUID) -> JsonResponse:
     """Cancel a report, whatever its state, and remove its file; return it."""
     REQUEST_REPORTS.check(request.user)
     reports.cancel(_mine(request, report_id).id)
-    return JsonResponse(_shown(_mine(request, report_id)))
+    return JsonResponse(_as_json(_mine(request, report_id)))
 
 
 @require_safe
@@ -94,7 +94,7 @@ def urls() -> list[URLPattern]:
     ]
 
 
-def _shown(report: Report) -> dict[str, Any]:
+def _as_json(report: Report) -> dict[str, Any]:
     """Return a report as the API does, with where the page's buttons lead."""
     at = {name: reverse(f"reports-{name}", args=[report.id]) for name in ("download", "remove")}
     return {**ReportSerializer(report).data, **at}

@@ -57,12 +57,12 @@ def data(request: HttpRequest) -> JsonResponse:
     VIEW_SALES.check(request.user)
     given = ChosenSerializer(data=request.GET)
     if not given.is_valid():
-        return JsonResponse({"detail": in_words(given.errors)}, status=400)
+        return JsonResponse({"detail": error_text(given.errors)}, status=400)
     chosen = given.validated_data
     return JsonResponse(figures(chosen["from"], chosen["to"], chosen["interval"], chosen.get("currency")))
 
 
-def in_words(errors: Any) -> str:
+def error_text(errors: Any) -> str:
     """Return what is wrong with an input, in a line: the first of each field, by its name."""
     return " ".join(f"{name}: {messages[0]}" for name, messages in errors.items())
 

@@ -64,11 +64,11 @@ def may_be_private(text: str) -> bool:
 
 def _own_secrets() -> tuple[str, ...]:
     """Return the secrets that the settings hold; none before these are loaded, as in a server's main process."""
-    return _of_settings() if settings.configured else ()
+    return _secrets_of_settings() if settings.configured else ()
 
 
 @cache
-def _of_settings() -> tuple[str, ...]:
+def _secrets_of_settings() -> tuple[str, ...]:
     """Return the settings' secrets, as they are and as URLs write them, the longest first."""
     databases = [database.get("PASSWORD") for database in settings.DATABASES.values()]
     given = [settings.SECRET_KEY, settings.EMAIL_HOST_PASSWORD, *databases, *setting("SECRETS")]

@@ -31,11 +31,11 @@ class Guard:
 
     def watch(self, group: int, how_to_end: signal.Signals) -> None:
         """Have the process group ended with this signal, should the supervisor vanish."""
-        self._tell(f"{group} {int(how_to_end)}\n")
+        self._send(f"{group} {int(how_to_end)}\n")
 
     def forget(self, group: int) -> None:
         """Take back `watch`: the group has ended, and its number may soon be another's."""
-        self._tell(f"{group} 0\n")
+        self._send(f"{group} 0\n")
 
     def close(self) -> None:
         """End the guard, and first all that it still watches."""
@@ -44,7 +44,7 @@ class Guard:
             self._process.stdin.close()
         self._process.wait()
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         pipe = self._process.stdin
         assert pipe
         with contextlib.suppress(BrokenPipeError):  # somebody killed the guard: the supervisor does without

@@ -113,7 +113,7 @@ class OrderAdmin(ReadOnly, Exported[Order]):
             self.message_user(request, f"Choose at most {AT_ONCE} orders at once.", messages.ERROR)
             return None
         if "confirmed" not in request.POST:
-            return ask(self, request, "admin/orders/order/move.html", **_asked(chosen, to, back))
+            return ask(self, request, "admin/orders/order/move.html", **_confirmation(chosen, to, back))
         failed = []
         for order in chosen:
             try:
@@ -128,7 +128,7 @@ class OrderAdmin(ReadOnly, Exported[Order]):
         return None
 
 
-def _asked(chosen: Sequence[Order], to: Status, back: str) -> dict[str, Any]:
+def _confirmation(chosen: Sequence[Order], to: Status, back: str) -> dict[str, Any]:
     verb = "Fulfil" if to is Status.FULFILLED else "Cancel"
     return {
         "title": f"{verb} {'this order' if len(chosen) == 1 else f'{len(chosen)} orders'}?",

@@ -25,5 +25,5 @@ class MetricsView(APIView):
     def get(self, request: Request) -> HttpResponse:
         registry = CollectorRegistry()
         registry.register(look())
-        text = generate_latest(registry) + generate_latest(http_metrics.of_all_processes())
+        text = generate_latest(registry) + generate_latest(http_metrics.all_processes())
         return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)

@@ -100,7 +100,7 @@ class Attempts:
             except DatabaseError as error:
                 if sqlstate(error) not in BLOCKED:
                     raise
-                blocked = f"a lock was not to be had within seconds: {self._blockers.told()}"
+                blocked = f"a lock was not to be had within seconds: {self._blockers.describe()}"
                 if not left:
                     raise CommandError(f"Gave up: {blocked} Run migrate again when that has ended.") from error
                 self._tell(f"Trying again in {PAUSE:.0f} s: {blocked}")
@@ -155,11 +155,11 @@ class Blockers:
     def forget(self) -> None:
         self._seen = []
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Return who was in the way when it was last seen, in words."""
         if not self._seen:
             return "nobody was seen to hold it."
-        return "; ".join(_in_words(*row) for row in self._seen) + "."
+        return "; ".join(_describe_session(*row) for row in self._seen) + "."
 
     def _watch(self) -> None:
         with suppress(psycopg.Error), psycopg.connect(**self._where | {"autocommit": True}) as connection:
@@ -169,10 +169,12 @@ class Blockers:
 
 def _holder(connection: BaseDatabaseWrapper) -> str:
     rows = _rows(connection, _HOLDER, TURN_KEY)
-    return _in_words(*rows[0]) if rows else "it has just ended"
+    return _describe_session(*rows[0]) if rows else "it has just ended"
 
 
-def _in_words(pid: int, application: str, user: str, state: str | None, begun: str | None, query: str | None) -> str:
+def _describe_session(
+    pid: int, application: str, user: str, state: str | None, begun: str | None, query: str | None
+) -> str:
     """Return what a person needs to find a session, or to end it; of other roles' PostgreSQL does not tell all."""
     told = f"pid {pid} ({application or 'no application_name'}, user {user}"
     if state:

@@ -1,4 +1,4 @@
-"""Versions of what is shown (RFC 9110, 8.8.3): who has the present one already is told so, and not sent it again."""
+"""Entity tags (RFC 9110, 8.8.3): a client that has the current version gets 304 and no body."""
 
 import hashlib
 from functools import cache
@@ -8,16 +8,16 @@ from rest_framework import serializers
 
 
 def etag(serializer: type[serializers.Serializer[Any]], *values: object) -> str:
-    """Return the entity tag of an answer that follows from these values, and from what its serializer shows of them.
+    """Return the entity tag of an answer that follows from these values and from the fields of its serializer.
 
-    So a release that shows more of an old row gives it another tag.
+    So a release that adds a field gives an old row another tag.
     """
-    shown = repr((_shown(serializer), values))
-    return f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
+    version = repr((_field_names(serializer), values))
+    return f'"{hashlib.sha256(version.encode()).hexdigest()[:32]}"'
 
 
 @cache
-def _shown(serializer: type[serializers.Serializer[Any]]) -> str:
+def _field_names(serializer: type[serializers.Serializer[Any]]) -> str:
     """Return the names of all fields, with those of the serializers in them."""
     return repr(_names(serializer()))
 

@@ -149,10 +149,10 @@ def _answer(asked: _Asked, make: Callable[[], Answer]) -> Answer:
 
 def purge_answers() -> int:
     """Delete the answers whose time is over; return how many."""
-    return purge_rows(StoredAnswer.objects.filter(created_at__lt=Now() - _kept()))
+    return purge_rows(StoredAnswer.objects.filter(created_at__lt=Now() - _retention()))
 
 
-def _kept() -> timedelta:
+def _retention() -> timedelta:
     return timedelta(hours=settings.IDEMPOTENCY_HOURS)
 
 
@@ -205,4 +205,4 @@ def _store(asked: _Asked, answer: Answer) -> None:
 
 
 def _place(asked: _Asked) -> dict[str, Any]:
-    return {"user": asked.user_id, "route": asked.operation, "key": asked.key, "kept": _kept()}
+    return {"user": asked.user_id, "route": asked.operation, "key": asked.key, "kept": _retention()}

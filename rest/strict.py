@@ -19,7 +19,7 @@ class Strict(serializers.Serializer[Any]):
     """A serializer of input that refuses unknown fields, and those that cannot be set, beside all that is wrong."""
 
     def to_internal_value(self, data: Any) -> Any:
-        wrong = self._refused(data) | self._of_another_type(data) if isinstance(data, Mapping) else {}
+        wrong = self._refused(data) | self._wrong_types(data) if isinstance(data, Mapping) else {}
         return _validated(super().to_internal_value, data, wrong)
 
     def _refused(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class Strict(serializers.Serializer[Any]):
             for name in islice(unknown, MOST)
         }
 
-    def _of_another_type(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def _wrong_types(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Refuse what DRF would make a text, a number or a boolean of: 5 for a name, "yes" for a flag."""
         given = ((name, field, data[name]) for name, field in self.fields.items() if data.get(name) is not None)
         return {name: told for name, field, value in given if (told := _mistyped(field, value))}

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from events.correlation import correlated
 from rpc.call_log import is_fault, log_call
 from rpc.errors import DeadlineRequired, status_of
-from rpc.spans import TRACEPARENT, serving, tell_end
+from rpc.spans import TRACEPARENT, record_end, serving
 from telemetry.request_id import VALID_ID
 
 REQUEST_ID = "x-request-id"
@@ -99,7 +99,7 @@ class Telling(Around):
                 failed = is_fault(code, error)
                 raise
             finally:
-                tell_end(span, code, failed=failed)
+                record_end(span, code, failed=failed)
                 log_call(method, code, time.monotonic() - began, failed=failed)
 
 

@@ -43,7 +43,7 @@ def serving(method: str, request_id: str, traceparent: str) -> Iterator[Span]:
         yield span
 
 
-def tell_end(span: Span, code: grpc.StatusCode, *, failed: bool) -> None:
+def record_end(span: Span, code: grpc.StatusCode, *, failed: bool) -> None:
     """Say how a call ended. Of methods that are not there no name is kept: strangers make them up."""
     span.set_attribute("rpc.response.status_code", code.name)
     if code is grpc.StatusCode.UNIMPLEMENTED:

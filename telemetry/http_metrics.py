@@ -44,19 +44,19 @@ class MetricsMiddleware:
         started = time.perf_counter()
         response = self._get_response(request)
         method = request.method if request.method in METHODS else "other"
-        route = _told((request.resolver_match and request.resolver_match.route) or "")
+        route = _route_label((request.resolver_match and request.resolver_match.route) or "")
         requests.labels(method, route, str(response.status_code)).inc()
         seconds.labels(method, route).observe(time.perf_counter() - started)
         return response
 
 
 @cache
-def _told(route: str) -> str:
+def _route_label(route: str) -> str:
     """Return the pattern as a person would write it: /products/<sku>."""
     return simplify_regex(route) if route else UNMATCHED
 
 
-def of_all_processes() -> CollectorRegistry:
+def all_processes() -> CollectorRegistry:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return registry
     together = CollectorRegistry()

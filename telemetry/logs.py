@@ -63,7 +63,7 @@ class JsonLines(_Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         if may_be_private("\n".join(map(str, line.values()))):
-            line = {name: _shown(value) for name, value in line.items()}  # in JSON it could no longer be hidden
+            line = {name: _redacted(value) for name, value in line.items()}  # in JSON it could no longer be hidden
         return _encoded(line)
 
 
@@ -83,9 +83,9 @@ def _hidden(text: str) -> str:
     return hide_private(text) if may_be_private(text) else text
 
 
-def _shown(value: Any) -> Any:
+def _redacted(value: Any) -> Any:
     if isinstance(value, list):
-        return [_shown(each) for each in value]
+        return [_redacted(each) for each in value]
     return hide_private(value) if isinstance(value, str) else value
 
 

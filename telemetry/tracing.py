@@ -79,7 +79,10 @@ class TracingMiddleware:
         if is_probe(request):
             return self._get_response(request)
         with _tracer.start_as_current_span(
-            _method(request), context=_w3c.extract(request.headers), kind=SpanKind.SERVER, attributes=_asked(request)
+            _method(request),
+            context=_w3c.extract(request.headers),
+            kind=SpanKind.SERVER,
+            attributes=_request_attributes(request),
         ) as span:
             response = self._get_response(request)
             span.set_attribute("http.response.status_code", response.status_code)
@@ -98,7 +101,7 @@ def _method(request: HttpRequest) -> str:
     return request.method if request.method in METHODS else "HTTP"
 
 
-def _asked(request: HttpRequest) -> dict[str, str]:
+def _request_attributes(request: HttpRequest) -> dict[str, str]:
     """Return what the conventions for HTTP ask of a span at its beginning, but for the query: it may hold secrets."""
     method = request.method or ""
     return {

@@ -14,7 +14,15 @@ from django.urls import URLPattern, path, reverse
 
 from adminkit.forms import TextInput
 from adminkit.pages import Page, ask
-from events.letters.dead_letters import DECIDE, dead_letters, discard_all, in_place_of, is_refusal, letters, replay_all
+from events.letters.dead_letters import (
+    DECIDE,
+    dead_letters,
+    discard_all,
+    discard_effect,
+    is_refusal,
+    letters,
+    replay_all,
+)
 from events.models import DeadLetter
 
 SHOWN = 20  # letters that a form names one by one
@@ -45,7 +53,7 @@ class DecidingPage(Page[DeadLetter]):
         """Return the form, or None when its answer was good and the letters are discarded."""
         form = Reason(request.POST if "reason" in request.POST else None)
         if not form.is_valid():
-            return ask(self, request, "admin/events/deadletter/discard.html", **_asked(chosen, form, back))
+            return ask(self, request, "admin/events/deadletter/discard.html", **_confirmation(chosen, form, back))
         ids = list(chosen.values_list("id", flat=True))
         count, failed = discard_all(ids, by=str(request.user), reason=form.cleaned_data["reason"])
         for letter_id, error in failed.items():
@@ -92,12 +100,12 @@ class DecidingPage(Page[DeadLetter]):
         self.message_user(request, f"{count} of {len(ids)} will be sent again.", level)
 
 
-def _asked(chosen: QuerySet[DeadLetter], form: Reason, back: str) -> dict[str, Any]:
+def _confirmation(chosen: QuerySet[DeadLetter], form: Reason, back: str) -> dict[str, Any]:
     counts = chosen.order_by("handler").values_list("handler").annotate(Count("id"))
     return {
         "title": "Discard dead letters",
         "form": form,
-        "steps": [(handler, count, in_place_of(handler)) for handler, count in counts],
+        "steps": [(handler, count, discard_effect(handler)) for handler, count in counts],
         "letters": chosen[:SHOWN],
         "yes": "Discard",
         "variant": "danger",

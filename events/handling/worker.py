@@ -74,7 +74,7 @@ def guarded_reader(consumer: Any, read: Act) -> Act:
             if item is None:
                 raise
             problem = error.problem if isinstance(error, Unusable) else _problem(error)
-            unusable.keep(item, problem, detail=_in_words(error), queue=queue, worker=consumer.hostname)
+            unusable.keep(item, problem, detail=_describe(error), queue=queue, worker=consumer.hostname)
             return None
 
     return guarded
@@ -149,7 +149,7 @@ def turn_away(consumer: Any, message: Any, error: Unusable, celerys_own: Act) ->
         if set_aside_unknown(message):
             _reject(consumer, message)
             return
-        _tell_sender(message, celerys_own)
+        _store_failure(message, celerys_own)
     refuse(consumer, message, error)
 
 
@@ -158,7 +158,7 @@ def refuse(consumer: Any, message: Any, error: Exception) -> NoReturn:
     _reject(consumer, message)
     if isinstance(error, Unusable):
         raise error
-    raise Unusable(Problem.UNREADABLE_BODY, _in_words(error)) from error
+    raise Unusable(Problem.UNREADABLE_BODY, _describe(error)) from error
 
 
 def entry_of(trace: TracebackType | None) -> tuple[str, bytes | None]:
@@ -210,7 +210,7 @@ def _set_aside(name: str, delivery_id: UUID, token: UUID) -> str | None:
     )
 
 
-def _tell_sender(message: Any, celerys_own: Act) -> None:
+def _store_failure(message: Any, celerys_own: Act) -> None:
     """Let Celery store the failure of a plain task that nobody knows: who sent it may be waiting for its result."""
     try:
         celerys_own(message)
@@ -231,5 +231,5 @@ def _problem(error: Exception) -> Problem:
     return Problem.UNREADABLE_BODY if isinstance(error, Base64Error) else Problem.NOT_A_MESSAGE
 
 
-def _in_words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return str(error) if isinstance(error, Unusable) else f"{type(error).__name__}: {error}"

@@ -26,7 +26,7 @@ BY_LIMIT = 200  # characters of a person's name, as the column has it
 Progress = Callable[[int], object]  # is told how many more were looked at
 
 
-def unseen(count: int) -> None:
+def no_progress(count: int) -> None:
     """A progress that nobody looks at."""
 
 
@@ -88,7 +88,7 @@ def replay(delivery_id: UUID, *, by: str, reason: str = "", data: dict[str, Any]
         _record(letter, Decision.Action.REPLAY, by, reason)
 
 
-def replay_all(ids: Iterable[UUID], *, by: str, reason: str = "", progress: Progress = unseen) -> int:
+def replay_all(ids: Iterable[UUID], *, by: str, reason: str = "", progress: Progress = no_progress) -> int:
     """Replay many, some hundreds in a transaction; return how many. Those that are no longer dead are passed over.
 
     Where it breaks off, what came before is replayed, and doing all of it again does the rest.
@@ -119,7 +119,7 @@ def discard(delivery_id: UUID, *, by: str, reason: str) -> None:
 
 
 def discard_all(
-    ids: Iterable[UUID], *, by: str, reason: str, progress: Progress = unseen
+    ids: Iterable[UUID], *, by: str, reason: str, progress: Progress = no_progress
 ) -> tuple[int, dict[UUID, Exception]]:
     """Discard many, each in its own transaction; return how many, and why those that failed did.
 
@@ -167,7 +167,7 @@ def add_note(delivery_id: UUID, *, by: str, text: str) -> Note:
     return Note.objects.create(delivery_id=delivery_id, by=by[:BY_LIMIT], text=text)
 
 
-def in_place_of(handler_name: str) -> str:
+def discard_effect(handler_name: str) -> str:
     """Return, in words, what is done when a dead letter of this handler is discarded."""
     compensation = the_map().compensation(handler_name)
     return (compensation.__doc__ or compensation.__name__).split("\n")[0] if compensation else "nothing else"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from events.conf import setting
-from events.letters.dead_letters import data_of, in_place_of
+from events.letters.dead_letters import data_of, discard_effect
 from events.letters.groups import Group
 from events.models import DeadLetter
 from events.subscriptions import dead_letter_queue
@@ -43,7 +43,7 @@ def page(letter: DeadLetter) -> Iterator[str]:
         "died": _time(letter.handled_at),
         "fingerprint": letter.fingerprint,
         "in Flower": f"{flower}/task/{letter.id}" if flower else None,
-        "a discard does": in_place_of(letter.handler),
+        "a discard does": discard_effect(letter.handler),
         "error": f"{letter.error_type}: {letter.error_message}",
         "data": json.dumps(data_of(letter), indent=2),
     }

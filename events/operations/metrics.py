@@ -84,7 +84,7 @@ class Site(Collector):
                 gauge.add_metric([queue], getattr(state, attribute))
             yield gauge
         yield from self._counted()
-        yield from self._of_the_site()
+        yield from self._site_metrics()
 
     def _counted(self) -> Iterator[Metric]:
         for what, (name, text, label) in COUNTED.items():
@@ -106,7 +106,7 @@ class Site(Collector):
                 histogram.add_metric([tally.name], buckets, getattr(tally, f"{attribute}_seconds"))
             yield histogram
 
-    def _of_the_site(self) -> Iterator[Metric]:
+    def _site_metrics(self) -> Iterator[Metric]:
         until = self.counted_until.timestamp() if self.counted_until else 0.0
         seen = self.activity
         for name, text, value in (

@@ -51,7 +51,7 @@ NOBODY = Answers({}, [])
 def processes() -> Sequence[Process]:
     """Return the state of database, broker, relays, a worker for each queue, beat, other services, and vacuum."""
     refusal = broker_refusal()
-    answers = NOBODY if refusal else _who_answers()
+    answers = NOBODY if refusal else _worker_answers()
     seen = activity()
     no_writes = why_no_writes()
     queues = [*the_map().consumers, celery().conf.task_default_queue]
@@ -66,7 +66,7 @@ def processes() -> Sequence[Process]:
     ]
 
 
-def _who_answers() -> Answers:
+def _worker_answers() -> Answers:
     """Ask workers and beat by the broker; an answer is kept for a few seconds."""
     known: Answers | None = cache.get("operations.answers")
     if known is None:

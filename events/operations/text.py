@@ -7,7 +7,7 @@ from events.operations.processes import Process
 from events.subscriptions import the_map
 
 
-def told(found: Figures, seen: Sequence[Process], last: str) -> str:
+def as_text(found: Figures, seen: Sequence[Process], last: str) -> str:
     states = [[each.name, "up" if each.up else "DOWN", each.detail] for each in seen]
     queues = [
         [name, f"{state.backlog:,}", f"{state.oldest_due:,.1f} s", f"{state.dead:,}"]

@@ -58,7 +58,7 @@ class Sender:
         spans = [tracing.begin(tracing.SEND, delivery.handler, delivery) for delivery in deliveries]
         with tracing.ended(*spans):
             self._publish(claim.queue, deliveries, [tracing.context_of(span) for span in spans])
-        _tell(deliveries)
+        _log_sent(deliveries)
 
     def _publish(self, queue: str, deliveries: Sequence[Claimed], traceparents: Sequence[str]) -> None:
         first, *more = deliveries
@@ -91,7 +91,7 @@ class Sender:
         return self._producer
 
 
-def _tell(deliveries: Sequence[Claimed]) -> None:
+def _log_sent(deliveries: Sequence[Claimed]) -> None:
     """Log that a message was sent: one line, whatever it carries. That of a batch names the requests of all."""
     first, *more = deliveries
     if not more:

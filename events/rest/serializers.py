@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from events.conf import setting
-from events.letters.dead_letters import data_of, in_place_of, is_known_handler, is_known_type
+from events.letters.dead_letters import data_of, discard_effect, is_known_handler, is_known_type
 from events.models import DeadLetter, Decision, Delivery, FailedAttempt, State
 from events.subscriptions import dead_letter_queue
 from rest.strict import Query, Strict
@@ -182,7 +182,7 @@ class WholeLetterSerializer(LetterSerializer):
         return data_of(letter)
 
     def get_discard_does(self, letter: DeadLetter) -> str:
-        return in_place_of(letter.handler)
+        return discard_effect(letter.handler)
 
     def get_flower_url(self, letter: DeadLetter) -> str:
         return f"{setting('FLOWER_URL')}/task/{letter.id}"

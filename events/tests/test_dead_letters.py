@@ -7,7 +7,7 @@ from django.db import OperationalError, connection, transaction
 
 from events.errors import PermanentError
 from events.letters import dead_letters
-from events.letters.dead_letters import InvalidInput, NotDead, discard, discard_all, in_place_of, replay, replay_all
+from events.letters.dead_letters import InvalidInput, NotDead, discard, discard_all, discard_effect, replay, replay_all
 from events.models import Decision, Delivery, Event
 from events.subscriptions import the_map
 from events.tests.helpers import ANNOUNCE, SORT, be_away, break_down, handler, nothing, only, published, run
@@ -226,12 +226,12 @@ def test_of_a_compensation_the_first_line_is_told_or_else_its_name(monkeypatch: 
 
     for compensation, words in ((told, "Do this."), (untold, "untold")):
         monkeypatch.setitem(the_map().compensations, sort_parcel, compensation)
-        assert in_place_of(SORT) == words
+        assert discard_effect(SORT) == words
 
 
 def test_what_a_discard_does_is_told_in_the_words_of_the_compensation() -> None:
-    assert in_place_of(SORT) == "Send the parcel back."
-    assert in_place_of(ANNOUNCE) == in_place_of("gone.handler") == "nothing else"
+    assert discard_effect(SORT) == "Send the parcel back."
+    assert discard_effect(ANNOUNCE) == discard_effect("gone.handler") == "nothing else"
 
 
 def test_a_discard_needs_a_reason() -> None:

@@ -12,9 +12,9 @@ from events.redaction import HIDDEN
 
 @pytest.fixture(autouse=True)
 def _fresh_secrets() -> Iterator[None]:
-    redaction._of_settings.cache_clear()
+    redaction._secrets_of_settings.cache_clear()
     yield
-    redaction._of_settings.cache_clear()
+    redaction._secrets_of_settings.cache_clear()
 
 
 def raised(raise_it: Callable[[], Any]) -> Exception:

@@ -48,7 +48,7 @@ def refuse_sign_in(attempt: Attempt) -> Standing | None:
     Only failures count, and an account's own limit refuses nobody: it makes each address slower. So a stranger who
     fails for somebody else's account never locks the owner out.
     """
-    *places, pair, account, slow = look(*_of_sign_in(attempt))
+    *places, pair, account, slow = look(*_sign_in_limits(attempt))
     if refused := _exceeded([*places, pair]):
         return refused
     return slow if account.exceeded and slow.exceeded else None
@@ -56,7 +56,7 @@ def refuse_sign_in(attempt: Attempt) -> Standing | None:
 
 def sign_in_failed(attempt: Attempt) -> None:
     """Count a sign-in that failed, whether or not there is such an account."""
-    count(*_of_sign_in(attempt))
+    count(*_sign_in_limits(attempt))
 
 
 def refuse_registration(attempt: Attempt) -> Standing | None:
@@ -73,7 +73,7 @@ def _exceeded(standings: Iterable[Standing]) -> Standing | None:
     return next((standing for standing in standings if standing.exceeded), None)
 
 
-def _of_sign_in(attempt: Attempt) -> tuple[Asked, ...]:
+def _sign_in_limits(attempt: Attempt) -> tuple[Asked, ...]:
     return (
         *attempt.where("sign-in"),
         (limit("sign-in-pair"), attempt.pair),

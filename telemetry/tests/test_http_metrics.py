@@ -26,7 +26,7 @@ for number in range(3):
     else:
         from prometheus_client.exposition import generate_latest
         from telemetry import http_metrics
-        sys.stdout.write(generate_latest(http_metrics.of_all_processes()).decode())
+        sys.stdout.write(generate_latest(http_metrics.all_processes()).decode())
     break
 """
 

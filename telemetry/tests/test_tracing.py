@@ -83,5 +83,5 @@ def test_a_collector_that_never_answers_delays_no_request_and_the_end_by_two_sec
 
 
 def test_no_address_in_a_path_is_told() -> None:
-    told = tracing._asked(RequestFactory().get("/api/v1/users/ada%40example.com"))
+    told = tracing._request_attributes(RequestFactory().get("/api/v1/users/ada%40example.com"))
     assert told["url.path"] == f"/api/v1/users/{HIDDEN}"

@@ -42,7 +42,7 @@ class Command(BaseCommand):
                     found += _patiently(day, settled=settled, change=not options["check"])
         except (NotWhole, Busy) as error:
             raise CommandError(str(error)) from error
-        self._tell(len(days), found, checked=options["check"])
+        self._report(len(days), found, checked=options["check"])
 
     def _days(self, start: date | None, end: date | None) -> Sequence[date]:
         """Return the days to rebuild: those given, else all that there are figures or events of."""
@@ -65,9 +65,9 @@ class Command(BaseCommand):
             )
         return [first + number * DAY for number in range((last - first).days + 1)]
 
-    def _tell(self, days: int, found: Sequence[Difference], *, checked: bool) -> None:
+    def _report(self, days: int, found: Sequence[Difference], *, checked: bool) -> None:
         for difference in found[:SHOWN]:
-            self.stdout.write(_in_words(difference))
+            self.stdout.write(_describe(difference))
         if len(found) > SHOWN:
             self.stdout.write(f"and {len(found) - SHOWN} more")
         if not found:
@@ -97,7 +97,7 @@ def _settled() -> datetime:
     return moment
 
 
-def _in_words(difference: Difference) -> str:
+def _describe(difference: Difference) -> str:
     name, key = difference.table.removeprefix("analytics_"), " ".join(map(str, difference.key))
     return f"{name} {key}: {_sums(difference.was)}, by the events {_sums(difference.is_now)}"
 

@@ -85,7 +85,7 @@ class Command(BaseCommand):
     def _replay(self, options: dict[str, Any]) -> None:
         chosen = _chosen(options)
         if options["dry_run"]:
-            self._tell(chosen, "replayed", lambda _: "sent again from the first attempt")
+            self._report(chosen, "replayed", lambda _: "sent again from the first attempt")
         elif options["id"]:
             dead_letters.replay(options["id"], by=_who())
             self.stdout.write("1 replayed")
@@ -98,7 +98,7 @@ class Command(BaseCommand):
     def _discard(self, options: dict[str, Any]) -> None:
         chosen = _chosen(options)
         if options["dry_run"]:
-            self._tell(chosen, "discarded", dead_letters.in_place_of)
+            self._report(chosen, "discarded", dead_letters.discard_effect)
             return
         if options["id"]:
             dead_letters.discard(options["id"], by=_who(), reason=options["reason"])
@@ -113,7 +113,7 @@ class Command(BaseCommand):
         if failed:
             raise CommandError(f"{len(failed)} were not discarded and are as before, for the reasons above")
 
-    def _tell(self, chosen: QuerySet[DeadLetter], done: str, what: Callable[[str], str]) -> None:
+    def _report(self, chosen: QuerySet[DeadLetter], done: str, what: Callable[[str], str]) -> None:
         counts = Counter(chosen.values_list("handler", flat=True))
         for handler, count in sorted(counts.items()):
             self.stdout.write(f"{count:>7}  {handler}: {what(handler)}")

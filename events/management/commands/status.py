@@ -13,7 +13,7 @@ from django.db import connection
 from events.errors import is_database_away
 from events.operations.figures import SPANS, figures
 from events.operations.processes import processes
-from events.operations.text import told
+from events.operations.text import as_text
 
 CLEAR = "\033[H\033[J"
 
@@ -56,13 +56,13 @@ class Command(BaseCommand):
                 json.dumps({**asdict(found), "processes": [asdict(each) for each in seen]}, cls=DjangoJSONEncoder)
             )
         else:
-            self.stdout.write(told(found, seen, options["last"]))
+            self.stdout.write(as_text(found, seen, options["last"]))
         if not all(process.up for process in seen) or found.is_stuck:
             raise SystemExit(1)
 
     def _again(self, options: dict[str, Any]) -> None:
         try:
-            text = told(figures(options["last"]), processes(), options["last"])
+            text = as_text(figures(options["last"]), processes(), options["last"])
         except DatabaseError as error:
             if not is_database_away(error):
                 raise

@@ -37,13 +37,13 @@ class Command(migrate.Command):
             return
         connection = connections[options["database"]]
         try:
-            with turn(connection, self._tell):
+            with turn(connection, self._write):
                 run = partial(super().handle, *args, **options)
-                migrate_patiently(connection, run, patience=patience, tell=self._tell)
+                migrate_patiently(connection, run, patience=patience, tell=self._write)
         except DatabaseError as error:
             if not is_database_away(error):
                 raise
             raise CommandError(f"the database is away: {in_one_line(error)}") from error
 
-    def _tell(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         self.stderr.write(text, self.style.WARNING)
