@@ -71,8 +71,9 @@ class Exported(Page[M], Generic[M]):
             chunk = ids[start : start + CHUNK]
             found = self.get_queryset(request).select_related(*joined).in_bulk(chunk)
             rows = [found[pk] for pk in chunk if pk in found]
-            cells = ([harmless(lookup_field(name, row, self)[2]) for name in self.export_fields] for row in rows)
-            yield "".join(map(line, cells))
+            yield "".join(
+                line([harmless(lookup_field(name, row, self)[2]) for name in self.export_fields]) for row in rows
+            )
 
 
 class _Line:

@@ -14,7 +14,7 @@ REACHED = ("placed", "confirmed", "rejected", "cancelled", "fulfilled")
 WORTH = ("confirmed", "fulfilled", "cancelled")
 
 Lines = Mapping[str, Sequence[float]]
-Chart = Mapping[str, Any]  # `lines`, or one line of bars, with a value for each of the `labels`
+Chart = Mapping[str, Any]  # {"labels": [...], "lines": {name: [a value for each label]}}
 
 
 def figures(start: date, end: date, interval: str, currency: str | None = None) -> Mapping[str, Any]:

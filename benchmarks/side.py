@@ -153,12 +153,11 @@ class Side:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
         try:
             connection.request("GET", "/")
-            connection.getresponse()
+            return connection.getresponse().status < 500
         except (OSError, http.client.HTTPException):
             return False
         finally:
             connection.close()
-        return True
 
     def _hear(self, name: str, line: str) -> None:
         if self.kind.ready.get(name, "\0") in line:

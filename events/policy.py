@@ -74,3 +74,7 @@ class Policy:
     max_attempts: int = field(default_factory=lambda: setting("MAX_ATTEMPTS"))
     backoff: Backoff = field(default_factory=lambda: Backoff(setting("BACKOFF_FIRST"), setting("BACKOFF_LONGEST")))
     batch: int = field(default_factory=lambda: setting("BATCH"))
+
+    def __post_init__(self) -> None:
+        if not (self.max_attempts and self.batch):
+            raise ValueError("max_attempts and batch are 1 at least; leave them out for the settings' own")

@@ -20,7 +20,8 @@ class PrefixedLog:
         self._stream = stream
         self._width = width
         # As no-color.org and force-color.org say; else colour is for a terminal.
-        self._coloured = not os.environ.get("NO_COLOR") and (bool(os.environ.get("FORCE_COLOR")) or stream.isatty())
+        wanted = bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+        self._coloured = wanted and not os.environ.get("NO_COLOR")
         self._deaf = False
         self._colours: dict[str, int] = {}
         self._lock = threading.RLock()

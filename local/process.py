@@ -41,7 +41,9 @@ class Process:
         self._thread: threading.Thread | None = None
         self._stopping = False
         # Re-entrant: a signal handler may take it while the code that it interrupted holds it. An Event's lock is not.
-        self._state = threading.Condition(threading.RLock())
+        # Taken as `with self._lock`: no signal comes in between, as one may in the methods of a Condition.
+        self._lock = threading.RLock()
+        self._told = threading.Condition(self._lock)
 
     @property
     def pid(self) -> int | None:
@@ -51,7 +53,7 @@ class Process:
 
     def start(self) -> None:
         """Keep the program running from now on; it does nothing where that is so already."""
-        with self._state:
+        with self._lock:
             if self._thread and self._thread.is_alive():
                 return
             self._stopping = False
@@ -59,17 +61,17 @@ class Process:
             self._thread.start()
 
     def ask_to_stop(self) -> None:
-        with self._state:
+        with self._lock:
             if not self._stopping:  # one notify_all() must not run within another
                 self._stopping = True
-                self._state.notify_all()
+                self._told.notify_all()
             if self.pid and self._child:
                 self._child.send_signal(self.command.stop_signal)
 
     def stop(self, grace: float) -> None:
         """End the program within `grace` seconds, or kill it with all that it started."""
         self.ask_to_stop()
-        if not self._thread:
+        if not (self._thread and self._thread.is_alive()):  # an interrupted start() may have made one and not begun it
             return
         self._thread.join(grace)
         if self._thread.is_alive():
@@ -92,8 +94,8 @@ class Process:
             if time.monotonic() - started >= CALM:
                 delay = FIRST_DELAY
             self._log(self.command.name, f"{how}; starting again in {delay:g} s")
-            with self._state:
-                self._state.wait_for(lambda: self._stopping, delay)
+            with self._lock:
+                self._told.wait_for(lambda: self._stopping, delay)
             delay = min(delay * 2, LONGEST_DELAY)
 
     def _run_once(self) -> str:
@@ -113,7 +115,7 @@ class Process:
         return f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
 
     def _spawn(self) -> subprocess.Popen[bytes] | None:
-        with self._state:  # so that ask_to_stop() comes before the child or sees it
+        with self._lock:  # so that ask_to_stop() comes before the child or sees it
             if self._stopping:
                 return None
             self._child = subprocess.Popen(

@@ -62,7 +62,7 @@ def percent(name: str, *, default: int) -> int:
 
 
 def service(name: str, *, authorities: Path | None) -> str:
-    """Return a gRPC service's host:port, which is asked in clear on loopback alone."""
+    """Return a gRPC service's host:port. Ends the process where it would be asked in clear beyond loopback."""
     target: str = env.str(name, default="")
     if target and authorities is None and not is_loopback(target.rpartition(":")[0]):
         raise SystemExit(

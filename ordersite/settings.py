@@ -300,7 +300,9 @@ REPORTS = {
     "SOURCES": "ordersite.reports",
     "RUNNING": env.int("REPORTS_RUNNING", default=3),
     "KEEP_DAYS": env.int("REPORTS_KEEP_DAYS", default=7),
-    "LONGEST": env.int("REPORTS_LONGEST", default=1_800),  # after three quarters of it a report fails with a reason
+    "LONGEST": env.int(
+        "REPORTS_LONGEST", default=1_800
+    ),  # seconds, then it is killed; after three quarters it gives up and says why
     "PACE": percent("REPORTS_PACE", default=25),
 }
 SUMMARY_TO = env.str("SUMMARY_TO", default="")

@@ -4,6 +4,7 @@ A view declares it on its `post`:
 
     @answered_once("POST /things/{thing_id}/close")
     def post(self, request: Request, thing_id: UUID) -> Response:
+
 A key belongs to one user and one operation. With another path or another body it is refused (422). Only a success is
 stored, rendered, in the transaction of the change: where the change is, its answer is, and where one is not, neither
 is the other.

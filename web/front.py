@@ -65,8 +65,10 @@ class Front:
                 environ[REFUSED] = refused
             if probe := self._probes.get(scope.path.removesuffix("/")):
                 await self._answer_probe(probe, environ, protocol)
-            elif stream := await self._requests.run(partial(self._send, environ, protocol, time.monotonic())):
-                await self._stream(protocol, *stream)
+            else:
+                send = partial(self._send, environ, protocol, time.monotonic())
+                if stream := await self._requests.run(send):
+                    await self._stream(protocol, *stream)
         finally:
             self._large_bodies -= length > SMALL_BODY
 

@@ -101,8 +101,9 @@ class Site(Collector):
         for name, text, attribute in HISTOGRAMS:
             histogram = HistogramMetricFamily(_name(name), f"{text}.", labels=["handler"])
             for tally in self._tallies("done"):
-                cumulated = accumulate(getattr(tally, attribute))
-                buckets = [(str(bound), float(seen)) for bound, seen in zip([*BOUNDS, "+Inf"], cumulated, strict=True)]
+                bounds = [*map(str, BOUNDS), "+Inf"]
+                cumulated = map(float, accumulate(getattr(tally, attribute)))
+                buckets = list(zip(bounds, cumulated, strict=True))
                 histogram.add_metric([tally.name], buckets, getattr(tally, f"{attribute}_seconds"))
             yield histogram
 

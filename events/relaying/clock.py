@@ -90,7 +90,7 @@ _LONGEST_WAIT = """CASE
 
 
 def _ahead(column: str, states: str, honest: str) -> str:
-    """Return the part `ahead` of a statement: rows whose time lies too far ahead, locked in the order of ids.
+    """Return the part `ahead` of a statement: rows whose time lies too far ahead, locked, without those held elsewhere.
 
     What ends within `nearest` seconds is not even read.
     """

@@ -43,10 +43,9 @@ class Sender:
 
     def length(self, queue: str) -> int:
         """Return the number of messages that wait in the broker's list. Raises BrokerError, OSError."""
-        channel = self._open().channel
         connection = self._open().connection
         try:
-            return int(channel.queue_declare(queue=queue).message_count)
+            return int(self._open().channel.queue_declare(queue=queue).message_count)
         except (*connection.recoverable_connection_errors, *connection.recoverable_channel_errors) as error:
             raise BrokerError(str(error)) from error  # as kombu does by itself where it publishes
 

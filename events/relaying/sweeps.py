@@ -146,7 +146,7 @@ WITH oldest AS MATERIALIZED (
 ), held AS (
     SELECT mine.id FROM oldest, LATERAL (
         SELECT d.id FROM events_delivery d
-        WHERE d.id = oldest.id AND {state_of("d")} = 'pending' AND {held_back("d")}
+        WHERE d.id = oldest.id AND {state_of("d")} = 'pending' AND d.due_at IS NOT NULL AND {held_back("d")}
         FOR NO KEY UPDATE SKIP LOCKED) AS mine
 )
 UPDATE events_delivery d SET due_at = NULL FROM held WHERE d.id = held.id

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
+from linecache import getline
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,38 @@ def test_a_second_ctrl_c_may_come_at_any_point_of_the_first(supervisor: Supervis
         assert next(step for step in count() if not asked_twice(supervisor, lines, step)) > 5
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+def interrupted(supervisor: Supervisor, step: int) -> bool:
+    """Start a program, with a Ctrl-C before this line that Python then runs; tell whether there is one."""
+    process, steps = supervisor.add(f"interrupted-{step}", ["sleep", "60"]), count()
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        ours = frame.f_locals.get("self") in (
+            process,
+            process._told,
+        )  # nothing else in threading, which does not bear it
+        # A signal is not heard between taking a lock and its block, nor between that and letting go.
+        locking = getline(frame.f_code.co_filename, frame.f_lineno).strip().startswith("with ")
+        if event == "line" and ours and not locking and next(steps) == step:
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        process.start()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+        began = time.monotonic()
+        process.stop(PATIENCE)
+        assert time.monotonic() - began < PATIENCE, "the interrupted start() kept the lock"
+    return False
+
+
+def test_a_first_ctrl_c_may_come_at_any_point_of_a_start(supervisor: Supervisor) -> None:
+    assert next(step for step in count() if not interrupted(supervisor, step)) > 3
 
 
 def test_a_line_cut_short_by_a_kill_stays_apart(supervisor: Supervisor, lines: Lines) -> None:

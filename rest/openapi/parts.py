@@ -20,8 +20,8 @@ def ref(kind: str, name: str) -> Schema:
 def _header(
     name: str, description: str, example: Any = None, *, always: bool = True, **schema: Any
 ) -> tuple[str, Schema]:
-    text = {"type": "string"} | schema
-    return name, {"description": description, "required": always, "schema": text, "example": example}
+    header = {"description": description, "required": always, "schema": {"type": "string"} | schema}
+    return name, header if example is None else header | {"example": example}
 
 
 # The headers of answers: component, its name on the wire, and what it is.
@@ -161,7 +161,10 @@ def problem_schema() -> Schema:
 def headers() -> dict[str, Schema]:
     """Return the components of all headers of answers."""
     examples = described().examples
-    return {name: header | {"example": examples.get(name, header["example"])} for name, (_, header) in _HEADERS.items()}
+    return {
+        name: header | {"example": examples[name]} if name in examples else header
+        for name, (_, header) in _HEADERS.items()
+    }
 
 
 def header_refs(names: Iterable[str], *, limited: bool) -> dict[str, Schema]:
@@ -206,4 +209,4 @@ def _example(code: Code) -> Schema:
         "code": code.name,
         "request_id": REQUEST_ID,
     }
-    return problem | ({"errors": examples["errors"]} if code.name == "invalid_input" else {})
+    return problem | {"errors": examples.get("errors", {})} if code.name == "invalid_input" else problem

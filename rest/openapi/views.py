@@ -66,7 +66,7 @@ class SchemaView(APIView):
 @csrf_exempt  # a wrong method is 405, whoever asks
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show the page to read the document and try it, which is the site's: it says what to try first."""
+    """Show the page to read the document and try it. The template is the site's: it names operations to begin with."""
     return render(request, "rest/docs.html")
 
 
