@@ -3,6 +3,7 @@
 import logging
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from celery.exceptions import Retry
@@ -10,13 +11,13 @@ from django.db.models.functions import Now
 
 from events.correlation import RequestIdFilter, correlated
 from events.errors import PermanentError
-from events.handlers import Handler
+from events.handlers import Handler, Shape
 from events.handling import runner
 from events.handling.runner import run as run_delivery
 from events.models import Delivery
 from events.policy import Limits
 from events.relaying import claims, sweeps
-from events.tests.helpers import SORT, claimed, handler, nothing, published, run, start_one, stumble, tokens
+from events.tests.helpers import ANNOUNCE, SORT, claimed, handler, nothing, published, run, start_one, stumble, tokens
 from events.tests.parcels import parcel_packed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,6 +89,17 @@ def test_one_whose_worker_is_lost(told: pytest.LogCaptureFixture) -> None:
     sweeps.expire_leases()
     (line,) = outcomes(told)
     assert (line["outcome"], line["delivery"], line["request_id"]) == ("lost", delivery_id, "r-4")
+
+
+def test_one_that_another_worker_has_by_now(told: pytest.LogCaptureFixture) -> None:
+    parcel_of("r-5")
+
+    def lose_it(event: Any) -> None:
+        Delivery.objects.filter(handler=ANNOUNCE).update(token=uuid4())
+
+    run(handler(lose_it, ANNOUNCE, Shape.OUTSIDE))
+    (line,) = outcomes(told)
+    assert (line["outcome"], line["levelname"], line["request_id"]) == ("superseded", "WARNING", "r-5")
 
 
 def test_a_message_that_is_lost_before_its_start(told: pytest.LogCaptureFixture) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from events import tracing
 from events.correlation import correlated
 from events.handlers import ReceivedEvent
 from events.handling import runner
-from events.models import Event
+from events.models import Delivery, Event
 from events.publishing import publish
 from events.relaying import claims
 from events.tests.helpers import SORT, handler, published, run, tokens
@@ -61,6 +64,33 @@ def test_what_a_batch_publishes_goes_on_in_the_trace_that_each_came_from() -> No
     assert runner.run(handler(follow, many=True), sent, worker="test") == "3 of 3 done"
     for context, parcel in parcels.items():
         assert Event.objects.get(type="parcel.sorted.v1", subject=parcel.parcel_id).traceparent == context
+
+
+@of_database
+def test_of_a_batch_only_the_span_of_what_failed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("test"))
+    parcels = [parcel_packed(), parcel_packed()]
+    with tracing.under(HERE):
+        published(*parcels)
+
+    def stumble_at_the_first(event: ReceivedEvent[Any]) -> None:
+        if event.subject == parcels[0].parcel_id:
+            raise ValueError("no luck")
+
+    told = runner.run(handler(stumble_at_the_first), tokens(claims.claim("sorting", 2)), worker="test")
+    assert told == "1 of 2 done, 1 go on one by one"
+    failed = {
+        span.attributes["messaging.message.id"]: span.attributes.get("error.type", "")
+        for span in exporter.get_finished_spans()
+        if span.attributes
+    }
+    by_subject = {str(one.id): one.subject for one in Delivery.objects.filter(handler=SORT)}
+    assert {by_subject[str(delivery_id)]: kind for delivery_id, kind in failed.items()} == {
+        parcels[0].parcel_id: "builtins.ValueError",
+        parcels[1].parcel_id: "",
+    }
 
 
 @of_database
