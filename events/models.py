@@ -1,4 +1,4 @@
-"""The tables of the bus. Deliveries change by the SQL in deliveries.py alone; the ORM reads them."""
+"""The tables of the bus. A delivery's state changes by SQL alone (claims, deliveries, failures, sweeps, letters)."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models

@@ -50,7 +50,7 @@ urlpatterns = [
     re_path("", problems.not_found),
 ]
 
-admin.site.index_template = "events/operations.html"  # a site's own hook
+admin.site.index_template = "backoffice/index.html"  # a site's own hook
 
 handler400 = problems.bad_request
 handler403 = problems.forbidden

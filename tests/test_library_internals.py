@@ -35,7 +35,7 @@ class Internal:
     is_there: Callable[[], Any]
 
 
-ENTRIES = "Celery's worker ends at a list's entry that it cannot read: events/handling/worker.py guards that."
+ENTRIES = "Celery's worker ends at a list's entry that it cannot read: events/handling/message_guard.py guards that."
 KEPT = "Keeps the lines that were just written, so that the answer needs no query for them."
 USED = {
     "_brpop_read": Internal("kombu", "5.7", ENTRIES, lambda: hasattr(redis.Channel, "_brpop_read")),

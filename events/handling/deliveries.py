@@ -1,4 +1,4 @@
-"""The life of a delivery: every change of its state, each one conditional statement. All times are PostgreSQL's.
+"""The life of a delivery in a worker: each change is one conditional statement. All times are PostgreSQL's.
 
     pending -> leased -> running -> done | dead;   back to pending by a retry, a lost lease or a replay;
     dead -> discarded.
@@ -6,7 +6,7 @@
 What is written of one that failed stands in failures.py.
 
 Every way into `running` makes a new token and every way out clears it; whoever writes must hold the present one. A
-write that finds the token gone returns False: somebody else has the delivery by now, and nothing may be done.
+write that finds the token gone changes and returns nothing: somebody else has the delivery by now.
 
 A message tells of one delivery or of several, all of one handler. One that came alone counts an attempt, and waits for
 who holds its row. Of several none counts: what fails or is lost is sent again alone, for good, so what breaks one costs

@@ -8,11 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from events.relaying.claims import Claimed
-from events.subscriptions import Consumer, the_map
+from events.subscriptions import the_map
 
 LEAST = 25  # deliveries a claim, however small the batches: one statement and one commit for all of them
 CLAIMS_OUT = 4  # claims of one queue that may be out with workers, so that one slow delivery keeps no claim waiting
-UNMAPPED = Consumer(dead_holds=True)  # of a queue that this relay's code does not know
 
 
 def whole_claim(queue: str = "") -> int:
@@ -22,9 +21,11 @@ def whole_claim(queue: str = "") -> int:
 
 
 def bound(queue: str) -> int:
-    """Return how many of a queue's deliveries may be out with workers at once."""
-    declared = the_map().consumers.get(queue, UNMAPPED).in_flight
-    return CLAIMS_OUT * whole_claim(queue) if declared is None else declared
+    """Return how many of a queue's deliveries may be out with workers at once. The map may not know the queue."""
+    consumer = the_map().consumers.get(queue)
+    if consumer is None or consumer.in_flight is None:
+        return CLAIMS_OUT * whole_claim(queue)
+    return consumer.in_flight
 
 
 def claim_size(queue: str) -> int:

@@ -25,7 +25,7 @@ from events.chunks import FIRST
 from events.errors import in_one_line, is_database_away
 from events.failpoints import failpoint
 from events.floors import KeptFloors
-from events.relaying import claims, clock, sweeps
+from events.relaying import claims, clock_steps, sweeps
 from events.relaying.batching import LEAST, bound, claim_size, messages, whole_claim
 from events.relaying.claims import Claim, DueQueue, Gap
 from events.relaying.sender import Sends
@@ -116,7 +116,7 @@ class Relay:
                 self._away_until = sweeps.database_time()
             self._floors = self._kept_floors.get()
             self._gaps = {}
-            clock.bring_down_leases(self._floors)
+            clock_steps.bring_down_leases(self._floors)
             sweeps.expire_leases(self._floors, away_until=self._away_until)
             self._parked_from = sweeps.wake_missed(after=self._parked_from)
             sweeps.park_missed(self._floors)
@@ -131,7 +131,7 @@ class Relay:
         if now < self._next_count:
             return
         self._next_count = now + COUNT_EVERY
-        clock.bring_down_due(self._floors)  # reads all that backs off, so not every second
+        clock_steps.bring_down_due(self._floors)  # reads all that backs off, so not every second
         try:
             tally.advance()
             tally.sample(self._floors)

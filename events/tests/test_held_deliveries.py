@@ -12,7 +12,7 @@ from events.chunks import FIRST
 from events.handling import deliveries, runner
 from events.letters import dead_letters
 from events.models import Delivery
-from events.relaying import claims, clock, sweeps
+from events.relaying import claims, clock_steps, sweeps
 from events.tests.helpers import handler, published
 from events.tests.parcels import ParcelSortedV1, parcel_packed
 from events.tests.servers import pages_read, statements
@@ -121,7 +121,7 @@ def test_the_next_of_a_subject_is_found_by_the_subject_also_while_nothing_waits(
 
 def everything() -> dict[str, Any]:
     """What a statement is given that looks at all queues of the map."""
-    return floors.parameters(floors.unknown()) | clock._backoffs() | {"count_to": 25}
+    return floors.parameters(floors.unknown()) | clock_steps._backoffs() | {"count_to": 25}
 
 
 QUIET: dict[str, tuple[str, dict[str, Any]]] = {
@@ -142,8 +142,8 @@ QUIET: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "park_missed": (sweeps._PARK_MISSED, {"queue": "sorting", "chunk": 200, "floor": floors.BEGINNING}),
     "expire": (sweeps._EXPIRE, {"chunk": 200, "fingerprint": "", "away_until": None}),
-    "leases_ahead": (clock._LEASES, {"chunk": 200, "slack": 1, "nearest": 1}),
-    "due_ahead": (clock._DUE, {"chunk": 200, "slack": 1, "nearest": 1}),
+    "leases_ahead": (clock_steps._LEASES, {"chunk": 200, "slack": 1, "nearest": 1}),
+    "due_ahead": (clock_steps._DUE, {"chunk": 200, "slack": 1, "nearest": 1}),
 }
 
 

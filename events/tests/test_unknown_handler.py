@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
-from events.handling.worker import set_aside_unknown
+from events.handling.message_guard import set_aside_unknown
 from events.models import Delivery
 from events.tests.helpers import SORT, claimed, only, published
 from events.tests.parcels import parcel_packed

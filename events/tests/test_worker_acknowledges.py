@@ -9,7 +9,7 @@ import redis
 from django.conf import settings
 from kombu import Connection, Queue
 
-from events.handling.worker import guard_qos
+from events.handling.message_guard import guard_qos
 from events.tests.waiting import until
 
 PATIENCE = 0.2  # seconds until the client gives up

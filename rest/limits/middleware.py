@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
-from rest.limits import brake
+from rest.limits import sign_in
 from rest.limits.answers import add_headers, noted, too_many
 from rest.limits.throttles import count_request, tried_to_sign_in
 from telemetry.request_id import GetResponse
@@ -18,7 +18,7 @@ class RateLimitMiddleware:
         response = self._get_response(request)
         attempt = tried_to_sign_in(request)
         if attempt and response.status_code == 401:
-            brake.sign_in_failed(attempt)
+            sign_in.sign_in_failed(attempt)
         if response.status_code in (401, 403) and _is_limited(request) and not noted(request):
             # DRF asks for token and rights before its throttles: whoever sends dead tokens would be free to go on.
             standing = count_request(request)

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from rest.limits import brake
+from rest.limits import sign_in
 from rest.limits.addresses import client_address, client_network
 from rest.limits.answers import note, noted
 from rest.limits.counting import Standing, by_place, count, limit
@@ -40,7 +40,7 @@ class BrakeThrottle(BaseThrottle):
             return True  # refused already: what else this request is may stay unread and uncounted
         given = request.data
         email = given.get("email") if isinstance(given, Mapping) else None
-        attempt = brake.Attempt.of(request._request, email)
+        attempt = sign_in.Attempt.of(request._request, email)
         self._refused = REFUSALS[scope](attempt)
         if self._refused:
             note(request._request, self._refused)
@@ -52,7 +52,7 @@ class BrakeThrottle(BaseThrottle):
         return self._refused.seconds if self._refused else None
 
 
-REFUSALS = {"sign-in": brake.refuse_sign_in, "registration": brake.refuse_registration}
+REFUSALS = {"sign-in": sign_in.refuse_sign_in, "registration": sign_in.refuse_registration}
 
 
 def count_request(request: HttpRequest) -> Standing:
@@ -69,7 +69,7 @@ def count_request(request: HttpRequest) -> Standing:
     return next((standing for standing in standings if standing.exceeded), standings[0])
 
 
-def tried_to_sign_in(request: HttpRequest) -> brake.Attempt | None:
+def tried_to_sign_in(request: HttpRequest) -> sign_in.Attempt | None:
     """Return who tried to sign in by this request, None where nobody did."""
-    attempt: brake.Attempt | None = request.META.get(_TRIED)
+    attempt: sign_in.Attempt | None = request.META.get(_TRIED)
     return attempt

@@ -15,7 +15,7 @@ from events import commit_horizon
 from events.error_text import describe
 from events.handling import failures
 from events.models import Delivery, Reason, Tally, TallyMark, WaitingFor
-from events.relaying import claims, clock, sweeps
+from events.relaying import claims, clock_steps, sweeps
 from events.relaying.relay import Relay
 from events.relaying.sender import Sender
 from events.statistics import tally
@@ -48,7 +48,7 @@ def test_a_lease_runs_out_after_one_lease_from_now(state: str, caplog: pytest.Lo
         assert start_one(*message, worker="gone", lease=10)
     Delivery.objects.filter(handler=SORT).update(lease_seconds=10)
     step_back()
-    assert clock.bring_down_leases() == 1
+    assert clock_steps.bring_down_leases() == 1
     assert 8 < seconds_ahead("lease_until") <= 10
     assert "PostgreSQL's clock has stepped back: 1 leases were up to 36" in caplog.text
 
@@ -57,7 +57,7 @@ def test_a_lease_that_is_as_long_as_it_may_be_stays() -> None:
     published(parcel_packed())
     assert start_one(*claimed(), worker="w", lease=10)
     before = only(handler=SORT).lease_until
-    assert clock.bring_down_leases() == 0
+    assert clock_steps.bring_down_leases() == 0
     assert only(handler=SORT).lease_until == before
 
 
@@ -66,7 +66,7 @@ def test_what_was_due_is_due_at_once(step: timedelta, caplog: pytest.LogCaptureF
     published(parcel_packed())
     step_back(step)
     assert claims.due_queues() == []
-    assert clock.bring_down_due() == 3
+    assert clock_steps.bring_down_due() == 3
     assert {due.name for due in claims.due_queues()} == {"sorting", "letters", "counting"}
     assert "3 due times were up to" in caplog.text
 
@@ -83,11 +83,11 @@ def fail(times: int, **how: Any) -> None:
 def test_a_back_off_stays_as_long_as_it_may_be_and_no_longer() -> None:
     published(parcel_packed())
     fail(6, delay=settings.EVENTS["BACKOFF_FIRST"] * 32)
-    assert clock.bring_down_due() == 0
+    assert clock_steps.bring_down_due() == 0
     assert seconds_ahead("due_at") > 30
     step_back(timedelta(seconds=5))
     Delivery.objects.exclude(handler=SORT).update(due_at=Now())
-    assert clock.bring_down_due() == 1
+    assert clock_steps.bring_down_due() == 1
     assert seconds_ahead("due_at") <= 0
 
 
@@ -95,27 +95,27 @@ def test_no_back_off_is_longer_than_the_longest_however_often_it_failed() -> Non
     published(parcel_packed())
     fail(1, delay=settings.EVENTS["BACKOFF_LONGEST"])
     Delivery.objects.filter(handler=SORT).update(attempts=9, waits=40)
-    assert clock.bring_down_due() == 0
+    assert clock_steps.bring_down_due() == 0
     step_back(timedelta(seconds=5))
     Delivery.objects.exclude(handler=SORT).update(due_at=Now())
-    assert clock.bring_down_due() == 1
+    assert clock_steps.bring_down_due() == 1
 
 
 def test_a_handler_that_this_code_does_not_know_may_back_off_as_long_as_any() -> None:
     published(parcel_packed())
     fail(1, delay=400)  # letters wait for longer than others
     Delivery.objects.filter(handler=SORT).update(handler="later.handler")
-    assert clock.bring_down_due() == 0
+    assert clock_steps.bring_down_due() == 0
     step_back()
-    assert clock.bring_down_due() == 3
+    assert clock_steps.bring_down_due() == 3
 
 
 def test_a_wait_for_code_may_be_as_long_as_one_is() -> None:
     published(parcel_packed())
     set_aside(delay=settings.EVENTS["UNKNOWN_RETRY"])
-    assert clock.bring_down_due() == 0
+    assert clock_steps.bring_down_due() == 0
     step_back(timedelta(minutes=2))
-    assert clock.bring_down_due() == 3
+    assert clock_steps.bring_down_due() == 3
 
 
 def set_aside(delay: float = 1) -> None:
@@ -127,7 +127,7 @@ def test_what_is_parked_stays_parked() -> None:
     published(parcel_packed())
     Delivery.objects.update(due_at=None)
     step_back()
-    assert clock.bring_down_due() == 0
+    assert clock_steps.bring_down_due() == 0
     assert sweeps.park_missed() == 0
 
 

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 1_000  # rows a transaction
 SLACK = 1.0  # seconds by which a time may lie too far ahead: clocks are corrected by less all the time
-SPREAD = 1.5  # times UNKNOWN_RETRY: the longest wait for code that knows a delivery (deliveries._SET_ASIDE)
+SPREAD = 1.5  # times UNKNOWN_RETRY: the longest wait for code that knows a delivery (failures.set_aside)
 
 
 def bring_down_leases(since: Floors | None = None) -> int:

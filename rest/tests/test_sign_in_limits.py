@@ -173,7 +173,7 @@ def test_nobody_is_kept_from_registering_by_a_stranger_who_tries_their_address(l
     assert register(somewhere(), wanted) == 201
 
 
-def test_the_admin_is_behind_the_same_brake(limits: Limits, email: str) -> None:
+def test_the_admin_is_behind_the_same_limits(limits: Limits, email: str) -> None:
     limits(sign_in_pair=2)
     address = somewhere()
     assert sign_in_to_admin(address, email).status_code == 200
