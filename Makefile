@@ -43,14 +43,14 @@ lint: dev ## check style, format, types, import contracts, migrations, productio
 	@$(VENV)/lint-imports
 	@$(DUMMY) $(VENV)/python manage.py makemigrations --check --dry-run
 	@$(DUMMY) $(VENV)/python manage.py check --deploy --fail-level WARNING
-	@$(DUMMY) $(VENV)/python manage.py contracts --check
+	@$(DUMMY) $(VENV)/python -m tools.contracts --check
 	@$(VENV)/python tools/audit.py --tell
 
 audit: dev ## fail where a locked package has a known vulnerability, or could not be looked up (make lint only tells)
 	@$(VENV)/python tools/audit.py
 
 contracts: dev ## write contracts/, docs/errors.md and the stubs of gRPC from the code (ARGS=--release keeps them as those of this version)
-	@$(DUMMY) $(VENV)/python manage.py contracts $(ARGS)
+	@$(DUMMY) $(VENV)/python -m tools.contracts $(ARGS)
 
 format: dev ## put the code into the one format
 	@$(VENV)/ruff check --fix .

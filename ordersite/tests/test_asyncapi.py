@@ -8,7 +8,6 @@ from uuid import UUID
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from events.asyncapi.contract import breaks
 from events.asyncapi.document import document, message_of
 from events.asyncapi.schemas import schema_of, types
 from events.models import Event
@@ -17,6 +16,7 @@ from events.tests.helpers import published
 from events.types import EventData, event_type
 from testing.api import check_problem, client_of
 from testing.shop import order_created
+from tools.contracts.asyncapi import breaks
 
 Document = dict[str, Any]
 DOCUMENT: Document = document()

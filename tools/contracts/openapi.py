@@ -4,11 +4,11 @@ from pathlib import Path
 
 import yaml
 
-from rest.contract import Contract
-from rest.openapi.breaks import breaks
 from rest.openapi.described import all_codes
 from rest.openapi.document import document
 from rest.openapi.text import to_yaml
+from tools.contracts.breaks import breaks
+from tools.contracts.contract import Contract
 
 ERRORS_HEAD = """\
 # Errors

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet
 
-from rpc.contract import CONTRACT, NoProto, breaks, described
+from tools.contracts.proto import CONTRACT, NoProto, breaks, described
 
 RELEASED = CONTRACT.text()
 Change = Callable[[FileDescriptorSet], Any]

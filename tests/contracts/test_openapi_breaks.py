@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rest.openapi.breaks import breaks
 from testing.contract import DOCUMENT
+from tools.contracts.breaks import breaks
 
 Document = dict[str, Any]
 Change = Callable[[Document], object]

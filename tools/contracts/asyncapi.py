@@ -8,9 +8,9 @@ import yaml
 
 from events.asyncapi.document import document
 from events.asyncapi.schemas import schema_of, types
-from rest.contract import Contract
-from rest.openapi.breaks import Schema, kept
 from rest.openapi.text import to_yaml
+from tools.contracts.breaks import Schema, kept
+from tools.contracts.contract import Contract
 
 
 def text() -> str:
