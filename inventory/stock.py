@@ -55,7 +55,7 @@ def reserve(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequence[Sho
     products = _products({sku for lines in orders.values() for sku in lines})
     locked = _lock({product.id for product in products.values()})
     items = {sku: locked[product.id] for sku, product in products.items()}
-    shortages = {order_id: _set_aside(items, lines) for order_id, lines in orders.items()}
+    shortages = {order_id: _reserve_lines(items, lines) for order_id, lines in orders.items()}
     lines = [
         (uuid7(), order_id, products[sku].id, quantity)
         for order_id, wanted_lines in orders.items()
@@ -99,7 +99,7 @@ def _lock(product_ids: Iterable[UUID]) -> dict[UUID, StockItem]:
     return {item.product_id: item for item in rows}
 
 
-def _set_aside(items: Mapping[str, StockItem], lines: Mapping[str, int]) -> Sequence[Shortage]:
+def _reserve_lines(items: Mapping[str, StockItem], lines: Mapping[str, int]) -> Sequence[Shortage]:
     """Reserve one order's lines on these locked rows, not yet written, or none of them: then return what is short."""
     short = [
         Shortage(sku=sku, requested=n, available=items[sku].available)

@@ -20,7 +20,7 @@ from events.sql import ASYNCHRONOUSLY, execute
 from events.types import EventData
 from notifications.models import Notification
 from notifications.people import Person, people
-from notifications.writing import unsent, write_down
+from notifications.writing import unsent, write_mails
 from values.emails import in_ascii
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ _SENT_UNWAITED = _SENT.replace("WHERE", f"FROM {ASYNCHRONOUSLY} WHERE")
 def _send_each(events: Sequence[ReceivedEvent[T]], template: str) -> Iterator[ReceivedEvent[T]]:
     """Send each mail that is still to be sent, and yield its event, before the next is sent."""
     left = unsent(events, template)
-    written = write_down(left, template, _recipients(left, template))
+    written = write_mails(left, template, _recipients(left, template))
     connection: BaseEmailBackend | None = None
     with ExitStack() as stack:
         for event in events:

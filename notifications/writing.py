@@ -43,7 +43,7 @@ def unsent(events: Sequence[ReceivedEvent[T]], template: str) -> Sequence[Receiv
     return [event for event in events if event.id not in sent_ids]
 
 
-def write_down(
+def write_mails(
     events: Sequence[ReceivedEvent[Any]], template: str, recipients: Mapping[UUID, Person]
 ) -> dict[UUID, Notification]:
     """Write down the mail about each event, and return by event those that are not sent.

@@ -100,7 +100,7 @@ def claim(
     return Claim(queue, [Claimed(*row) for row in rows]) if rows else None
 
 
-def give_back(unsent: Sequence[Claimed]) -> None:
+def unclaim(unsent: Sequence[Claimed]) -> None:
     """End the leases of deliveries that were not sent. No attempt was counted; they are due as before.
 
     Where a lease has passed to another relay meanwhile, that one's message still starts the delivery (may_start).

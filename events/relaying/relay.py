@@ -181,7 +181,7 @@ class Relay:
                 self._sender.send(claim, unsent[0])
                 unsent.pop(0)
         except (BrokerError, OSError):
-            claims.give_back([delivery for message in unsent for delivery in message])
+            claims.unclaim([delivery for message in unsent for delivery in message])
             raise
 
     def _rest(self, seconds: float) -> None:

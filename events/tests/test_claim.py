@@ -12,7 +12,7 @@ from events.errors import DependencyAway
 from events.models import Delivery, Event
 from events.relaying import claims
 from events.relaying.batching import messages
-from events.relaying.claims import DueQueue, Gap, claim, give_back
+from events.relaying.claims import DueQueue, Gap, claim, unclaim
 from events.tests.helpers import SORT, due_since, handler, make_due, nothing, only, published, run, start_one
 from events.tests.parcels import parcel_lost, parcel_packed
 from events.tests.servers import at_once
@@ -179,7 +179,7 @@ def test_what_was_not_sent_is_given_back_due_as_before() -> None:
     due = only(handler=SORT).due_at
     found = claim("sorting", 10)
     assert found is not None
-    give_back(found.deliveries)
+    unclaim(found.deliveries)
     delivery = only(handler=SORT)
     assert (delivery.state, delivery.token, delivery.due_at, delivery.attempts) == ("pending", None, due, 0)
 
@@ -190,7 +190,7 @@ def test_only_what_was_not_sent_and_nobody_has_started_is_given_back() -> None:
     assert found is not None
     unsent, started, sent = found.deliveries
     assert start_one(started.id, started.token, worker="test", lease=30) is not None
-    give_back([unsent, started])
+    unclaim([unsent, started])
     states = [only(pk=one.id).state for one in (unsent, started, sent)]
     assert states == ["pending", "running", "leased"]
 

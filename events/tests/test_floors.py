@@ -95,7 +95,7 @@ def work() -> None:
     fetch(dead_letters._DISCARD, {"id": dead})
     found = claim("counting", 10)
     assert found
-    claims.give_back(found.deliveries)
+    claims.unclaim(found.deliveries)
     found = claim("counting", 10)
     assert found
     started = deliveries.start({d.id: d.token for d in found.deliveries}, worker="w", lease=30)
