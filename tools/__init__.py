@@ -1,0 +1,1 @@
+"""Scripts of developers, and what `make contracts` runs. Nothing of the product imports them."""
