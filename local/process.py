@@ -38,6 +38,7 @@ class Process:
         self._log = log
         self._guard = guard
         self._child: subprocess.Popen[bytes] | None = None
+        self._asked: subprocess.Popen[bytes] | None = None  # which was last asked to stop
         self._thread: threading.Thread | None = None
         self._stopping = False
         # Re-entrant: a signal handler may take it while the code that it interrupted holds it. An Event's lock is not.
@@ -65,8 +66,9 @@ class Process:
             if not self._stopping:  # one notify_all() must not run within another
                 self._stopping = True
                 self._told.notify_all()
-            if self.pid and self._child:
+            if self.pid and self._child and self._child is not self._asked:  # a second signal may end its tidying up
                 self._child.send_signal(self.command.stop_signal)
+                self._asked = self._child
 
     def stop(self, grace: float) -> None:
         """End the program within `grace` seconds, or kill it with all that it started."""

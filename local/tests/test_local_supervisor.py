@@ -142,6 +142,16 @@ def test_stop_lets_a_program_finish(supervisor: Supervisor, lines: Lines) -> Non
     assert lines == [("tidy", "up"), ("tidy", "tidied up")]
 
 
+def test_a_program_is_asked_once_however_often_its_process_is(supervisor: Supervisor, lines: Lines) -> None:
+    process = supervisor.add("slow", ["sh", "-c", "trap 'echo asked' TERM; echo up; while :; do sleep 60 & wait; done"])
+    process.start()
+    wait_until(lambda: bool(lines))
+    process.ask_to_stop()
+    wait_until(lambda: ("slow", "asked") in lines)
+    process.stop(0.5)
+    assert lines.count(("slow", "asked")) == 1
+
+
 def asked_twice(supervisor: Supervisor, lines: Lines, step: int) -> bool:
     """Ask a resting process to stop, and again before this line that Python then runs; tell whether there is one."""
     process, steps = supervisor.add(f"missing-{step}", ["/nowhere/program"]), count()
