@@ -28,6 +28,11 @@ def all_queues(handler: BaseHandler) -> list[str]:
     Flower asks the workers once, when it starts: those that start beside it or later do not answer, and their queues
     would be missing on the page Broker. It has no setting for more.
     """
+    import django
+    from django.apps import apps
+
+    if not apps.ready:  # Flower has none of our apps until then (ordersite/celery.py)
+        django.setup()
     from events.subscriptions import the_map
 
     return sorted({*_of_workers(handler), *the_map().consumers, handler.capp.conf.task_default_queue})

@@ -20,6 +20,13 @@ class MailServer:
     def __init__(self, data_dir: Path) -> None:
         self._answer = data_dir / ANSWER_FILE
 
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
+        self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """Offer what aiosmtpd can do and does not say: it reads one command after the other, however they come."""
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", responses[-1]]
+
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         return self.answer()
 

@@ -13,7 +13,7 @@ from types import FrameType
 from .banner import banner
 from .errors import LocalError
 from .guard import Guard
-from .log import PrefixedLog
+from .log import PrefixedLog, RunLog
 from .processes import commands
 from .servers import VARIABLES, Servers, start_servers
 from .settings import (
@@ -28,9 +28,9 @@ from .settings import (
 )
 from .supervisor import Supervisor
 
-WEB_HEAD_START = 6.0  # seconds that the web may have the processors to itself, so that it is ready early
 ANSWER_SECONDS = 3.0  # time for one readiness check: it asks the broker too, and that may take 2.5 s
 POLL = 0.1  # seconds between two readiness checks
+WORKERS_SECONDS = 45.0  # that workers may take to say that they are ready: with LOG_LEVEL=WARNING they never do
 # Celery says so in ten lines for each worker; on a machine of one's own, root is a choice.
 AS_ROOT = "ignore:You're running the worker with superuser privileges"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -53,8 +53,12 @@ def run(settings: Settings) -> None:
     held = lock(settings.data_dir)
     check_ports({"WEB_PORT": settings.web_port, "FLOWER_PORT": settings.flower_port, "GRPC_PORT": settings.grpc_port})
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # what the terminal cannot show
-    log = PrefixedLog(sys.stdout, width=max(map(len, commands(settings))))
+    terminal = PrefixedLog(sys.stdout, width=max(map(len, commands(settings))))
+    file = settings.data_dir / "log"
+    log = RunLog(terminal, file, verbose=bool(os.environ.get("VERBOSE")))
+    log.text(f"Starting PostgreSQL, Valkey and ordersite; all that they say goes to {file}.\n")
     with contextlib.ExitStack() as on_exit:
+        on_exit.callback(log.close)
         guard = Guard(holds=(held,))
         on_exit.callback(guard.close)
         missing = [variable for variable in VARIABLES if not os.environ.get(variable)]
@@ -70,16 +74,13 @@ def run(settings: Settings) -> None:
         supervise(supervisor, settings, log, environment)
 
 
-def supervise(supervisor: Supervisor, settings: Settings, log: PrefixedLog, environment: dict[str, str]) -> None:
-    """Start the web, then the others, and say when the web is ready; it never returns."""
-    supervisor.processes["web"].start()
-    deadline = time.monotonic() + WEB_HEAD_START
-    while not (ready := is_ready(settings.web_port)) and time.monotonic() < deadline:
-        time.sleep(POLL)
+def supervise(supervisor: Supervisor, settings: Settings, log: RunLog, environment: dict[str, str]) -> None:
+    """Start all, and say when the web takes an order and workers do what follows; it never returns."""
     supervisor.start()
-    while not ready:
+    workers = [name for name in supervisor.processes if name.startswith("worker")]
+    deadline = time.monotonic() + WORKERS_SECONDS
+    while not (is_ready(settings.web_port) and (log.are_ready(workers) or time.monotonic() > deadline)):
         time.sleep(POLL)
-        ready = is_ready(settings.web_port)
     tokens = environment["GRPC_SERVICE_TOKENS"]
     log.text(banner(settings, flower_auth=environment["FLOWER_BASIC_AUTH"], grpc_token=tokens.split(",")[0]))
     while True:

@@ -20,7 +20,7 @@ from playwright.sync_api import Page, expect
 from events.statistics.tally import BOUNDS, BUCKETS
 from events.tests.waiting import until
 from local.mail import ANSWER_FILE
-from local.processes import WORKERS
+from local.processes import ONE_A_QUEUE
 from testing import ROOT
 from tests.journeys import browser
 from tests.journeys.system import PASSWORD, System
@@ -37,7 +37,7 @@ SOLD = [*SKUS, "TEA-DARJEELING-100", "POT-GLASS-800", "TEA-JASMINE-250", "WHISK-
 NEVER = "554 5.7.1 no such mailbox here"
 FAILING = "notifications.send_order_received"
 MINUTES, DAYS = 60, 30
-PROCESSES = len(WORKERS) + 6  # and database, broker, relay, beat, gRPC, vacuum
+PROCESSES = len(ONE_A_QUEUE) + 6  # and database, broker, relay, beat, gRPC, vacuum
 
 _PAST = """
 INSERT INTO events_tally (grain, at, what, name, count, waited_seconds, ran_seconds, waited, ran)

@@ -2,10 +2,12 @@
 
 import io
 import threading
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from local.log import PrefixedLog
+from local.log import PrefixedLog, RunLog
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +58,44 @@ def test_no_color_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     PrefixedLog(stream)("web", "line")
     assert stream.getvalue() == "web | line\n"
+
+
+INFO = "2026-11-30 15:58:05,214 INFO events.relaying.sender [01a2] inventory.reserve_items: sent"
+SHOWN = [
+    ("web", "2026-11-30 15:58:05,161 INFO telemetry.request_line [01a2] POST /api/v1/orders: 201 after 28 ms"),
+    ("relay", "2026-11-30 15:58:05,214 WARNING events.relaying.relay [-] relay: the broker is away"),
+    ("worker-shop", "2026-11-30 15:58:05,214 ERROR events.handling.outcome_log [01a2] orders.confirm: dead"),
+    ("worker-shop", "Traceback (most recent call last):"),
+    ("worker-shop", '  File "stock.py", line 1, in reserve'),
+    ("postgres", "2026-11-30 15:57:47.835 UTC [15129] FATAL:  no space left on device"),
+]
+HIDDEN = [
+    ("relay", INFO),
+    ("relay", "that goes on in a second line"),
+    ("web", "2026-11-30 15:57:58,109 INFO _granian.serve [-] Started worker-2"),
+    ("postgres", "2026-11-30 15:57:47.847 UTC [15117] LOG:  database system is ready to accept connections"),
+    ("postgres", "2026-11-30 15:57:47.835 UTC [15129] FATAL:  the database system is starting up"),
+    (
+        "valkey",
+        "15080:M 30 Nov 2026 15:57:45.712 # WARNING Memory overcommit must be enabled! Without it, a save may fail",
+    ),
+]
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_terminal_shows_requests_and_what_went_wrong_and_a_file_has_all(tmp_path: Path, verbose: bool) -> None:
+    stream, file = io.StringIO(), tmp_path / "log"
+    with closing(RunLog(PrefixedLog(stream), file, verbose=verbose)) as log:
+        for name, line in SHOWN + HIDDEN:
+            log(name, line)
+    expected = SHOWN + HIDDEN if verbose else SHOWN
+    assert stream.getvalue().splitlines() == [f"{name} | {line}" for name, line in expected]
+    assert [line.split(" | ")[1] for line in file.read_text().splitlines()] == [line for _, line in SHOWN + HIDDEN]
+
+
+def test_workers_are_ready_once_all_have_said_so(tmp_path: Path) -> None:
+    with closing(RunLog(PrefixedLog(io.StringIO()), tmp_path / "log", verbose=False)) as log:
+        log("worker-shop", "2026-11-30 15:58:03,027 INFO celery.apps.worker [-] shop@host ready.")
+        assert not log.are_ready(["worker-shop", "worker-outside"])
+        log("worker-outside", "2026-11-30 15:58:03,027 INFO celery.apps.worker [-] outside@host ready.")
+        assert log.are_ready(["worker-shop", "worker-outside"])

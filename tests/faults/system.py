@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from events.tests.waiting import until
-from local.processes import commands, worker
+from local.processes import Worker, options
 from local.settings import CHECKOUT, Settings
 from tests.journeys.client import Api
 from tests.journeys.system import System
@@ -37,9 +37,10 @@ class FaultySystem(System):
         self._staff: Api | None = None
 
     def commands(self, settings: Settings) -> dict[str, list[str]]:
-        celery = commands(settings)["worker-inventory"]
+        ours = super().commands(settings)
+        celery = ours["worker-inventory"]
         command = celery[: celery.index("worker")]
-        return {**commands(settings), "worker-faults": [*command, *worker("faults", 2)]}
+        return {**ours, "worker-faults": [*command, *options(Worker(("faults",), 2))]}
 
     @property
     def staff(self) -> Api:

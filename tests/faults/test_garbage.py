@@ -15,11 +15,11 @@ from uuid import uuid4
 import redis
 
 from events.tests.waiting import until
-from local.processes import WORKERS
+from local.processes import ONE_A_QUEUE
 from tests.faults.system import FaultySystem
 from tests.journeys.client import Api
 
-QUEUES = [*WORKERS, "faults"]
+QUEUES = [*ONE_A_QUEUE, "faults"]
 PRIORITIES = ["", "\x06\x163", "\x06\x166", "\x06\x169"]  # kombu keeps a list for each step of priority
 BACK = 10  # seconds
 JSON, PICKLE = "application/json", "application/x-python-serialize"

@@ -17,7 +17,7 @@ from celery import Celery
 
 from events.tests.waiting import until
 from local.mail import ANSWER_FILE, MailServer
-from local.processes import commands
+from local.processes import ONE_A_QUEUE, commands
 from local.servers import VARIABLES, Server, Servers, start_servers
 from local.settings import CHECKOUT, Settings, free_port
 from local.supervisor import Supervisor
@@ -88,7 +88,7 @@ class System:
 
     def commands(self, settings: Settings) -> dict[str, list[str]]:
         """What runs beside the servers."""
-        return commands(settings)
+        return commands(settings, ONE_A_QUEUE)
 
     def start(self) -> None:
         self._smtp.start()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from events.tests.waiting import until
-from local.processes import WORKERS
+from local.processes import ONE_A_QUEUE
 from tests.journeys import browser
 from tests.journeys.client import Api
 from tests.journeys.system import System
@@ -48,7 +48,7 @@ def test_the_charts_move_without_a_reload(page: Page, ada: Api) -> None:
 
 def test_every_process_is_seen_to_be_up(page: Page) -> None:
     processes = page.locator("#ops-processes li")
-    expect(processes).to_have_count(len(WORKERS) + 6)  # and database, broker, relay, beat, gRPC, vacuum
+    expect(processes).to_have_count(len(ONE_A_QUEUE) + 6)  # and database, broker, relay, beat, gRPC, vacuum
     expect(page.locator("#ops-processes .ops-down")).to_have_count(0)
 
 
@@ -63,7 +63,7 @@ def test_states_that_are_old_are_told_though_new_figures_come(page: Page) -> Non
     expect(told).to_contain_text("No new states of processes")
     page.unroute("**/operations/health")
     page.reload()
-    expect(page.locator("#ops-processes li")).to_have_count(len(WORKERS) + 6)
+    expect(page.locator("#ops-processes li")).to_have_count(len(ONE_A_QUEUE) + 6)
     expect(told).to_be_hidden()
 
 
