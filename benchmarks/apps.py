@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import psycopg
@@ -30,7 +31,7 @@ class App:
     waiting: Callable[[str, str], Waiting]
 
 
-def usual_processes(port: int) -> dict[str, list[str]]:
+def usual_processes(port: int, folder: Path) -> dict[str, list[str]]:
     """Return the web and one worker, both as their documentation starts them."""
     options = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", str(THREADS), "--port", str(port)]
     web = [sys.executable, "-m", "granian", *options, "--respawn-failed-workers", "benchmarks.usual.wsgi:application"]

@@ -1,6 +1,6 @@
 """A backlog: accepts orders of three lines, one after the other, and has their work begin; prints how many.
 
-python -m benchmarks.plain.fill COUNT celery|dramatiq|ordersite, with the DJANGO_SETTINGS_MODULE of the app.
+python -m benchmarks.plain.fill COUNT celery|lean|dramatiq|ordersite, with the DJANGO_SETTINGS_MODULE of the app.
 """
 
 import random
@@ -49,6 +49,10 @@ def placing(kind: str) -> Place:
         from benchmarks.plain import tasks
 
         then = [task.delay for task in tasks.FIRST]
+    elif kind == "lean":
+        from benchmarks.plain import lean
+
+        then = [lean.send_all]
     else:
         from benchmarks.plain import actors
 

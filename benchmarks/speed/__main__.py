@@ -15,25 +15,30 @@ from pathlib import Path
 from benchmarks.command import chosen, number, run_in_folder
 from benchmarks.side import Place
 from benchmarks.speed import results
-from benchmarks.speed.backlog import backlog
-from benchmarks.speed.cost import cost
+from benchmarks.speed.backlog import backlog, mails
+from benchmarks.speed.cost import cost, idle
 from benchmarks.speed.figures import Leg
 from benchmarks.speed.growth import growth, memory
-from benchmarks.speed.intake import intake, reads
+from benchmarks.speed.intake import intake, posts, reads
 from benchmarks.speed.live import broker_away, latency, sustained
 from benchmarks.speed.reports import reports
 from benchmarks.speed.rounds import Bench, NotHere
+from benchmarks.speed.trips import trips
 from local.log import Log
 from local.servers import VARIABLES, start_servers
 
 LEGS: dict[str, Callable[[Bench], Leg]] = {
-    "intake": intake,
-    "reads": reads,
+    "posts": posts,
+    "cost": cost,
+    "idle": idle,
     "drain": backlog,
     "latency": latency,
-    "broker": broker_away,
     "sustained": sustained,
-    "cost": cost,
+    "mails": mails,
+    "trips": trips,
+    "reads": reads,
+    "intake": intake,
+    "broker": broker_away,
     "growth": growth,
     "memory": memory,
     "reports": reports,

@@ -1,8 +1,8 @@
-"""The leg of work alone: deliveries that are handled, from a backlog that waits."""
+"""The legs of work alone: deliveries that are handled from a backlog that waits, and mails that are sent from one."""
 
 from functools import partial
 
-from benchmarks.side import DRAMATIQ, ONE_A_MESSAGE, ORDERSITE, PLAIN, Kind, Side, side
+from benchmarks.side import DRAMATIQ, EVERYTHING, LEAN, ONE_A_MESSAGE, PLAIN, Kind, Side, side
 from benchmarks.speed.figures import Bar, Leg, middle, ratio
 from benchmarks.speed.rounds import Bench, in_turns
 from benchmarks.speed.work import PIECES, Work
@@ -11,23 +11,45 @@ SLOW_SHARE = 5
 """The slower sides get a fifth of the orders: their rate does not depend on how many wait."""
 
 
+MAIL_WORKER, MAILS_EACH = "worker-outside", 2
+"""Who sends the mails, and how many an order causes."""
+
+
 def backlog(bench: Bench) -> Leg:
-    """Deliveries handled a second: ours, ours with one a message, plain Celery, Dramatiq."""
+    """Deliveries handled a second: ours with everything running and mails sent, one a message, plain ways."""
     few = max(300, bench.orders // SLOW_SHARE)
     ways = {
-        "ordersite": partial(_measure, bench, ORDERSITE, bench.orders),
+        "ordersite, all of it": partial(_measure, bench, EVERYTHING, bench.orders),
         "ordersite, one a message": partial(_measure, bench, ONE_A_MESSAGE, few),
+        "leanest Celery": partial(_measure, bench, LEAN, few),
         "plain Celery": partial(_measure, bench, PLAIN, few),
         "Dramatiq": partial(_measure, bench, DRAMATIQ, few),
     }
     found = in_turns(bench, ways)
-    ours, single, celery = found["ordersite"], found["ordersite, one a message"], found["plain Celery"]
+    ours, single, celery = found["ordersite, all of it"], found["ordersite, one a message"], found["plain Celery"]
     bars = [
+        Bar("drain, mails sent ÷ the leanest Celery, which sends none", ratio(ours, found["leanest Celery"]), 3, 6),
         Bar("drain ÷ plain Celery, one task a delivery", ratio(ours, celery), 5, 12),
         Bar("drain ÷ Dramatiq (-p 2 -t 8)", ratio(ours, found["Dramatiq"]), 2, 5),
         Bar("one delivery a message ÷ plain Celery", ratio(single, celery), 0.8, 1.0),
     ]
     return Leg([middle("handled", name, rates, "deliveries/s") for name, rates in found.items()], bars)
+
+
+def mails(bench: Bench) -> Leg:
+    """Mails a second that leave through one mail server, when all else of their orders is done."""
+    orders = max(300, bench.orders // SLOW_SHARE)
+    rates = []
+    for _ in range(bench.rounds):
+        with side(EVERYTHING, bench.place, broker=1) as it:
+            it.run("benchmarks.plain.fill", str(orders), "ordersite")
+            work, last = Work(it), MAIL_WORKER
+            it.start(*(name for name in it.supervisor.processes if name != last))
+            work.drain(orders * (PIECES - MAILS_EACH), bench.say)
+            it.start(last)
+            rates.append(work.drain(orders * PIECES, bench.say))
+    figure = middle("mails", "ordersite", rates, "mails/s")
+    return Leg([figure], [Bar("mails a second, one mail server", figure.value, 900, 1_800)])
 
 
 def _measure(bench: Bench, kind: Kind, orders: int) -> float:
@@ -37,10 +59,10 @@ def _measure(bench: Bench, kind: Kind, orders: int) -> float:
 
 def fill_and_drain(bench: Bench, it: Side, orders: int) -> float:
     """Accept the orders with all workers off, then start them; return the deliveries a second."""
-    how = {"ordersite": "ordersite", "plain Celery": "celery", "Dramatiq": "dramatiq"}[it.kind.name]
+    others = {"plain Celery": "celery", "lean Celery": "lean", "Dramatiq": "dramatiq"}
     bench.say(f"{it.kind.name}: accepting {orders:,} orders")
-    it.run("benchmarks.plain.fill", str(orders), how)
-    names = [name for name in it.supervisor.processes if name != "web"]
+    it.run("benchmarks.plain.fill", str(orders), others.get(it.kind.name, "ordersite"))
+    names = [name for name in it.supervisor.processes if name != "web" or it.kind is EVERYTHING]
     work = Work(it)
     it.start(*names)
     rate = work.drain(orders * PIECES, bench.say)

@@ -1,4 +1,4 @@
-"""The legs of requests alone: orders that are accepted, and reads. No worker runs beside them."""
+"""The legs of requests: orders that are accepted, with everything at work and with no worker beside, and reads."""
 
 import itertools
 import re
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from benchmarks.side import ORDERSITE, PLAIN, SHELF, Side, side
+from benchmarks.side import EVERYTHING, ORDERSITE, PLAIN, PLAIN_VIEW, SHELF, Kind, Side, side
 from benchmarks.speed import wire
-from benchmarks.speed.figures import Bar, Leg, middle, ratio
+from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
 from benchmarks.speed.rounds import CONNECTIONS, SECONDS, Bench, bearers, good, in_turns, people
-from benchmarks.speed.work import OURS
+from benchmarks.speed.work import OURS, Work
 from local.postgres import binary
 
 SCRIPT = Path(__file__).parents[1] / "plain" / "order.sql"
@@ -22,9 +22,40 @@ Posted = tuple[float, float, float]
 """Orders a second, and p50 and p99 of the answers in milliseconds."""
 
 
+def posts(bench: Bench) -> Leg:
+    """Orders accepted a second while everything works on them, mails sent, beside a plain view that starts no work."""
+    with _both(bench, EVERYTHING, PLAIN_VIEW) as (ours, plain):
+        ways = {
+            "ordersite": partial(_post_and_drain, bench, ours),
+            "plain DRF and ORM view": partial(post, plain, "/api/orders/", bearers(plain, "Token")),
+        }
+        ways["ordersite"]()  # warm
+        found = in_turns(bench, ways)
+    rates = {name: [posted[0] for posted in rounds] for name, rounds in found.items()}
+    share = ratio(rates["ordersite"], rates["plain DRF and ORM view"])
+    return Leg(_posted(found), [Bar("orders/s, all at work ÷ a plain view", share, 0.5, 0.8)])
+
+
+def _post_and_drain(bench: Bench, it: Side) -> Posted:
+    work = Work(it)
+    posted = post(it, OURS, bearers(it))
+    work.drain_placed(bench.say)
+    return posted
+
+
+def _posted(found: Mapping[str, Sequence[Posted]]) -> list[Figure]:
+    """Return the figures of orders that were placed, by way."""
+    kinds = (("accepted", "orders/s"), ("answer p50", "ms"), ("answer p99", "ms"))
+    return [
+        middle(what, name, [posted[at] for posted in rounds], unit)
+        for at, (what, unit) in enumerate(kinds)
+        for name, rounds in found.items()
+    ]
+
+
 def intake(bench: Bench) -> Leg:
     """Orders accepted a second by DRF, by a bare view, by a plain DRF view, and by PostgreSQL alone."""
-    with _both(bench) as (ours, plain):
+    with _both(bench, ORDERSITE, PLAIN) as (ours, plain):
         ways = {
             "ordersite": partial(post, ours, OURS, bearers(ours)),
             "bare raw SQL view": partial(post, plain, "/bare/orders", people(plain)),
@@ -33,18 +64,15 @@ def intake(bench: Bench) -> Leg:
         }
         found = in_turns(bench, ways)
     rates = {name: [posted[0] for posted in rounds] for name, rounds in found.items()}
-    figures = [middle("accepted", name, values, "orders/s") for name, values in rates.items()]
-    for at, what in ((1, "answer p50"), (2, "answer p99")):
-        figures += [middle(what, name, [posted[at] for posted in rounds], "ms") for name, rounds in found.items()]
     bare = ratio(rates["ordersite"], rates["bare raw SQL view"])
-    return Leg(figures, [Bar("intake (through DRF) ÷ bare raw SQL view", bare, 0.45, 0.6)])
+    return Leg(_posted(found), [Bar("intake (through DRF) ÷ bare raw SQL view", bare, 0.45, 0.6)])
 
 
 @contextmanager
-def _both(bench: Bench) -> Iterator[tuple[Side, Side]]:
-    """Have our web and the plain one."""
-    with side(ORDERSITE, bench.place, broker=1) as ours, side(PLAIN, bench.place, broker=2) as plain:
-        ours.start("web")
+def _both(bench: Bench, our_kind: Kind, plain_kind: Kind) -> Iterator[tuple[Side, Side]]:
+    """Have ours, all of it or its web alone, and the plain web."""
+    with side(our_kind, bench.place, broker=1) as ours, side(plain_kind, bench.place, broker=2) as plain:
+        ours.start(*(() if our_kind is EVERYTHING else ["web"]))
         plain.start("web")
         yield ours, plain
 
@@ -70,7 +98,7 @@ def _pgbench(it: Side) -> Posted:
 
 def reads(bench: Bench) -> Leg:
     """An order, a page of orders, a page of products, beside a bare view that reads the same."""
-    with _both(bench) as (ours, plain):
+    with _both(bench, EVERYTHING, PLAIN) as (ours, plain):
         of_ours = _some_orders(ours, OURS, bearers(ours)[0])
         of_plain = _some_orders(plain, "/bare/orders", people(plain)[0])
         paths = {
@@ -87,7 +115,11 @@ def reads(bench: Bench) -> Leg:
     for name, rates in found.items():
         who, what = name.split(": ")
         figures.append(middle(what, who, rates, "requests/s"))
-    return Leg(figures)
+    bars = [
+        Bar(f"{what} ÷ a bare view", ratio(found[f"ordersite: {what}"], found[f"bare view: {what}"]), 0.4, 0.6)
+        for what in paths
+    ]
+    return Leg(figures, bars)
 
 
 def _some_orders(it: Side, path: str, headers: Mapping[str, str]) -> str:

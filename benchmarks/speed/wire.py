@@ -22,10 +22,10 @@ LINES = 3
 """Lines an order."""
 
 
-def orders(path: str, skus: Sequence[str], headers: Sequence[Mapping[str, str]]) -> Iterator[bytes]:
-    """Yield orders of three lines for ever, of one piece each; the buyers, each given by headers, in turn."""
+def orders(path: str, skus: Sequence[str], headers: Sequence[Mapping[str, str]], lines: int = LINES) -> Iterator[bytes]:
+    """Yield orders for ever, of one piece a line; the buyers, each given by headers, in turn."""
     for number in itertools.count():
-        items = [{"sku": skus[(number * LINES + line) % len(skus)], "quantity": 1} for line in range(LINES)]
+        items = [{"sku": skus[(number * lines + line) % len(skus)], "quantity": 1} for line in range(lines)]
         body = json.dumps({"items": items}).encode()
         more = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
         yield request("POST", path, {**headers[number % len(headers)], **more}, body)
@@ -67,6 +67,7 @@ class Connection:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.body = b""
         self._buffer = b""
         self._due = 0.0
 
@@ -75,8 +76,15 @@ class Connection:
         self._due = due
         self.socket.sendall(request)
 
+    def ask(self, request: bytes) -> int:
+        """Send a request, wait for its answer, and return the status."""
+        self.send(request, time.perf_counter())
+        while (answer := self.receive()) is None:
+            pass
+        return answer[0]
+
     def receive(self) -> tuple[int, float] | None:
-        """Read what is there; the status and the seconds since it was due once the answer is whole."""
+        """Read what is there; the status and the seconds since it was due once the answer, `body`, is whole."""
         chunk = self.socket.recv(262_144)
         if not chunk:
             raise NoAnswer("a server closed a connection")
@@ -84,7 +92,7 @@ class Connection:
         head, mark, body = self._buffer.partition(b"\r\n\r\n")
         if not mark or len(body) < _length(head):
             return None
-        self._buffer = b""
+        self._buffer, self.body = b"", body
         return int(head[9:12]), time.perf_counter() - self._due
 
 

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from benchmarks.side import SHELF, Side
 from benchmarks.speed import wire
 from benchmarks.speed.rounds import Bench, bearers, good
-from benchmarks.speed.wire import LINES, Run
+from benchmarks.speed.wire import Run
 from local.errors import LocalError
 
 CLIENTS = 32
@@ -21,6 +21,9 @@ OURS = "/api/v1/orders"
 
 PIECES = 6
 """Deliveries, or tasks, of an order that is confirmed: reserved, confirmed, two mails, counted twice."""
+
+UNSEEN = {"lean Celery": 2}
+"""Pieces of those that leave no row, by side: they are done with the others."""
 
 LOOK = 0.25
 """Seconds between two looks."""
@@ -32,12 +35,13 @@ BEGUN = 0.03
 """Share of the work from which on it is timed: before, the workers start."""
 
 # Ids begin with the time, so what is older is left out by the primary keys, however much it is.
-_DONE = f"""
-SELECT (SELECT count(*) FROM inventory_reservation WHERE id > %(since)s) / {LINES}
+_DONE = """
+SELECT (SELECT count(DISTINCT order_id) FROM inventory_reservation WHERE id > %(since)s)
      + (SELECT count(*) FROM orders_statuschange WHERE id > %(since)s AND to_status = 'confirmed')
      + (SELECT count(*) FROM notifications_notification WHERE id > %(since)s AND state = 'sent')
      + (SELECT coalesce(sum(orders), 0) FROM analytics_dailysales)
 """
+_PLACED = "SELECT count(*) FROM orders_order WHERE id > %(since)s"
 
 
 class Work:
@@ -46,12 +50,20 @@ class Work:
     def __init__(self, side: Side) -> None:
         self.side = side
         self.since = uuid7()
-        self._before = 0
-        self._before = self.done()
+        self._before = int(side.sql(_DONE, {"since": self.since})[0][0])
 
     def done(self) -> int:
-        """Return how many pieces of it are done."""
-        return int(self.side.sql(_DONE, {"since": self.since})[0][0]) - self._before
+        """Return how many pieces of it are done. Those that leave no row are taken to be done as the others are."""
+        seen = int(self.side.sql(_DONE, {"since": self.since})[0][0]) - self._before
+        return seen * PIECES // (PIECES - UNSEEN.get(self.side.kind.name, 0))
+
+    def drain_placed(self, say: Callable[[str], None]) -> None:
+        """Wait until all that follows from the orders placed since is done, those too whose client did not wait."""
+        before, placed = -1, 0
+        while placed != before:
+            time.sleep(LOOK)
+            before, placed = placed, self.side.sql(_PLACED, {"since": self.since})[0][0]
+        self.drain(placed * PIECES, say)
 
     def drain(self, pieces: int, say: Callable[[str], None]) -> float:
         """Wait until so many pieces are done; return how many a second, from when 3 % were.
