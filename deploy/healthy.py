@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 5  # for each answer
-RELAY_SILENCE = 10  # seconds; at rest it asks PostgreSQL every 10 ms
+RELAY_SILENCE = 10  # seconds; at rest it asks PostgreSQL ten times a second
 
 
 def setting(name: str) -> str:

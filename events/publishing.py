@@ -16,6 +16,7 @@ from events.handlers import Handler, ReceivedEvent
 from events.sql import held_back
 from events.subscriptions import the_map
 from events.types import EventData, event_type
+from events.wakeup import wake_after_commit
 
 
 class NoTransaction(EventsError):
@@ -85,6 +86,7 @@ def publish(*events: EventData, causes: Mapping[UUID, ReceivedEvent[Any]] | None
     }
     with connection.cursor() as cursor:
         cursor.execute(_PUBLISH, parameters)
+    wake_after_commit({delivery["consumer"] for delivery in deliveries})
     failpoint("publish.uncommitted")
     return [UUID(row["id"]) for row in rows]
 

@@ -22,11 +22,13 @@ class Consumer:
     `dead_holds`: whether a dead letter holds back the later deliveries of its subject. Where it does not, handlers
     must commute, since a replay then comes late. `in_flight`: how many deliveries may be out with workers at once, four
     claims where it is not said (events/relaying/batching.py); times the time that one takes, it must stay well under
-    the lease.
+    the lease. `linger`: seconds for which deliveries may gather to share a message, after one that went at once;
+    longer where many come (events/relaying/pacing.py).
     """
 
     dead_holds: bool
     in_flight: int | None = None
+    linger: float = 0.0
 
 
 def dead_letter_queue(consumer: str) -> str:

@@ -29,8 +29,8 @@ SUBSCRIPTIONS = {
 CONSUMERS = {
     "inventory": Consumer(dead_holds=True),
     "orders": Consumer(dead_holds=True),
-    "notifications": Consumer(dead_holds=False),
-    "analytics": Consumer(dead_holds=False),
+    "notifications": Consumer(dead_holds=False, linger=1.0),  # nobody waits for these two
+    "analytics": Consumer(dead_holds=False, linger=1.0),
     "reports": Consumer(dead_holds=False, in_flight=2),  # each may take minutes: as many as processes build
 }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from events.sql import fetch
 
-RELAY_SILENCE = 10  # seconds; at rest a relay asks PostgreSQL every 10 ms
+RELAY_SILENCE = 10  # seconds; at rest a relay asks PostgreSQL ten times a second
 SERVICE_SILENCE = 20  # seconds; any other server is to ask every 5 s, and to give an answer 3 s
 
 

@@ -28,22 +28,18 @@ from events.floors import KeptFloors
 from events.relaying import claims, clock_steps, sweeps
 from events.relaying.batching import LEAST, bound, claim_size, messages, whole_claim
 from events.relaying.claims import Claim, DueQueue, Gap
+from events.relaying.pacing import Pace
 from events.relaying.sender import Sends
+from events.relaying.waiting import SOON, Waiting
 from events.relaying.watchdog import Watchdog
 from events.statistics import tally
 
 logger = logging.getLogger(__name__)
 
-POLL = 0.01  # seconds between polls without a backlog: a median of 5 ms until an event is seen
-# Seconds from one claim of a queue to the next that is not whole. What comes meanwhile shares messages: so their rate
-# has an end, and with it what Celery costs. The first after a quiet while goes at once.
-GAP = 0.1
-BUSY_GAP = 0.25  # the same, while there are messages that the workers have not begun
 NEWEST_EVERY = 4  # one claim in four takes the newest, so that a backlog does not starve the new
 SWEEP_EVERY = 1.0  # seconds
 MARGIN = 2.0  # seconds that a floor lies back: who publishes in a transaction that is shorter waits for no sweep
 COUNT_EVERY = 5.0  # seconds: charts and metrics are so old at most, and a second
-GLANCE = 0.1  # seconds from one look to the next, while the relay rests, whether it is told to stop
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds without the broker or the database: doubled at each failure
 
 
@@ -71,7 +67,8 @@ class Relay:
         self._stopping = False
         self._pause = Pause()
         self._claims: dict[str, Iterator[int]] = defaultdict(count)  # of each queue, to tell every fourth
-        self._last_claim: dict[str, float] = {}  # of each queue, by the monotonic clock
+        self._paces: dict[str, Pace] = {}  # of each queue
+        self._not_before: dict[str, float] = {}  # of each queue that could not be claimed from, when it may be
         self._gaps: dict[str, Gap] = {}  # of each queue, since the last sweep
         self._next_sweep = 0.0
         self._next_count = 0.0
@@ -81,6 +78,7 @@ class Relay:
         self._kept_floors = KeptFloors(every=0, margin=MARGIN)
         self._floors = floors.unknown()
         self._watchdog = Watchdog()
+        self._waiting = Waiting(lambda: self._stopping, self._next_look)
 
     def stop(self) -> None:
         """End run() after the turn at hand. A signal's handler may call it at any point, so it takes no lock.
@@ -96,11 +94,10 @@ class Relay:
                 sent = self.turn()
                 self._pause.reset()
                 self._is_database_away = False
+                if sent < LEAST:  # there is no backlog: what comes in the meantime goes in one turn
+                    self._waiting.rest()
             except (DatabaseError, BrokerError, OSError) as error:
                 self._wait_out(error)
-                continue
-            if sent < LEAST:  # there is no backlog: what comes in the meantime goes in one turn
-                self._rest(POLL)
         self._sender.close()
 
     def turn(self) -> int:
@@ -122,6 +119,7 @@ class Relay:
             sweeps.park_missed(self._floors)
             self._watchdog.look(self._floors)  # each turn begins here, so this goes on while the broker is away
             self._count()
+            self._listen()
         finally:
             now = time.monotonic()
             self._next_sweep = now + max(SWEEP_EVERY, now - began)  # long or failing sweeps leave half the time
@@ -138,6 +136,15 @@ class Relay:
         except DatabaseError as error:  # nobody's delivery waits for a chart; what is away is found out by a claim
             logger.warning("relay: what happened could not be counted: %s", in_one_line(error))
 
+    def _listen(self) -> None:
+        """Listen for hints, without which the relay goes on all the same."""
+        try:
+            self._waiting.listen()
+        except DatabaseError as error:
+            if is_database_away(error):
+                raise
+            logger.warning("relay: it hears no hints: %s", in_one_line(error))
+
     def _serve(self, due: DueQueue) -> int:
         size = self._room(due)
         if not size:
@@ -145,34 +152,51 @@ class Relay:
         newest = next(self._claims[due.name]) % NEWEST_EVERY == NEWEST_EVERY - 1
         floor, gap = self._floors[due.name].due, self._gaps.get(due.name, Gap())
         claim = claims.claim(due.name, size, newest=newest, floor=floor, gap=gap)
-        if claim is None:
+        if not claim or len(claim.deliveries) < due.due:
+            self._waiting.look_at(time.monotonic() + SOON)
+        if not claim:
             return 0
+        self._not_before.pop(due.name, None)
         if newest:
             self._gaps[due.name] = gap.after(claim)
-        self._last_claim[due.name] = time.monotonic()
+        self._pace(due.name).claimed(len(claim.deliveries))
         failpoint("relay.claimed")
         self._send(claim)
         failpoint("relay.sent")
         return len(claim.deliveries)
 
     def _room(self, due: DueQueue) -> int:
-        """Return how many deliveries of the queue to claim now; 0 for none."""
-        size, most = claim_size(due.name), bound(due.name)
-        seconds = self._seconds_since_claim(due.name) if due.due < size else inf  # a whole claim waits for no more
-        if due.leased + due.running + size > most or seconds < GAP:
-            return 0
+        """Return how many deliveries of the queue to claim now; 0 for none, and then look again when there may be."""
+        size, most, now = claim_size(due.name), bound(due.name), time.monotonic()
+        few = due.due < size  # a whole claim waits for no more
+        if due.leased + due.running + size > most:
+            return self._wait_until(due.name, now + SOON)
+        if few and (moment := self._pace(due.name).next_claim()) > now:
+            return self._wait_until(due.name, moment)
         length = self._sender.length(due.name)
         if length > due.leased:
             # Messages that waited for so long that their leases ran out, most likely. They start what they tell of all
             # the same, so what could be sent now are copies of them. But one goes out at a time, lest deliveries wait
             # for ever behind a plain task's messages, should it be those.
             size = 0 if due.leased else 1
-        if length + size > most or (length and seconds < BUSY_GAP):
-            return 0
+        if not size or length + size > most:
+            return self._wait_until(due.name, now + SOON)
+        if few and length and (moment := self._pace(due.name).next_claim(busy=True)) > now:
+            return self._wait_until(due.name, moment)
         return size
 
-    def _seconds_since_claim(self, queue: str) -> float:
-        return time.monotonic() - self._last_claim.get(queue, -inf)
+    def _wait_until(self, queue: str, moment: float) -> int:
+        """Have nothing of the queue claimed now, and look again at this moment."""
+        self._not_before[queue] = moment
+        self._waiting.look_at(moment)
+        return 0
+
+    def _next_look(self, queue: str) -> float:
+        """Return when a queue that has something new may be claimed from."""
+        return max(self._pace(queue).next_claim(), self._not_before.get(queue, -inf))
+
+    def _pace(self, queue: str) -> Pace:
+        return self._paces.setdefault(queue, Pace(queue))
 
     def _send(self, claim: Claim) -> None:
         unsent = list(messages(claim.deliveries))
@@ -184,12 +208,6 @@ class Relay:
             claims.unclaim([delivery for message in unsent for delivery in message])
             raise
 
-    def _rest(self, seconds: float) -> None:
-        """Wait for so long, or until stop() is called."""
-        end = time.monotonic() + seconds
-        while not self._stopping and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, GLANCE))
-
     def _wait_out(self, error: Exception) -> None:
         pause = self._pause.next()
         logger.warning("relay: %s; trying again in %.1f s", in_one_line(error), pause)
@@ -198,4 +216,4 @@ class Relay:
         if is_database_away(error):
             self._is_database_away = True
             self._next_sweep = 0.0  # the next turn begins with a write: a read-only database may be read from
-        self._rest(pause)
+        self._waiting.pause(pause)

@@ -16,7 +16,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
 
 from events.models import Delivery
-from events.relaying import batching
+from events.relaying import batching, pacing
 from events.relaying import relay as module
 from events.relaying.batching import LEAST
 from events.relaying.claims import Claim, Claimed, claim
@@ -144,8 +144,8 @@ def test_it_sends_nothing_while_the_brokers_list_is_full(
 def test_behind_messages_whose_leases_ran_out_it_sends_one_at_a_time(
     relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GAP", 0)
-    monkeypatch.setattr(module, "BUSY_GAP", 0)
+    monkeypatch.setattr(pacing, "LONGEST", 0)
+    monkeypatch.setattr(pacing, "BUSY", 0)
     for _ in range(10):
         published(parcel_packed())
     relay.turn()
@@ -163,21 +163,20 @@ def test_behind_messages_whose_leases_ran_out_it_sends_one_at_a_time(
 def test_a_few_wait_for_more_where_others_of_their_queue_have_just_gone(
     relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GAP", 60)
+    lingering(monkeypatch, 60)
     published(parcel_packed())
     assert relay.turn() == 3  # the first go at once
     broker.delete("sorting", "letters", "counting")  # as workers do
     published(parcel_packed())
     assert relay.turn() == 0
-    monkeypatch.setattr(module, "GAP", 0)
+    lingering(monkeypatch, 0)
     assert relay.turn() == 3
 
 
 def test_while_workers_are_busy_a_few_wait_for_longer_and_a_whole_claim_does_not(
     relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GAP", 0)
-    monkeypatch.setattr(module, "BUSY_GAP", 60)
+    monkeypatch.setattr(pacing, "BUSY", 60)
     published(parcel_packed())
     assert relay.turn() == 3
     for _ in range(LEAST - 1):
@@ -187,6 +186,12 @@ def test_while_workers_are_busy_a_few_wait_for_longer_and_a_whole_claim_does_not
     assert relay.turn() == LEAST - 1
     published(parcel_packed())
     assert relay.turn() == 2 * LEAST  # of the two others
+
+
+def lingering(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    the = the_map()
+    consumers = {name: replace(consumer, linger=seconds) for name, consumer in the.consumers.items()}
+    monkeypatch.setattr(pacing, "the_map", lambda: replace(the, consumers=consumers))
 
 
 def bounded(monkeypatch: pytest.MonkeyPatch, *, in_flight: int) -> None:
@@ -214,7 +219,6 @@ def test_a_broker_that_takes_no_messages_costs_no_lease_and_no_attempt(
             relay.turn()
         assert set(Delivery.objects.values_list("state", "attempts")) == {("pending", 0)}
     relay._sender.close()  # as it does before it tries again
-    relay._last_claim.clear()
     assert relay.turn() == 3
     assert carried(broker) == 1
 
@@ -265,7 +269,7 @@ def stopped_at(step: int) -> bool:
     signal.setitimer(signal.ITIMER_REAL, 5)  # who waits for a lock that it holds itself would wait for ever
     sys.settrace(trace)
     try:
-        relay._rest(0.001)
+        relay._waiting.pause(0.001)
     finally:
         sys.settrace(None)
         signal.setitimer(signal.ITIMER_REAL, 0)

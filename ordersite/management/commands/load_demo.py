@@ -16,7 +16,8 @@ from events.errors import PermanentError
 from events.handling.runner import run
 from events.relaying import claims
 from events.relaying.claims import Claim, Claimed
-from events.relaying.relay import POLL, Relay
+from events.relaying.relay import Relay
+from events.relaying.waiting import SOON
 from events.subscriptions import the_map
 from inventory import stock
 from inventory.catalogue import add_product
@@ -27,7 +28,7 @@ from ordersite import demo
 from users.models import User
 from users.services import register
 
-PATIENCE = 1.0  # seconds without a delivery that could go
+PATIENCE = 3.0  # seconds without a delivery that could go
 
 
 class Command(BaseCommand):
@@ -105,7 +106,7 @@ def _handle_what_is_due() -> None:
         if relay.turn():
             last = time.monotonic()
         else:
-            time.sleep(POLL)
+            time.sleep(SOON)
 
 
 def _place(customer: User, number: int) -> None:
