@@ -18,6 +18,7 @@ def prepare(app: Celery) -> None:
     app.autodiscover_tasks(["events"])
     import_modules.connect(_import_the_map)
     app.steps["consumer"].add("events.handling.message_guard:MessageGuard")  # by name: its module needs the apps loaded
+    app.steps["consumer"].add("events.handling.task_events:TaskEventsTogether")
     worker_shutting_down.connect(worker_is_ending)
     task_prerun.connect(_work_under_the_request_id)
     task_postrun.connect(_leave_the_request_id)

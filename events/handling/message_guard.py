@@ -1,4 +1,4 @@
-"""The one bootstep in Celery's worker: what it does with messages that its code cannot use.
+"""The bootstep in Celery's worker that guards it: what it does with messages that its code cannot use.
 
 Left to themselves, Celery drops some of them and ends at others: a list's entry that is not JSON stops the worker.
 """
