@@ -4,7 +4,7 @@ import logging
 import smtplib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from events.sql import ASYNCHRONOUSLY, execute
 from events.types import EventData
 from notifications.models import Notification
 from notifications.people import Person, people
+from notifications.transmission import connect, transmit
 from notifications.writing import unsent, write_mails
 from values.emails import in_ascii
 
@@ -89,13 +90,15 @@ def _send_each(events: Sequence[ReceivedEvent[T]], template: str) -> Iterator[Re
     """Send each mail that is still to be sent, and yield its event, before the next is sent."""
     left = unsent(events, template)
     written = write_mails(left, template, _recipients(left, template))
-    connection: BaseEmailBackend | None = None
     with ExitStack() as stack:
+        connection = stack.enter_context(_connected()) if written else None
+        mails = [_mail(written[event.id], connection) for event in events if event.id in written]
+        # Closed before the connection: else it would say goodbye where the server waits for a mail's text.
+        sent = stack.enter_context(closing(transmit(mails, connection))) if connection else iter(())
         for event in events:
             if notification := written.get(event.id):
-                connection = connection or stack.enter_context(_connected())
                 with correlated(event.correlation_id, event.traceparent):
-                    _send(notification, connection)
+                    _send(notification, sent)
             yield event
 
 
@@ -118,19 +121,15 @@ def _connected() -> Iterator[BaseEmailBackend]:
 
     That is so for a wrong password too: it concerns every mail, and making dead letters of all would mend nothing.
     """
-    connection = get_connection()
-    try:
-        connection.open()
-    except (smtplib.SMTPException, OSError) as error:
-        raise DependencyAway(f"the mail server cannot be used: {error}") from error
-    try:
+    with closing(get_connection()) as connection:
+        try:
+            connect(connection)
+        except (smtplib.SMTPException, OSError) as error:
+            raise DependencyAway(f"the mail server cannot be used: {error}") from error
         yield connection
-    finally:
-        connection.close()
 
 
-def _send(notification: Notification, connection: BaseEmailBackend) -> None:
-    """Send the mail, with a span and a line in the log."""
+def _mail(notification: Notification, connection: BaseEmailBackend | None) -> EmailMultiAlternatives:
     mail = EmailMultiAlternatives(
         subject=notification.subject,
         body=notification.text,
@@ -139,21 +138,26 @@ def _send(notification: Notification, connection: BaseEmailBackend) -> None:
         connection=connection,
     )
     mail.attach_alternative(notification.html, "text/html")
+    return mail
+
+
+def _send(notification: Notification, sent: Iterator[None]) -> None:
+    """Have the mail sent, which is the next, with a span and a line in the log."""
     began = time.monotonic()
     about = {"notification": str(notification.pk), "template": notification.template}
     with tracing.calling("SMTP send", _SERVER | {f"ordersite.{name}": value for name, value in about.items()}):
-        _hand_over(mail)
+        _hand_over(sent)
     milliseconds = round((time.monotonic() - began) * 1000, 1)
     fields = about | {"milliseconds": milliseconds}
     logger.info("mail %s sent: %s", notification.template, notification.pk, extra=fields)
 
 
-def _hand_over(mail: EmailMultiAlternatives) -> None:
-    """Give the mail to the server. From here on a failure counts as an attempt: the server may have taken the mail all
-    the same, and one that never says so must not get it for a day.
+def _hand_over(sent: Iterator[None]) -> None:
+    """See the next mail taken by the server. From here on a failure counts as an attempt: the server may have taken the
+    mail all the same, and one that never says so must not get it for a day.
     """
     try:
-        mail.send()
+        next(sent)
     except smtplib.SMTPRecipientsRefused as error:
         _refuse_if_for_good(max((code for code, _ in error.recipients.values()), default=0), error)
     except smtplib.SMTPSenderRefused as error:

@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from email import message_from_bytes, policy
@@ -40,7 +40,8 @@ CONNECTION = ("host", "port", "user", "password", "dbname")
 class Mailbox:
     """Keeps what is sent to it, or refuses it as told."""
 
-    def __init__(self) -> None:
+    def __init__(self, more: Sequence[str]) -> None:
+        self.more = more  # of what it offers
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.at_recipient = self.at_data = "250 OK"
@@ -53,7 +54,7 @@ class Mailbox:
     ) -> list[str]:
         session.host_name = hostname
         self.connections += 1
-        return responses
+        return [*responses[:-1], *self.more, responses[-1]]
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -74,11 +75,11 @@ class Mailbox:
         return self.at_data
 
 
-@pytest.fixture
-def mailbox(settings: Any) -> Iterator[Mailbox]:
+@pytest.fixture(params=[(), ("250-PIPELINING",)], ids=["plain", "pipelining"])
+def mailbox(request: pytest.FixtureRequest, settings: Any) -> Iterator[Mailbox]:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
-    box = Mailbox()
+    box = Mailbox(request.param)
     controller = Controller(box, hostname="127.0.0.1", port=settings.EMAIL_PORT)
     controller.start()
     yield box
