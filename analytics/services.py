@@ -12,19 +12,20 @@ from eventtypes.orders import OrderData
 
 TRACK = "analytics.track_order"  # the handler
 
-# Additions in the database: two at once cannot lose one. Rows in sorted order, as everywhere.
-_ADD_ORDERS = """
+# Additions in the database: two at once cannot lose one. Rows in sorted order, as everywhere, and those of
+# days first: PostgreSQL runs a statement before a part of it that nothing reads.
+_ADD = """
+WITH lines AS (
+    INSERT INTO analytics_dailyproductsales AS s (day, sku, currency, status, orders, quantity, amount)
+    SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::numeric[])
+    ON CONFLICT (day, sku, currency, status)
+    DO UPDATE SET orders = s.orders + EXCLUDED.orders, quantity = s.quantity + EXCLUDED.quantity,
+        amount = s.amount + EXCLUDED.amount
+)
 INSERT INTO analytics_dailysales AS s (day, currency, status, orders, amount)
 SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::int[], %s::numeric[])
 ON CONFLICT (day, currency, status)
 DO UPDATE SET orders = s.orders + EXCLUDED.orders, amount = s.amount + EXCLUDED.amount
-"""
-_ADD_LINES = """
-INSERT INTO analytics_dailyproductsales AS s (day, sku, currency, status, orders, quantity, amount)
-SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::numeric[])
-ON CONFLICT (day, sku, currency, status)
-DO UPDATE SET orders = s.orders + EXCLUDED.orders, quantity = s.quantity + EXCLUDED.quantity,
-    amount = s.amount + EXCLUDED.amount
 """
 
 
@@ -34,8 +35,7 @@ def count_orders(counted: Iterable[tuple[OrderData, date]]) -> None:
     for order, day in counted:
         figures.add(order, day)
     with connection.cursor() as cursor:
-        cursor.execute(_ADD_ORDERS, columns(rows_of(figures.orders), 5))
-        cursor.execute(_ADD_LINES, columns(rows_of(figures.lines), 7))
+        cursor.execute(_ADD, columns(rows_of(figures.lines), 7) + columns(rows_of(figures.orders), 5))
 
 
 class Figures:

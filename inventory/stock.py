@@ -5,15 +5,16 @@ and what was done already changes nothing.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from rest_framework.exceptions import APIException
 from uuid_utils.compat import uuid7
 
 from events.errors import PermanentError
-from events.sql import columns, execute
+from events.sql import columns, execute, joined_transaction
 from eventtypes.stock import Shortage
 from inventory.models import Movement, Product, Reservation, StockItem
 
@@ -42,7 +43,7 @@ def adjust(product: Product, *, quantity: int, reason: str) -> StockItem:
     return StockItem.objects.get(product=product)
 
 
-@transaction.atomic
+@joined_transaction()
 def reserve(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequence[Shortage]]:
     """Set the wanted pieces (sku to quantity) of each order aside, or none of its; return what each was short of.
 
@@ -52,28 +53,26 @@ def reserve(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequence[Sho
     """
     done = set(Reservation.objects.filter(order_id__in=wanted).values_list("order_id", flat=True))
     orders = {order_id: lines for order_id, lines in wanted.items() if order_id not in done}
-    products = _products({sku for lines in orders.values() for sku in lines})
-    locked = _lock({product.id for product in products.values()})
-    items = {sku: locked[product.id] for sku, product in products.items()}
+    items = _lock_skus({sku for lines in orders.values() for sku in lines})
     shortages = {order_id: _reserve_lines(items, lines) for order_id, lines in orders.items()}
     lines = [
-        (uuid7(), order_id, products[sku].id, quantity)
+        (uuid7(), order_id, items[sku].product_id, quantity)
         for order_id, wanted_lines in orders.items()
         if not shortages[order_id]
         for sku, quantity in wanted_lines.items()
     ]
-    _write(items.values())
-    execute(_RESERVE, dict(zip(("ids", "orders", "products", "quantities"), columns(lines, 4), strict=True)))
+    reserved = dict(zip(("ids", "orders", "of", "quantities"), columns(lines, 4), strict=True))
+    execute(_RESERVE, _counts(items.values()) | reserved)
     return dict.fromkeys(wanted, ()) | shortages
 
 
-@transaction.atomic
+@joined_transaction()
 def release(order_ids: Collection[UUID]) -> int:
     """Free what is set aside for these orders; return how many lines. Nothing to free is fine."""
     return len(_end(order_ids, Reservation.State.RELEASED))
 
 
-@transaction.atomic
+@joined_transaction()
 def ship(order_ids: Collection[UUID]) -> int:
     """Take what is set aside for these orders off the shelf; return how many lines. Done already is fine."""
     shipped = _end(order_ids, Reservation.State.SHIPPED)
@@ -84,19 +83,19 @@ def ship(order_ids: Collection[UUID]) -> int:
     return len(shipped)
 
 
-def _products(skus: Set[str]) -> dict[str, Product]:
-    found = Product.objects.filter(sku__in=skus, stock__isnull=False)
-    products = {product.sku: product for product in found}
-    missing = sorted(skus - products.keys())
+def _lock_skus(skus: Set[str]) -> dict[str, StockItem]:
+    """Lock the stock rows of these products, by sku. Raises NoStockItem."""
+    items = {item.product.sku: item for item in _lock(product__sku__in=skus).select_related("product")}
+    missing = sorted(skus - items.keys())
     if missing:
         raise NoStockItem(f"no stock item for {', '.join(missing)}: add it, then replay")
-    return products
+    return items
 
 
-def _lock(product_ids: Iterable[UUID]) -> dict[UUID, StockItem]:
-    """Lock the stock rows of these products, in the order in which all are locked."""
-    rows = StockItem.objects.select_for_update(no_key=True).filter(product__in=product_ids).order_by("product")
-    return {item.product_id: item for item in rows}
+def _lock(**which: Any) -> QuerySet[StockItem]:
+    """Return stock rows that are locked as they are read, in the order in which all are locked."""
+    rows = StockItem.objects.select_for_update(of=("self",), no_key=True)
+    return rows.filter(**which).order_by("product_id")
 
 
 def _reserve_lines(items: Mapping[str, StockItem], lines: Mapping[str, int]) -> Sequence[Shortage]:
@@ -116,19 +115,21 @@ def _end(order_ids: Collection[UUID], state: Reservation.State) -> Sequence[Rese
     """Give back what is set aside for these orders; where it is shipped, it leaves the shelf. Return the lines."""
     active = Reservation.objects.filter(order_id__in=order_ids, state=Reservation.State.ACTIVE)
     ended = list(active.select_for_update(of=("self",), no_key=True).order_by("product_id", "id"))
-    items = _lock({reservation.product_id for reservation in ended})
+    products = {reservation.product_id for reservation in ended}
+    items = {item.product_id: item for item in _lock(product__in=products)}
     for reservation in ended:
         items[reservation.product_id].reserved -= reservation.quantity
         if state is Reservation.State.SHIPPED:
             items[reservation.product_id].on_hand -= reservation.quantity
-    _write(items.values())
+    execute(_SET_COUNTS, _counts(items.values()))
     Reservation.objects.filter(pk__in=[reservation.pk for reservation in ended]).update(state=state)
     return ended
 
 
-def _write(items: Iterable[StockItem]) -> None:
+def _counts(items: Iterable[StockItem]) -> dict[str, Any]:
+    """Return what _SET_COUNTS takes."""
     counts = columns([(item.product_id, item.on_hand, item.reserved) for item in items], 3)
-    execute(_SET_COUNTS, dict(zip(("products", "on_hand", "reserved"), counts, strict=True)))
+    return dict(zip(("products", "on_hand", "reserved"), counts, strict=True))
 
 
 # What bulk_update() and bulk_create() would do, at a third of their cost: the ORM writes a value for each field of
@@ -138,9 +139,10 @@ UPDATE inventory_stockitem s SET on_hand = new.on_hand, reserved = new.reserved
 FROM unnest(%(products)s::uuid[], %(on_hand)s::bigint[], %(reserved)s::bigint[]) AS new (product_id, on_hand, reserved)
 WHERE s.product_id = new.product_id AND (s.on_hand, s.reserved) <> (new.on_hand, new.reserved)
 """
-_RESERVE = """
+_RESERVE = f"""
+WITH counted AS ({_SET_COUNTS})
 INSERT INTO inventory_reservation (id, order_id, product_id, quantity, state, created_at)
 SELECT id, order_id, product_id, quantity, 'active', now()
-FROM unnest(%(ids)s::uuid[], %(orders)s::uuid[], %(products)s::uuid[], %(quantities)s::int[])
+FROM unnest(%(ids)s::uuid[], %(orders)s::uuid[], %(of)s::uuid[], %(quantities)s::int[])
      AS new (id, order_id, product_id, quantity)
 """

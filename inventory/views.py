@@ -1,7 +1,7 @@
 """The catalogue over REST."""
 
 from django.db import transaction
-from django.http import Http404
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
@@ -26,7 +26,7 @@ from inventory.serializers import (
     StockSerializer,
 )
 from rest.access import ANYONE
-from rest.etags import etag
+from rest.etags import etag, unless_current
 from rest.idempotency import answered_once
 from rest.serialization import represent, represent_all, validated
 
@@ -51,10 +51,6 @@ class ProductListView(GenericAPIView[Product]):
         return Response(ProductSerializer(product).data, status=201, headers=location)
 
 
-def _etag(request: Request, sku: str) -> str:
-    return _tag(version_of(products_of(), sku))
-
-
 def _locked_etag(request: Request, sku: str) -> str:
     """Return the entity tag of a product that nobody else can edit until this transaction is over."""
     Product.objects.select_for_update(no_key=True).filter(sku=sku).first()
@@ -73,11 +69,9 @@ class ProductView(APIView):
     access = {"GET": ANYONE, "PATCH": CHANGE_PRODUCTS}
 
     @method_decorator(cache_control(no_cache=True))
-    @method_decorator(condition(_etag))
-    def get(self, request: Request, sku: str) -> Response:
-        """Show a product, with the tag of what is shown: the stock may have changed since the look at its version."""
+    def get(self, request: Request, sku: str) -> HttpResponseBase:
         product = get_object_or_404(products_of(), sku=sku)
-        return Response(represent(ProductSerializer, product), headers={"ETag": _tag(version_in(product))})
+        return unless_current(request, _tag(version_in(product)), lambda: represent(ProductSerializer, product))
 
     @transaction.atomic
     @method_decorator(condition(_locked_etag))

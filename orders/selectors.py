@@ -22,11 +22,6 @@ def orders_visible_to(user: User) -> QuerySet[Order]:
     return orders if VIEW_ORDERS.allows(user) else orders.filter(user=user)
 
 
-def version_of(orders: QuerySet[Order], order_id: UUID) -> tuple[object, ...] | None:
-    """Return what changes whenever an order does, by one look-up without its lines; None where it is not there."""
-    return orders.filter(pk=order_id).values_list("id", "status", "updated_at").first()
-
-
 def matching(
     orders: QuerySet[Order],
     *,

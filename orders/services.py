@@ -3,22 +3,20 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import Case, Value, When
-from django.db.models.functions import Now
+from django.db import connection
 from psycopg.types.json import Jsonb
 from rest_framework.exceptions import APIException, ValidationError
 from uuid_utils.compat import uuid7
 
 from events.handlers import ReceivedEvent
 from events.publishing import publish
-from events.sql import joined_transaction
+from events.sql import fetch, joined_transaction
 from eventtypes.orders import REACHED, Line, OrderCreatedV1
 from inventory.selectors import Offer, for_sale
-from orders.models import Order, OrderLine, StatusChange
+from orders.models import Order, OrderLine
 from orders.states import Status, sources
 from values.money import in_currency
 
@@ -55,7 +53,8 @@ def place_order(*, user_id: UUID, items: Sequence[Item]) -> Order:
     lines = [_line(order, position, item, products[item.sku]) for position, item in enumerate(items)]
     order.total = sum((line.line_total for line in lines), Decimal(0))
     _insert(order, lines)
-    publish(OrderCreatedV1(**_snapshot(order, lines)))
+    of_event = [Line(**{name: getattr(line, name) for name in Line.model_fields}) for line in lines]
+    publish(OrderCreatedV1(**_snapshot(order, of_event)))
     return order
 
 
@@ -87,7 +86,7 @@ def fulfil_order(order: Order) -> Order:
     return _moved(order, Status.FULFILLED, _move([order.id], Status.FULFILLED))
 
 
-@transaction.atomic
+@joined_transaction()
 def _move(
     order_ids: Collection[UUID],
     to: Status,
@@ -99,23 +98,56 @@ def _move(
 
     Each publishes the event of its new status, which tells the reason where there is one.
     """
-    reasons = reasons or {}
-    found = Order.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=order_ids, status__in=sources(to))
-    orders = list(found.order_by("id").prefetch_related("lines"))
-    if not orders:
-        return []
-    moved = Order.objects.filter(pk__in=[order.id for order in orders])
-    changes: dict[str, Any] = {}
-    if to is Status.REJECTED:
-        changes["rejection_reason"] = Case(*(When(pk=pk, then=Value(reason)) for pk, reason in reasons.items()))
-    moved.update(status=to, updated_at=Now(), **changes)
-    StatusChange.objects.bulk_create(
-        StatusChange(order=order, from_status=order.status, to_status=to, reason=reasons.get(order.id, ""))
-        for order in orders
-    )
+    reasons, ids = reasons or {}, list(order_ids)
+    parameters = {
+        "orders": ids,
+        "steps": [uuid7() for _ in ids],
+        "reasons": [reasons.get(order_id, "") for order_id in ids],
+        "from": sources(to),
+        "to": to,
+    }
+    rows = fetch(_MOVE, parameters)
+    moved = {row[0]: _Moved(*row[:5]) for row in rows}
+    lines: dict[UUID, list[Line]] = {order_id: [] for order_id in moved}
+    for row in rows:
+        lines[row[0]].append(Line(**dict(zip(Line.model_fields, row[5:], strict=True))))
     why: dict[UUID, dict[str, Any]] = {order_id: {"reason": reason} for order_id, reason in reasons.items()}
-    publish(*(REACHED[to](**_snapshot(o, o.lines.all()), **why.get(o.id, {})) for o in orders), causes=causes)
-    return [order.id for order in orders]
+    if moved:
+        publish(*(REACHED[to](**_snapshot(o, lines[o.id]), **why.get(o.id, {})) for o in moved.values()), causes=causes)
+    return list(moved)
+
+
+class _Moved(NamedTuple):
+    id: UUID
+    number: str
+    user_id: UUID
+    currency: str
+    total: Decimal
+
+
+# The orders are locked in sorted order, then moved; a row for each line of each.
+_MOVE = """
+WITH found AS (
+    SELECT o.id, o.status, step.id AS step, step.reason
+    FROM orders_order o
+    JOIN unnest(%(orders)s::uuid[], %(steps)s::uuid[], %(reasons)s::text[]) AS step (order_id, id, reason)
+        ON step.order_id = o.id
+    WHERE o.status = ANY(%(from)s)
+    ORDER BY o.id FOR NO KEY UPDATE OF o
+), moved AS (
+    UPDATE orders_order o
+    SET status = %(to)s::text, updated_at = statement_timestamp(),
+        rejection_reason = CASE WHEN %(to)s::text = 'rejected' THEN found.reason ELSE o.rejection_reason END
+    FROM found WHERE o.id = found.id
+    RETURNING o.id, o.number, o.user_id, o.currency, o.total
+), steps AS (
+    INSERT INTO orders_statuschange (id, order_id, from_status, to_status, reason, at)
+    SELECT step, id, status, %(to)s::text, reason, statement_timestamp() FROM found
+)
+SELECT moved.*, line.sku, line.name, line.quantity, line.unit_price, line.line_total
+FROM moved JOIN orders_orderline line ON line.order_id = moved.id
+ORDER BY moved.id, line.position
+"""
 
 
 def _moved(order: Order, to: Status, moved: Sequence[UUID]) -> Order:
@@ -210,7 +242,7 @@ def _line(order: Order, position: int, item: Item, product: Offer) -> OrderLine:
     )
 
 
-def _snapshot(order: Order, lines: Sequence[OrderLine] | Any) -> dict[str, Any]:
+def _snapshot(order: "Order | _Moved", lines: Sequence[Line]) -> dict[str, Any]:
     """Return the order as its events tell it."""
     return {
         "order_id": order.id,
@@ -218,14 +250,5 @@ def _snapshot(order: Order, lines: Sequence[OrderLine] | Any) -> dict[str, Any]:
         "user_id": order.user_id,
         "currency": order.currency,
         "total": order.total,
-        "items": tuple(
-            Line(
-                sku=line.sku,
-                name=line.name,
-                quantity=line.quantity,
-                unit_price=line.unit_price,
-                line_total=line.line_total,
-            )
-            for line in lines
-        ),
+        "items": tuple(lines),
     }
