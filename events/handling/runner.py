@@ -51,9 +51,9 @@ def run(handler: Handler, sent: Mapping[UUID, UUID], *, worker: str, parents: Ma
             if members := batch.readable():
                 _APPLY[handler.shape](batch, members)
         except Exception as error:  # noqa: BLE001 - every failure of a handler has a fate, decided there
-            batch.fail(error)
             if is_database_away(error):
-                connection.close()
+                connection.close()  # what becomes of them is written over another
+            batch.fail(error)
         return batch.end()
 
 

@@ -9,7 +9,7 @@ import pytest
 from celery.exceptions import Retry
 from django.db.models.functions import Now
 
-from events.correlation import RequestIdFilter, correlated
+from events.correlation import RequestIdFilter, correlated, current
 from events.errors import PermanentError
 from events.handlers import Handler, Shape
 from events.handling import runner
@@ -122,3 +122,13 @@ def test_each_of_a_batch_under_its_own_request(told: pytest.LogCaptureFixture, b
     lines = outcomes(told)
     assert sorted(line["request_id"] for line in lines) == [f"r-{number}" for number in range(SIZE)]
     assert {(line["outcome"], line["attempt"], line["batch"]) for line in lines} == {(outcome, 1, SIZE)}
+
+
+@pytest.mark.parametrize(("size", "request_id"), [(1, "r-0"), (2, "")])
+def test_what_several_cause_together_is_under_the_request_of_none(size: int, request_id: str) -> None:
+    for number in range(size):
+        parcel_of(f"r-{number}")
+    seen: list[str] = []
+    note_it = handler(lambda events: seen.append(current()), many=True)
+    runner.run(note_it, tokens(claims.claim("sorting", size)), worker="test")
+    assert seen == [request_id]

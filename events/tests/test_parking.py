@@ -222,6 +222,19 @@ def test_the_sweep_looks_for_what_to_park_among_the_oldest(parcel_id: UUID, monk
     assert sweeps.park_missed() == 1
 
 
+def test_the_sweep_looks_at_some_of_each_queue(parcel_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PermanentError):
+        run(handler(break_down))
+    first, second = published(parcel_packed(), parcel_packed())
+    monkeypatch.setattr(sweeps, "DUE", 2)
+    due_since(120, event_id=first, handler=SORT)  # nothing holds it, nor those of the other queue
+    due_since(90, event_id=first, handler=ANNOUNCE)
+    due_since(80, event_id=second, handler=ANNOUNCE)
+    due_since(60, pk=next_one().id)
+    assert sweeps.park_missed() == 1
+    assert next_one().due_at is None
+
+
 def test_the_sweep_waits_for_nobody(parcel_id: UUID) -> None:
     with pytest.raises(PermanentError):
         run(handler(break_down))
@@ -261,6 +274,14 @@ def test_the_sweep_goes_on_after_what_it_looked_at_also_where_that_has_to_wait(
             second,
             FIRST,
         ]
+
+
+def test_the_sweep_goes_on_after_the_last_that_it_looked_at(parcel_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "PARKED", 2)
+    published(parcel_lost(parcel_id), parcel_lost(parcel_id))
+    waiting = Delivery.objects.filter(handler="sorting.take_out").order_by("id")
+    waiting.update(due_at=None)
+    assert sweeps.wake_missed(after=FIRST) == waiting.values_list("id", flat=True)[1]
 
 
 def test_the_sweep_wakes_nothing_that_has_come_to_back_off_since_it_looked(parcel_id: UUID) -> None:

@@ -118,6 +118,19 @@ def test_a_dependency_that_is_away_costs_no_attempt(error: Exception) -> None:
     assert delivery.waits == delivery.max_attempts + 2
 
 
+@pytest.mark.parametrize(
+    ("error", "is_kept"), [(OperationalError("the connection is closed"), False), (KeyError(), True)]
+)
+def test_after_an_error_of_a_database_that_is_away_its_connection_is_not_used_again(
+    error: Exception, is_kept: bool
+) -> None:
+    published(parcel_packed())
+    before = connection.connection
+    with pytest.raises(Retry):
+        run(handler(raising(error)))
+    assert (connection.connection is before) is is_kept
+
+
 def test_a_dependency_that_is_away_for_too_long_counts() -> None:
     published(parcel_packed())
     Delivery.objects.update(waiting_since="2020-01-01T00:00:00Z", waiting_for="dependency")

@@ -31,6 +31,13 @@ MODULES = {
     "events/letters/dead_letters.py": tuple(map(BUS, ("dead_letters", "decisions", "deadletters_command"))),
     "events/handling/outcomes.py": tuple(map(BUS, ("outcomes", "waits", "run_effect", "run_outside", "outcome_log"))),
     "events/relaying/batching.py": tuple(map(BUS, ("batches", "claim", "relay"))),
+    "events/relaying/pacing.py": tuple(map(BUS, ("pacing", "relay"))),
+    "events/relaying/waiting.py": tuple(map(BUS, ("waiting", "relay"))),
+    "events/wakeup.py": tuple(map(BUS, ("waiting", "publish"))),
+    "notifications/transmission.py": (
+        "notifications/tests/test_transmission.py",
+        "notifications/tests/test_notify.py",
+    ),
     "events/handling/batch.py": tuple(map(BUS, ("batches", "run_effect", "run_outside", "outcome_log", "tracing"))),
     "events/handling/runner.py": tuple(map(BUS, ("run_effect", "run_outside", "batches", "outcome_log", "tracing"))),
 }
