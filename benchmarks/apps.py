@@ -12,7 +12,7 @@ import psycopg
 from redis import Redis
 
 from benchmarks.books import Queries, Waiting
-from benchmarks.side import Kind, ordersite
+from benchmarks.kinds import Kind, ordersite
 
 THREADS = 16
 """Of each of the usual app's two web processes: while the broker is away each order holds one for seconds."""

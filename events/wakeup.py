@@ -18,7 +18,7 @@ from events.sql import execute
 logger = logging.getLogger(__name__)
 
 CHANNEL = "events_due"
-SELDOM = 0.002  # seconds from one hint of a process to the next that tells the same
+ONCE_IN = 0.002  # seconds from one hint of a process to the next that tells the same
 
 _sent: dict[str, float] = {}  # by what was told, the monotonic clock
 
@@ -31,7 +31,7 @@ def wake_after_commit(queues: Collection[str]) -> None:
 
 def _wake(queues: str) -> None:
     now = time.monotonic()
-    if now - _sent.get(queues, -SELDOM) < SELDOM:
+    if now - _sent.get(queues, -ONCE_IN) < ONCE_IN:
         return
     _sent[queues] = now
     try:

@@ -60,7 +60,6 @@ LOG_BYTES = 20_000_000  # after which the file begins anew; the one before it is
 # start on a machine of one's own.
 _ALL_IS_WELL = re.compile(
     r"\S+ \S+ (DEBUG|INFO) |.* (LOG|HINT):  |.*the database system is starting up$|.*Memory overcommit must be enabled"
-    r"|\[I |\[W .*Inspect method"
 )
 _LINE = re.compile(r"\S+ \S+ [A-Z]+ |\S+ \S+ \S+ \[\d+\] ")  # the first of what is told, not one that goes on
 

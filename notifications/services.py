@@ -4,7 +4,7 @@ import logging
 import smtplib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -90,16 +90,23 @@ def _send_each(events: Sequence[ReceivedEvent[T]], template: str) -> Iterator[Re
     """Send each mail that is still to be sent, and yield its event, before the next is sent."""
     left = unsent(events, template)
     written = write_mails(left, template, _recipients(left, template))
-    with ExitStack() as stack:
-        connection = stack.enter_context(_connected()) if written else None
-        mails = [_mail(written[event.id], connection) for event in events if event.id in written]
-        # Closed before the connection: else it would say goodbye where the server waits for a mail's text.
-        sent = stack.enter_context(closing(transmit(mails, connection))) if connection else iter(())
+    with _sending([_mail(written[event.id]) for event in events if event.id in written]) as sent:
         for event in events:
             if notification := written.get(event.id):
                 with correlated(event.correlation_id, event.traceparent):
                     _send(notification, sent)
             yield event
+
+
+@contextmanager
+def _sending(mails: Sequence[EmailMultiAlternatives]) -> Iterator[Iterator[None]]:
+    """Send these mails, one each time that the next is asked for. Without any nothing is connected."""
+    if not mails:
+        yield iter(())
+        return
+    # Closed before the connection: else it would say goodbye where the server waits for a mail's text.
+    with _connected() as connection, closing(transmit(mails, connection)) as sent:
+        yield sent
 
 
 def _recipients(events: Sequence[ReceivedEvent[Any]], template: str) -> Mapping[UUID, Person]:
@@ -129,13 +136,12 @@ def _connected() -> Iterator[BaseEmailBackend]:
         yield connection
 
 
-def _mail(notification: Notification, connection: BaseEmailBackend | None) -> EmailMultiAlternatives:
+def _mail(notification: Notification) -> EmailMultiAlternatives:
     mail = EmailMultiAlternatives(
         subject=notification.subject,
         body=notification.text,
         to=[in_ascii(notification.recipient)],  # Django's own way, IDNA 2003, leads to another domain with ß
         headers={"Message-ID": notification.message_id, "X-Request-ID": notification.correlation_id},
-        connection=connection,
     )
     mail.attach_alternative(notification.html, "text/html")
     return mail

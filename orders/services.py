@@ -1,8 +1,10 @@
 """Writes of orders: placing one, and each step of its life. Every step publishes its event in its transaction."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -179,6 +181,10 @@ SELECT number, created_at FROM placed
 """
 
 
+COLUMNS = ("id", "position", "sku", "name", "quantity", "unit_price", "line_total")
+_dumps = partial(json.dumps, default=str)
+
+
 def _insert(order: Order, lines: Sequence[OrderLine]) -> None:
     """Write the order, its lines and its first step; fill in what the database gives."""
     parameters: dict[str, Any] = {
@@ -187,7 +193,7 @@ def _insert(order: Order, lines: Sequence[OrderLine]) -> None:
         "status": order.status,
         "currency": order.currency,
         "total": order.total,
-        "lines": Jsonb([_row(line) for line in lines]),
+        "lines": Jsonb([{name: getattr(line, name) for name in COLUMNS} for line in lines], dumps=_dumps),
         "step": uuid7(),
     }
     with connection.cursor() as cursor:
@@ -195,18 +201,6 @@ def _insert(order: Order, lines: Sequence[OrderLine]) -> None:
         order.number, order.created_at = cursor.fetchone()
     order.updated_at = order.created_at
     order.keep_lines(lines)
-
-
-def _row(line: OrderLine) -> dict[str, Any]:
-    return {
-        "id": str(line.id),
-        "position": line.position,
-        "sku": line.sku,
-        "name": line.name,
-        "quantity": line.quantity,
-        "unit_price": str(line.unit_price),
-        "line_total": str(line.line_total),
-    }
 
 
 def _products(items: Sequence[Item]) -> Mapping[str, Offer]:

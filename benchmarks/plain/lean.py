@@ -8,10 +8,11 @@ from uuid_utils.compat import uuid7
 
 from benchmarks.plain.celery import app
 
-LINES = "SELECT product.id, line.quantity FROM orders_orderline line JOIN inventory_product product USING (sku)"
-
-RESERVE = f"""
-WITH line AS ({LINES} WHERE line.order_id = %(order)s), taken AS (
+RESERVE = """
+WITH line AS (
+    SELECT product.id, line.quantity FROM orders_orderline line JOIN inventory_product product USING (sku)
+    WHERE line.order_id = %(order)s
+), taken AS (
     UPDATE inventory_stockitem s SET reserved = s.reserved + line.quantity
     FROM line WHERE s.product_id = line.id AND s.on_hand >= s.reserved + line.quantity
     RETURNING s.product_id, line.quantity

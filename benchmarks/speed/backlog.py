@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from benchmarks.side import DRAMATIQ, EVERYTHING, LEAN, ONE_A_MESSAGE, PLAIN, Kind, Side, side
+from benchmarks.kinds import DRAMATIQ, EVERYTHING, LEAN, ONE_A_MESSAGE, PLAIN, Kind
+from benchmarks.side import Side, side
 from benchmarks.speed.figures import Bar, Leg, middle, ratio
 from benchmarks.speed.rounds import Bench, in_turns
 from benchmarks.speed.work import PIECES, Work

@@ -5,7 +5,8 @@ from typing import cast
 
 from redis import Redis
 
-from benchmarks.side import EVERYTHING, Side, side
+from benchmarks.kinds import EVERYTHING
+from benchmarks.side import Side, side
 from benchmarks.speed.figures import Bar, Figure, Leg, middle
 from benchmarks.speed.proc import megabytes, milliseconds, with_children
 from benchmarks.speed.rounds import Bench
@@ -54,7 +55,7 @@ def cost(bench: Bench) -> Leg:
 
 
 def idle(bench: Bench) -> Leg:
-    """What everything takes that does nothing: share of a core, and memory."""
+    """What all processes use while they do nothing: a share of one core, and memory."""
     with side(EVERYTHING, bench.place, broker=1) as it:
         it.start()
         place_and_see_through(bench, it, rate=5.0, seconds=5.0)  # warm

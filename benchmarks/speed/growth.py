@@ -4,7 +4,8 @@ from functools import partial
 
 import psycopg
 
-from benchmarks.side import ORDERSITE, Side, side
+from benchmarks.kinds import ORDERSITE
+from benchmarks.side import Side, side
 from benchmarks.speed.backlog import fill_and_drain
 from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
 from benchmarks.speed.intake import post

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from benchmarks.side import EVERYTHING, ORDERSITE, PLAIN, PLAIN_VIEW, SHELF, Kind, Side, side
+from benchmarks.kinds import EVERYTHING, ORDERSITE, PLAIN, PLAIN_VIEW, Kind
+from benchmarks.side import SHELF, Side, side
 from benchmarks.speed import wire
 from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
 from benchmarks.speed.rounds import CONNECTIONS, SECONDS, Bench, bearers, good, in_turns, people

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from statistics import median
 
-from benchmarks.side import EVERYTHING, ORDERSITE, PLAIN, Side, side
+from benchmarks.kinds import EVERYTHING, ORDERSITE, PLAIN
+from benchmarks.side import Side, side
 from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
 from benchmarks.speed.rounds import Bench, NotHere, bearers, in_turns
 from benchmarks.speed.watch import watched

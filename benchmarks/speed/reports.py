@@ -4,7 +4,8 @@ import time
 from functools import partial
 from statistics import median
 
-from benchmarks.side import ORDERSITE, Side, side
+from benchmarks.kinds import ORDERSITE
+from benchmarks.side import Side, side
 from benchmarks.speed.figures import Bar, Figure, Leg, middle, ratio
 from benchmarks.speed.growth import PAST_ORDERS, load_past
 from benchmarks.speed.proc import peak_megabytes, with_children

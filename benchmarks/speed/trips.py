@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-from benchmarks.side import SHELF, Side, everything, side
+from benchmarks.kinds import everything
+from benchmarks.side import SHELF, Side, side
 from benchmarks.speed import wire
 from benchmarks.speed.figures import Bar, Figure, Leg
 from benchmarks.speed.proc import with_children

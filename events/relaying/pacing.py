@@ -11,7 +11,7 @@ from math import exp, inf
 from events.subscriptions import the_map
 
 LONGEST = 0.28  # seconds that deliveries gather where very many come
-HALF = 20.0  # deliveries a second at which it is half of that; with few it is next to nothing: 20 ms at 5/s
+HALF = 20.0  # deliveries a second at which it is half of that; with few it is next to nothing: 16 ms at 5/s
 BUSY = 0.25  # seconds at least while there are messages that the workers have not begun
 MEMORY = 1.0  # seconds over which the rate is smoothed: two that come at once by chance are no rate
 

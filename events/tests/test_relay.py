@@ -2,6 +2,7 @@ import base64
 import json
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from events.relaying.batching import LEAST
 from events.relaying.claims import Claim, Claimed, claim
 from events.relaying.relay import Relay
 from events.relaying.sender import Sender
+from events.relaying.waiting import SOON
 from events.subscriptions import Consumer, the_map
 from events.tests.helpers import SORT, only, published
 from events.tests.parcels import parcel_packed
@@ -152,8 +154,11 @@ def test_behind_messages_whose_leases_ran_out_it_sends_one_at_a_time(
     assert carried(broker) == 10
     Delivery.objects.filter(queue="sorting").update(state="pending", token=None, lease_until=None)
     relay.turn()
+    looks: list[float] = []
+    monkeypatch.setattr(relay._waiting, "look_at", looks.append)
     relay.turn()
     assert carried(broker) == 11
+    assert min(looks) < time.monotonic() + SOON
     broker.delete("sorting")
     relay.turn()
     assert carried(broker) == 9
@@ -186,6 +191,22 @@ def test_while_workers_are_busy_a_few_wait_for_longer_and_a_whole_claim_does_not
     assert relay.turn() == LEAST - 1
     published(parcel_packed())
     assert relay.turn() == 2 * LEAST  # of the two others
+
+
+def test_where_more_is_due_than_it_sent_it_looks_again_soon(
+    relay: Relay, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded(monkeypatch, in_flight=8)  # claims of two
+    monkeypatch.setattr(pacing, "LONGEST", 0)
+    for _ in range(9):
+        published(parcel_packed())
+    for _ in range(5):  # the last finds no room
+        looks: list[float] = []
+        monkeypatch.setattr(relay._waiting, "look_at", looks.append)
+        relay.turn()
+        assert min(looks) < time.monotonic() + SOON
+    assert carried(broker) == 8
+    assert relay._next_look("sorting") >= min(looks)  # a hint changes nothing about that
 
 
 def lingering(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:

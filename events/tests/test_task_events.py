@@ -64,9 +64,10 @@ def test_what_comes_within_a_moment_is_told_in_one_message(
         assert told(heard) == [EVENTS]
 
 
-def test_what_waits_is_told_when_the_worker_stops(consumer: Consumer, heard: redis.client.PubSub) -> None:
+@pytest.mark.parametrize("end", ["stop", "shutdown"])
+def test_what_waits_is_told_when_the_worker_stops(consumer: Consumer, heard: redis.client.PubSub, end: str) -> None:
     step = TaskEventsTogether(consumer)
     step.start(consumer)
     consumer.event_dispatcher.send(EVENTS[0], uuid="1")
-    step.stop(consumer)
+    getattr(step, end)(consumer)
     assert told(heard) == [EVENTS[:1]]

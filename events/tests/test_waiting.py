@@ -132,14 +132,14 @@ def test_what_is_rolled_back_wakes_nobody(heard: Callable[[], list[str]]) -> Non
 def test_the_same_hint_is_sent_once_in_a_moment(
     heard: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wakeup, "SELDOM", LONG)
+    monkeypatch.setattr(wakeup, "ONCE_IN", LONG)
     for _ in range(2):
         with transaction.atomic():
             wake_after_commit({"sorting", "letters"})
             wake_after_commit({"counting"})
             wake_after_commit(set())
     assert heard() == ["letters,sorting", "counting"]
-    monkeypatch.setattr(wakeup, "SELDOM", 0)
+    monkeypatch.setattr(wakeup, "ONCE_IN", 0)
     wake_after_commit({"counting"})
     assert heard() == ["counting"]
 
