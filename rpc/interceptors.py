@@ -21,6 +21,7 @@ from telemetry.request_id import VALID_ID
 
 REQUEST_ID = "x-request-id"
 KINDS = ("unary", "stream")
+ON_THE_WAY = 0.1  # seconds: by so much a caller's deadline may come before ours, which begins when the call is here
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Any  # grpc.RpcMethodHandler: a tuple of functions, of which the call's kind says which is there
@@ -91,7 +92,7 @@ class Telling(Around):
                 yield
             except asyncio.CancelledError:
                 # What the caller sees: a call that is cancelled at its deadline is over it.
-                is_over = not context.time_remaining()
+                is_over = (context.time_remaining() or 0) < ON_THE_WAY
                 code = grpc.StatusCode.DEADLINE_EXCEEDED if is_over else grpc.StatusCode.CANCELLED
                 raise
             except BaseException as error:
