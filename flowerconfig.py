@@ -29,9 +29,11 @@ def all_queues(handler: BaseHandler) -> list[str]:
     would be missing on the page Broker. It has no setting for more.
     """
     import django
+    import django_stubs_ext
     from django.apps import apps
 
-    if not apps.ready:  # Flower has none of our apps until then (ordersite/celery.py)
+    if not apps.ready:  # Flower has none of our apps until then (ordersite/environment.py)
+        django_stubs_ext.monkeypatch()
         django.setup()
     from events.subscriptions import the_map
 

@@ -11,16 +11,13 @@ from celery.signals import beat_init, celeryd_init, import_modules, setup_loggin
 from django.conf import settings
 
 from events.operations.beat import most_frequent_job
+from ordersite.environment import HAS_APPS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
 
-# Beat sends tasks by their names, and Flower shows them: neither has any. Without Django's apps they take half the
-# memory, and start in a third of the time.
-HAS_TASKS = os.environ.get("PROCESS_KIND") not in ("beat", "flower")
-
-app = Celery("ordersite", fixups=None if HAS_TASKS else [])
+app = Celery("ordersite", fixups=None if HAS_APPS else [])
 app.config_from_object("django.conf:settings", namespace="CELERY")
-if HAS_TASKS:
+if HAS_APPS:
     from ordersite import workers
 
     app.autodiscover_tasks()
@@ -51,5 +48,5 @@ def use_django_logging(**_: Any) -> None:
     logging.config.dictConfig(settings.LOGGING)
 
 
-if not HAS_TASKS:  # else Django does so, at this point
+if not HAS_APPS:  # else Django does so, at this point
     import_modules.connect(use_django_logging)

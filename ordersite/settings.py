@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import django_stubs_ext
 import environ
 from celery.schedules import crontab
 from kombu.utils.url import parse_url
 
 from events.conf import BOUNDS
 from ordersite.environment import (
+    HAS_APPS,
     choice,
     env,
     file,
@@ -25,8 +25,6 @@ from ordersite.environment import (
     service,
 )
 from telemetry.logs import FORMATS
-
-django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -45,6 +43,10 @@ SECRET_KEY = required("SECRET_KEY", "<50 random characters>")
 if not (EMBEDDED or DEBUG):
     refuse_weak(SECRET_KEY)
 PROCESS_KIND = env.str("PROCESS_KIND", default="")
+if HAS_APPS:
+    import django_stubs_ext  # which loads Django's models
+
+    django_stubs_ext.monkeypatch()  # lets ModelAdmin[Order] and its like be written at run time
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])

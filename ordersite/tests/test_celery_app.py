@@ -30,3 +30,9 @@ def test_who_has_no_tasks_loads_no_apps(kind: str) -> None:
     argv = [sys.executable, "-c", LOADED]
     done = subprocess.run(argv, cwd=ROOT, env=environment(kind), capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_command_in_their_container_has_the_apps() -> None:
+    argv = [sys.executable, "manage.py", "check"]
+    done = subprocess.run(argv, cwd=ROOT, env=environment("beat"), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
