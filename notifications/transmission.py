@@ -7,6 +7,7 @@ next one's text waits until the server has taken this one, so no more than one m
 import re
 import smtplib
 from collections.abc import Generator, Sequence
+from email.policy import Compat32
 from functools import lru_cache
 from uuid import uuid4
 
@@ -15,6 +16,17 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import sanitize_address
 
 OK, FORWARDED, GO_ON = 250, 251, 354
+
+
+class AsTheyAre(Compat32):
+    """Writes headers as Django has them: encoded, and folded where that makes them long.
+
+    To look through each once more takes as long as all else of writing a mail.
+    """
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """Return the header's line, or lines."""
+        return f"{name}: {value}\n".replace("\n", self.linesep).encode("ascii")
 
 
 def connect(backend: BaseEmailBackend) -> None:
@@ -75,6 +87,7 @@ def _address(text: str) -> str:
 def _text(mail: EmailMultiAlternatives) -> bytes:
     """Return the mail as it is sent after DATA: what begins with a dot has one more, and a dot by itself ends it."""
     message = mail.message()
+    message.policy = AsTheyAre()
     if message.is_multipart():
         message.set_boundary(f"part-{uuid4()}")  # else the library looks through the text, by a pattern made for it
     text = re.sub(rb"(?m)^\.", b"..", message.as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's

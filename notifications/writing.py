@@ -6,6 +6,7 @@ as their name: else anybody could have us send what they like to whom they like 
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -77,7 +78,7 @@ RETURNING event_id, id
 
 
 def _draft(event: ReceivedEvent[Any], template: str, recipient: Person) -> Notification:
-    facts = _in_one_line(event.data.model_dump())
+    facts = _as_text(event.data.model_dump())
     return Notification(
         event_id=event.id,
         template=template,
@@ -90,10 +91,17 @@ def _draft(event: ReceivedEvent[Any], template: str, recipient: Person) -> Notif
     )
 
 
-def _in_one_line(fact: Any) -> Any:
-    """Return facts with each text in one line: names of products may be from before others were refused."""
+def _as_text(fact: Any) -> Any:
+    """Return facts with each text in one line: names of products may be from before others were refused.
+
+    Numbers become texts too, as templates would write them; there each is looked up in the language's formats first.
+    """
     if isinstance(fact, dict):
-        return {key: _in_one_line(value) for key, value in fact.items()}
+        return {key: _as_text(value) for key, value in fact.items()}
     if isinstance(fact, list | tuple):
-        return [_in_one_line(value) for value in fact]
-    return in_one_line(fact) if isinstance(fact, str) else fact
+        return [_as_text(value) for value in fact]
+    if isinstance(fact, str):
+        return in_one_line(fact)
+    if isinstance(fact, Decimal):
+        return f"{fact:f}"
+    return str(fact) if type(fact) is int else fact

@@ -4,12 +4,13 @@ import smtplib
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from email import message_from_bytes, policy
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
 
-from notifications.transmission import connect, transmit
+from notifications.transmission import _text, connect, transmit
 
 SECONDS = 5.0  # in which a client that waits for an answer too early has failed
 ENVELOPE = b"MAIL FROM:<shop@example.com>\r\nRCPT TO:<ada@example.com>\r\nDATA\r\n"
@@ -85,6 +86,20 @@ def test_a_text_leaves_with_the_next_mails_envelope_and_waits_for_no_answer_in_b
         assert server.hear(b"quit\r\n") == b"quit\r\n"
         server.client.sendall(b"221 bye\r\n")
         assert result.result() == (2, None)
+
+
+@pytest.mark.parametrize("subject", ["Hello", "Grüße " * 30, "long words " * 30, "ßüö" * 80])
+def test_a_mail_says_what_it_was_given_in_lines_that_every_server_takes(subject: str) -> None:
+    to = "Zoë <ada@xn--strae-oqa.example>"
+    mail = EmailMultiAlternatives(subject.strip(), "Größe: 3\n", "Der Laden ß <shop@example.com>", [to])
+    mail.attach_alternative("<p>Größe: 3</p>", "text/html")
+    wire = _text(mail).removesuffix(b".\r\n")
+    assert wire.count(b"\n") == wire.count(b"\r\n")
+    assert max(map(len, wire.split(b"\r\n"))) < 998  # RFC 5322, 2.1.1
+    read = message_from_bytes(wire, policy=policy.default)
+    assert (read["Subject"], read["From"], read["To"]) == (mail.subject, mail.from_email, to)
+    plain, html = (part.get_content().strip() for part in read.iter_parts())
+    assert (plain, html) == ("Größe: 3", "<p>Größe: 3</p>")
 
 
 @pytest.mark.parametrize(
