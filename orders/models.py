@@ -1,6 +1,7 @@
 """Orders, their lines, and the history of their status."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -26,6 +27,7 @@ class Order(models.Model):
     rejection_reason = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    _kept_lines: Sequence[Any] = ()
 
     class Meta:
         constraints = [
@@ -41,11 +43,14 @@ class Order(models.Model):
     def __str__(self) -> str:
         return self.number
 
-    def keep_lines(self, lines: "Sequence[OrderLine]") -> None:
-        """Have `lines.all()` give these, which were just written: what prefetch_related() does with what it read."""
-        kept = self.lines.all()
-        kept._result_cache = list(lines)
-        self._prefetched_objects_cache = {"lines": kept}
+    def keep_lines(self, lines: Sequence[Any]) -> None:
+        """Keep what was just written, or read, of the lines: whoever shows the order need not read them."""
+        self._kept_lines = lines
+
+    @property
+    def shown_lines(self) -> Sequence[Any]:
+        """The lines as they were kept, else as they are in the table."""
+        return self._kept_lines or list(self.lines.all())
 
 
 class OrderLine(models.Model):

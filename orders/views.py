@@ -1,6 +1,6 @@
 """Orders over REST. Nothing here touches the broker or the mail: a request commits, and that is all."""
 
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpResponseBase
@@ -17,7 +17,7 @@ from events.selectors import history_of
 from orders import services
 from orders.access import MOVE_ORDERS, VIEW_ORDERS
 from orders.models import Order
-from orders.selectors import matching, orders_visible_to
+from orders.selectors import matching, orders_visible_to, with_lines
 from orders.serializers import (
     NewOrderSerializer,
     OrderQuerySerializer,
@@ -41,6 +41,10 @@ def _order(request: Request, order_id: UUID) -> Order:
     return get_object_or_404(orders_visible_to(_user(request)), pk=order_id)
 
 
+def _shown(order: Order) -> dict[str, Any]:
+    return represent(OrderSerializer, with_lines([order])[0])
+
+
 class OrderListView(GenericAPIView[Order]):
     """GET and POST /orders."""
 
@@ -54,7 +58,7 @@ class OrderListView(GenericAPIView[Order]):
         orders = matching(orders_visible_to(_user(request)), **filters)
         order_by = ["-created_at", "-id"] if newest_first else ["created_at", "id"]
         page = self.paginate_queryset(orders.order_by(*order_by))
-        return self.get_paginated_response(represent_all(OrderSerializer, page or []))
+        return self.get_paginated_response(represent_all(OrderSerializer, with_lines(page or [])))
 
     @answered_once("POST /orders")
     def post(self, request: Request) -> Response:
@@ -71,10 +75,9 @@ class OrderView(APIView):
 
     @method_decorator(cache_control(private=True, no_cache=True))
     def get(self, request: Request, order_id: UUID) -> HttpResponseBase:
-        without_lines = orders_visible_to(_user(request)).prefetch_related(None)
-        order = get_object_or_404(without_lines, pk=order_id)  # whatever version is asked for (RFC 9110, 13.2.1)
+        order = _order(request, order_id)  # whatever version is asked for (RFC 9110, 13.2.1)
         tag = etag(OrderSerializer, order.id, order.status, order.updated_at)
-        return unless_current(request, tag, lambda: represent(OrderSerializer, order))
+        return unless_current(request, tag, lambda: _shown(order))
 
 
 class CancelView(APIView):
@@ -90,7 +93,7 @@ class CancelView(APIView):
         if not by_customer:
             MOVE_ORDERS.check(_user(request))
         cancelled = services.cancel_order(order, by="customer" if by_customer else "staff")
-        return Response(represent(OrderSerializer, cancelled))
+        return Response(_shown(cancelled))
 
 
 class FulfilView(APIView):
@@ -101,7 +104,7 @@ class FulfilView(APIView):
     @answered_once("POST /orders/{order_id}/fulfil")
     def post(self, request: Request, order_id: UUID) -> Response:
         expect_no_fields(request)
-        return Response(represent(OrderSerializer, services.fulfil_order(_order(request, order_id))))
+        return Response(_shown(services.fulfil_order(_order(request, order_id))))
 
 
 class TimelineView(APIView):

@@ -6,6 +6,7 @@ a number of decimals (gold, XXX, XTS) are no currencies that anybody pays in, an
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -35,8 +36,14 @@ def validate_decimals(amount: Decimal, currency: str) -> None:
 
 def in_currency(amount: Decimal, currency: str) -> Decimal:
     """Return the amount with exactly the decimals of its currency; one with more, as no new amount has, as it is."""
-    exact = amount.quantize(Decimal(1).scaleb(-decimals_of(currency)))
+    exact = amount.quantize(_smallest(currency))
     return exact if exact == amount else amount
+
+
+@cache
+def _smallest(currency: str) -> Decimal:
+    """Return the smallest amount of a currency."""
+    return Decimal(1).scaleb(-decimals_of(currency))
 
 
 def decimals_of(currency: str) -> int:
@@ -92,9 +99,17 @@ class MoneyText(serializers.ReadOnlyField):
     """An amount as a string, in the currency that `currency` leads to, from the instance or mapping."""
 
     def __init__(self, *, currency: str = "currency", **options: Any) -> None:
-        self._currency = currency.split(".")
+        self._currency = currency
         super().__init__(**options)
 
+    def bind(self, field_name: str, parent: Any) -> None:
+        super().bind(field_name, parent)
+        self._both = attrgetter(self.source or field_name, self._currency)
+
     def get_attribute(self, instance: Any) -> str:
-        amount, code = get_attribute(instance, self.source_attrs), get_attribute(instance, self._currency)
+        try:
+            amount, code = self._both(instance)
+        except AttributeError:
+            amount = get_attribute(instance, self.source_attrs)
+            code = get_attribute(instance, self._currency.split("."))
         return f"{in_currency(amount, code):f}"
