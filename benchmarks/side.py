@@ -82,7 +82,9 @@ class Side:
         }
 
     def create(self, pieces: Mapping[str, int], buyers: int) -> None:
-        """Make its database anew, with these products and so many buyers, and empty its place in the broker."""
+        """Make its database anew, with these products and so many buyers; empty its place in broker and Flower."""
+        for kept in self._place.folder.glob("flower*"):
+            kept.unlink()
         name = sql.Identifier(self._database)
         with psycopg.connect(self._place.database_url, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
