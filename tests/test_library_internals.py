@@ -15,7 +15,6 @@ import pytest
 from celery.app.task import Task
 from celery.worker.consumer import Consumer
 from django.contrib.auth import middleware
-from django.db.models import Model, QuerySet
 from django_celery_results.backends.database import DatabaseBackend
 from drf_spectacular.openapi import AutoSchema
 from kombu.transport import redis, virtual
@@ -36,7 +35,6 @@ class Internal:
 
 
 ENTRIES = "Celery's worker ends at a list's entry that it cannot read: events/handling/message_guard.py guards that."
-KEPT = "Keeps the lines that were just written, so that the answer needs no query for them."
 USED = {
     "_brpop_read": Internal("kombu", "5.7", ENTRIES, lambda: hasattr(redis.Channel, "_brpop_read")),
     "create_task_handler": Internal("celery", "5.7", ENTRIES, lambda: Consumer.create_task_handler),
@@ -55,13 +53,6 @@ USED = {
     ),
     "_map_serializer": Internal(
         "drf-spectacular", "0.30", "Describes the serializer of a query.", lambda: AutoSchema._map_serializer
-    ),
-    "_result_cache": Internal("Django", "5.2", KEPT, lambda: "_result_cache" in getsource(QuerySet)),
-    "_prefetched_objects_cache": Internal(
-        "Django",
-        "5.2",
-        KEPT,
-        lambda: "_prefetched_objects_cache" in getsource(QuerySet) + getsource(Model),
     ),
     "_cached_user": Internal(
         "Django", "5.2", "For a line of the log nobody is looked up.", lambda: "_cached_user" in getsource(middleware)
