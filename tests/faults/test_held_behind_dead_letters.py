@@ -17,7 +17,7 @@ from tests.journeys.client import Api
 HELD = int(os.environ.get("HELD_DELIVERIES", "100000"))
 EACH = 100  # behind each dead letter
 SUBJECTS = HELD // EACH
-ROUNDS, ORDERS = 5, 150
+ROUNDS, ORDERS = 5, 300
 SLOWER = 1.2
 DRAINS = 2  # processes that help the worker with what was held
 
@@ -58,14 +58,15 @@ LIMIT 1
 """
 
 
+# What somebody waits for: the others gather for up to a second, so when the last is done is a matter of chance.
 TOOK = """
 SELECT extract(epoch FROM max(handled_at) - min(created_at))::float8 FROM events_delivery
-WHERE subject = ANY(%s::uuid[])
+WHERE subject = ANY(%s::uuid[]) AND consumer IN ('inventory', 'orders')
 """
 
 
 def seconds_for_orders(system: FaultySystem, ada: Api, sku: str) -> float:
-    """Return how long it takes until so many orders are through with everything: the best of several rounds."""
+    """Return how long it takes until so many orders are confirmed: the best of several rounds."""
     return min(_round(system, ada, sku) for _ in range(ROUNDS))
 
 
