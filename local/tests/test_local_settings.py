@@ -14,6 +14,8 @@ from local.servers import Servers
 from local.settings import (
     Settings,
     check_ports,
+    free_port,
+    listen,
     lock,
     make_secrets,
     read_environment,
@@ -28,6 +30,17 @@ def test_a_taken_port_is_named_with_its_variable() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(LocalError, match=rf"Port {port} is taken.*WEB_PORT"):
             check_ports({"WEB_PORT": port})
+
+
+def test_a_port_is_chosen_once_and_by_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = free_port()
+    with listen(first + 1):
+        ports = {first, *(free_port() for _ in range(30))}
+        assert first + 1 not in ports
+    assert len(ports) == 31
+    pid = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: pid + 1)
+    assert free_port() not in ports
 
 
 def test_one_port_for_two_is_refused() -> None:

@@ -88,7 +88,9 @@ def test_a_wrong_password_takes_the_same_time_whoever_it_is_of() -> None:
     make_earlier("earlier@example.com")
     make("closed@example.com", is_active=False)
     User.objects.create_user("none@example.com")
-    times = {name: seconds(f"{name}@example.com") for name in ("new", "earlier", "closed", "nobody", "none")}
+    names = ("new", "earlier", "closed", "nobody", "none")
+    rounds = [{name: seconds(f"{name}@example.com") for name in names} for _ in range(3)]
+    times = {name: min(times[name] for times in rounds) for name in names}  # another process may be at work meanwhile
     assert max(times.values()) < 2 * min(times.values()), times
 
 
