@@ -17,8 +17,6 @@ def main() -> None:
     if sys.argv[1:2] in (["relay"], ["grpc"]):
         os.environ.setdefault("PROCESS_KIND", sys.argv[1])
         tracing.set_up()
-    elif os.environ.get("PROCESS_KIND") in ("beat", "flower"):  # a command in their container: it needs the apps
-        del os.environ["PROCESS_KIND"]
     try:
         execute_from_command_line(sys.argv)
         sys.stdout.flush()

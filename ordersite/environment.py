@@ -1,5 +1,6 @@
 """Reads variables of the environment. What is missing or cannot be meant ends the process, and says what to do."""
 
+import sys
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -11,8 +12,8 @@ from rpc.loopback import is_loopback
 env = environ.FileAwareEnv()
 
 # Beat sends tasks by their names, and Flower shows them: neither has any. Without Django's apps they take half the
-# memory, and start in a third of the time.
-HAS_APPS = env.str("PROCESS_KIND", default="") not in ("beat", "flower")
+# memory, and start in a third of the time. A command of Django's in their container has them.
+HAS_APPS = env.str("PROCESS_KIND", default="") not in ("beat", "flower") or Path(sys.argv[0]).name == "manage.py"
 
 
 def secret(name: str) -> str:
