@@ -48,7 +48,7 @@ class Order(models.Model):
         self._kept_lines = lines
 
     @property
-    def shown_lines(self) -> Sequence[Any]:
+    def lines_to_represent(self) -> Sequence[Any]:
         """The lines as they were kept, else as they are in the table."""
         return self._kept_lines or list(self.lines.all())
 

@@ -23,8 +23,8 @@ def orders_visible_to(user: User) -> QuerySet[Order]:
     return orders if VIEW_ORDERS.allows(user) else orders.filter(user=user)
 
 
-class ShownLine(NamedTuple):
-    """A line of an order, as it is shown."""
+class LineValues(NamedTuple):
+    """What the API says of an order's line."""
 
     order: Order
     sku: str
@@ -37,9 +37,9 @@ class ShownLine(NamedTuple):
 def with_lines(orders: Iterable[Order]) -> Sequence[Order]:
     """Read the lines of these orders, to be shown, at a third of what prefetch_related() takes; return the orders."""
     found = {order.id: order for order in orders}
-    lines: dict[UUID, list[ShownLine]] = {order_id: [] for order_id in found}
+    lines: dict[UUID, list[LineValues]] = {order_id: [] for order_id in found}
     for order_id, *line in fetch(_LINES, {"orders": list(found)}) if found else ():
-        lines[order_id].append(ShownLine(found[order_id], *line))
+        lines[order_id].append(LineValues(found[order_id], *line))
     for order_id, order in found.items():
         order.keep_lines(lines[order_id])
     return list(found.values())

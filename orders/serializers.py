@@ -58,7 +58,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     """An order."""
 
     total = MoneyText(help_text="The sum of the lines.")
-    items = LineSerializer(source="shown_lines", many=True)
+    items = LineSerializer(source="lines_to_represent", many=True)
 
     class Meta:
         model = Order

@@ -41,7 +41,7 @@ def _order(request: Request, order_id: UUID) -> Order:
     return get_object_or_404(orders_visible_to(_user(request)), pk=order_id)
 
 
-def _shown(order: Order) -> dict[str, Any]:
+def _represent(order: Order) -> dict[str, Any]:
     return represent(OrderSerializer, with_lines([order])[0])
 
 
@@ -77,7 +77,7 @@ class OrderView(APIView):
     def get(self, request: Request, order_id: UUID) -> HttpResponseBase:
         order = _order(request, order_id)  # whatever version is asked for (RFC 9110, 13.2.1)
         tag = etag(OrderSerializer, order.id, order.status, order.updated_at)
-        return unless_current(request, tag, lambda: _shown(order))
+        return unless_current(request, tag, lambda: _represent(order))
 
 
 class CancelView(APIView):
@@ -93,7 +93,7 @@ class CancelView(APIView):
         if not by_customer:
             MOVE_ORDERS.check(_user(request))
         cancelled = services.cancel_order(order, by="customer" if by_customer else "staff")
-        return Response(_shown(cancelled))
+        return Response(_represent(cancelled))
 
 
 class FulfilView(APIView):
@@ -104,7 +104,7 @@ class FulfilView(APIView):
     @answered_once("POST /orders/{order_id}/fulfil")
     def post(self, request: Request, order_id: UUID) -> Response:
         expect_no_fields(request)
-        return Response(_shown(services.fulfil_order(_order(request, order_id))))
+        return Response(_represent(services.fulfil_order(_order(request, order_id))))
 
 
 class TimelineView(APIView):

@@ -43,20 +43,20 @@ def _built(serializer: Any) -> Any:
 
 @cache
 def _reader(serializer: Any) -> Read:
-    return _shows(_built(serializer))
+    return _representer(_built(serializer))
 
 
-def _shows(field: Any) -> Read:
+def _representer(field: Any) -> Read:
     """Return a function from a field's value to what is shown of it: its to_representation(), made beforehand."""
     if type(field) is serializers.ListSerializer:
-        show = _shows(field.child)
+        show = _representer(field.child)
         return lambda values: [show(one) for one in (values.all() if isinstance(values, BaseManager) else values)]
     if not isinstance(field, serializers.Serializer) or type(field).to_representation not in DRFS_OWN:
         return cast(Read, field.to_representation)
     readable = [one for one in field.fields.values() if not one.write_only]
     if any(isinstance(one, serializers.RelatedField) for one in readable):
         return field.to_representation
-    parts = [(str(one.field_name), _gets(one), _shows(one)) for one in readable]
+    parts = [(str(one.field_name), _getter(one), _representer(one)) for one in readable]
 
     def read(instance: Any) -> dict[str, Any]:
         shown: dict[str, Any] = {}
@@ -71,7 +71,7 @@ def _shows(field: Any) -> Read:
     return read
 
 
-def _gets(field: Any) -> Read:
+def _getter(field: Any) -> Read:
     """Return a function from an instance to a field's value: a plain look-up where that is all of get_attribute()."""
     drfs: Read = field.get_attribute
     if type(field).get_attribute is not serializers.Field.get_attribute or not field.source_attrs:

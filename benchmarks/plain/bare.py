@@ -140,7 +140,7 @@ def _add_order(
     rows = [(uuid7(), order_id, position, *line.values()) for position, line in enumerate(lines)]
     _insert(cursor, ADD_LINES, "(%s, %s, %s, %s, %s, %s, %s, %s)", rows)
     cursor.execute(ADD_STATUS, [uuid7(), order_id])
-    return _shown((order_id, number, "pending", currency, total, "", now, now), lines)
+    return _represent((order_id, number, "pending", currency, total, "", now, now), lines)
 
 
 def _add_event(cursor: CursorWrapper, user_id: UUID, placed: Mapping[str, Any]) -> None:
@@ -174,12 +174,12 @@ def _shown_with_lines(rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
     found: dict[UUID, dict[str, Any]] = {}
     for row in rows:
         if row[0] not in found:
-            found[row[0]] = _shown(row[:8], [])
+            found[row[0]] = _represent(row[:8], [])
         found[row[0]]["items"].append(dict(zip(LINE, row[8:], strict=True)))
     return list(found.values())
 
 
-def _shown(row: Sequence[Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _represent(row: Sequence[Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     order_id, number, status, currency, total, reason, created_at, updated_at = row
     return {
         "id": order_id,

@@ -235,4 +235,4 @@ def test_what_place_order_returns_has_its_lines_without_another_query(
 ) -> None:
     order = place(ada, POT=1, CUP=3)
     with django_assert_num_queries(0):
-        assert [(line.sku, line.quantity) for line in order.shown_lines] == [("POT", 1), ("CUP", 3)]
+        assert [(line.sku, line.quantity) for line in order.lines_to_represent] == [("POT", 1), ("CUP", 3)]
