@@ -92,7 +92,8 @@ class Telling(Around):
                 yield
             except asyncio.CancelledError:
                 # What the caller sees: a call that is cancelled at its deadline is over it.
-                is_over = (context.time_remaining() or 0) < ON_THE_WAY
+                remaining = cast("float | None", context.time_remaining())
+                is_over = remaining is not None and remaining < ON_THE_WAY
                 code = grpc.StatusCode.DEADLINE_EXCEEDED if is_over else grpc.StatusCode.CANCELLED
                 raise
             except BaseException as error:
