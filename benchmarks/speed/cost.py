@@ -55,7 +55,7 @@ def cost(bench: Bench) -> Leg:
 
 
 def idle(bench: Bench) -> Leg:
-    """What all processes use while they do nothing: a share of one core, and memory."""
+    """CPU (percent of one core) and memory of all processes at rest."""
     with side(EVERYTHING, bench.place, broker=1) as it:
         it.start()
         place_and_see_through(bench, it, rate=5.0, seconds=5.0)  # warm
