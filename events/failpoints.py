@@ -7,19 +7,20 @@ process comes first. Nothing that comes over a network can name or make such a f
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 _FOLDER = os.environ.get("FAILPOINTS", "")
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
-def failpoint(name: str) -> None:
-    """Do nothing, unless a test has armed this failpoint."""
+def failpoint(name: str, reach: Callable[[], object] | None = None) -> None:
+    """Do nothing, unless a test has armed this failpoint. `reach` is called first then, to send what waits."""
     if _FOLDER:
-        _pass(Path(_FOLDER) / name)
+        _pass(Path(_FOLDER) / name, reach)
 
 
-def _pass(file: Path) -> None:
+def _pass(file: Path, reach: Callable[[], object] | None) -> None:
     taken = file.with_name(f"{file.name} {os.getpid()}")
     try:
         file.rename(taken)  # of several processes at once, one succeeds
@@ -27,4 +28,6 @@ def _pass(file: Path) -> None:
         return
     action = taken.read_text().strip()
     taken.unlink()
+    if reach:
+        reach()
     os.kill(os.getpid(), _SIGNALS[action])

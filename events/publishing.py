@@ -13,7 +13,7 @@ from events.conf import setting
 from events.errors import EventsError
 from events.failpoints import failpoint
 from events.handlers import Handler, ReceivedEvent
-from events.sql import held_back
+from events.sql import execute_soon, execute_waiting, held_back
 from events.subscriptions import the_map
 from events.types import EventData, event_type
 from events.wakeup import wake_after_commit
@@ -84,10 +84,9 @@ def publish(*events: EventData, causes: Mapping[UUID, ReceivedEvent[Any]] | None
         "deliveries": Jsonb(deliveries),
         "source": setting("SOURCE"),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_PUBLISH, parameters)
+    execute_soon(_PUBLISH, parameters)
     wake_after_commit({delivery["consumer"] for delivery in deliveries})
-    failpoint("publish.uncommitted")
+    failpoint("publish.uncommitted", reach=execute_waiting)
     return [UUID(row["id"]) for row in rows]
 
 

@@ -1,14 +1,21 @@
 """What the bus's SQL shares: running a statement, time-outs, and conditions that several statements need."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+from django.db import Error as DatabaseError
 from django.db import connection, transaction
 
 from events.policy import Limits
 
+logger = logging.getLogger(__name__)
+
 Row = tuple[Any, ...]
+Statement = tuple[str, dict[str, Any]]
+"""SQL and its parameters."""
 
 
 # In the FROM of a statement that is a transaction by itself: do not wait for the disk. For bookkeeping whose loss in a
@@ -29,6 +36,44 @@ def execute(sql: str, parameters: dict[str, Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return int(cursor.rowcount)
+
+
+def execute_soon(sql: str, parameters: dict[str, Any]) -> None:
+    """Run one statement of the open transaction whose result nobody waits for.
+
+    Where the database's backend can (ours: postgres/), it leaves with the next statement, or with the commit, and what
+    fails of it is raised there.
+    """
+    (_of_backend("execute_soon") or execute)(sql, parameters)
+
+
+def execute_waiting() -> None:
+    """Have PostgreSQL execute what execute_soon() was given."""
+    fetch("SELECT 1", {})
+
+
+def after_commit(make: Callable[[], Statement | None]) -> None:
+    """Run the statement that `make` returns, if any, once the open transaction is committed; if none is open, at once.
+
+    Where the database's backend can, it leaves with the commit. What fails of it is logged.
+    """
+    if with_commit := _of_backend("after_commit"):
+        with_commit(make)
+    else:
+        transaction.on_commit(partial(_run, make))
+
+
+def _of_backend(name: str) -> Any:
+    """Return the backend's method of this name if it has one and a transaction is open, else None."""
+    return getattr(connection, name, None) if connection.in_atomic_block else None
+
+
+def _run(make: Callable[[], Statement | None]) -> None:
+    try:
+        if statement := make():
+            execute(*statement)
+    except DatabaseError as error:
+        logger.info("what was to follow a commit failed: %s", error)
 
 
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
@@ -61,14 +106,19 @@ def bounded_transaction(limits: Limits) -> Iterator[None]:
         return
     with transaction.atomic():
         whole = "transaction_timeout" if _server_version() >= 170_000 else "statement_timeout"
-        milliseconds = str(int(limits.transaction * 1000))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config('lock_timeout', %s, true), set_config(%s, %s, true),"
-                " set_config('idle_in_transaction_session_timeout', %s, true)",
-                [str(int(limits.lock * 1000)), whole, milliseconds, milliseconds],
-            )
+        bounds = {
+            "whole": whole,
+            "transaction": str(int(limits.transaction * 1000)),
+            "lock": str(int(limits.lock * 1000)),
+        }
+        execute_soon(_BOUNDS, bounds)
         yield
+
+
+_BOUNDS = """
+SELECT set_config('lock_timeout', %(lock)s, true), set_config(%(whole)s, %(transaction)s, true),
+       set_config('idle_in_transaction_session_timeout', %(transaction)s, true)
+"""
 
 
 def undone(alias: str) -> str:
@@ -147,4 +197,5 @@ def _exists_earlier(alias: str, condition: str) -> str:
 
 def _server_version() -> int:
     """Return PostgreSQL's version, as 180006 for 18.6, of a connection that is open."""
-    return int(connection.connection.info.server_version)
+    with connection.wrap_database_errors:
+        return int(connection.connection.info.server_version)

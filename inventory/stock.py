@@ -14,7 +14,7 @@ from rest_framework.exceptions import APIException
 from uuid_utils.compat import uuid7
 
 from events.errors import PermanentError
-from events.sql import columns, execute, joined_transaction
+from events.sql import columns, execute_soon, fetch, joined_transaction
 from eventtypes.stock import Shortage
 from inventory.models import Movement, Product, Reservation, StockItem
 
@@ -51,9 +51,10 @@ def reserve(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequence[Sho
     NoStockItem. The stock rows stay locked to the end of the transaction, so that what is left can be told from one
     order to the next.
     """
-    done = set(Reservation.objects.filter(order_id__in=wanted).values_list("order_id", flat=True))
+    items, done = _lock_skus({sku for lines in wanted.values() for sku in lines}, wanted.keys())
     orders = {order_id: lines for order_id, lines in wanted.items() if order_id not in done}
-    items = _lock_skus({sku for lines in orders.values() for sku in lines})
+    if missing := sorted({sku for lines in orders.values() for sku in lines} - items.keys()):
+        raise NoStockItem(f"no stock item for {', '.join(missing)}: add it, then replay")
     shortages = {order_id: _reserve_lines(items, lines) for order_id, lines in orders.items()}
     lines = [
         (uuid7(), order_id, items[sku].product_id, quantity)
@@ -62,7 +63,7 @@ def reserve(wanted: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, Sequence[Sho
         for sku, quantity in wanted_lines.items()
     ]
     reserved = dict(zip(("ids", "orders", "of", "quantities"), columns(lines, 4), strict=True))
-    execute(_RESERVE, _counts(items.values()) | reserved)
+    execute_soon(_RESERVE, _counts(items.values()) | reserved)
     return dict.fromkeys(wanted, ()) | shortages
 
 
@@ -83,13 +84,22 @@ def ship(order_ids: Collection[UUID]) -> int:
     return len(shipped)
 
 
-def _lock_skus(skus: Set[str]) -> dict[str, StockItem]:
-    """Lock the stock rows of these products, by sku. Raises NoStockItem."""
-    items = {item.product.sku: item for item in _lock(product__sku__in=skus).select_related("product")}
-    missing = sorted(skus - items.keys())
-    if missing:
-        raise NoStockItem(f"no stock item for {', '.join(missing)}: add it, then replay")
-    return items
+def _lock_skus(skus: Collection[str], order_ids: Collection[UUID]) -> tuple[dict[str, StockItem], Set[UUID]]:
+    """Lock the stock rows of these products; return them by sku, and those of the orders that have reserved already."""
+    rows = fetch(_LOCK_SKUS, {"skus": list(skus), "orders": list(order_ids)})
+    items = {row[0]: StockItem(product_id=row[1], on_hand=row[2], reserved=row[3]) for row in rows}
+    return items, set(rows[0][4]) if rows else set()
+
+
+# In the order of _lock(), as the rows are read. What is reserved already is that of before the locks; should the same
+# order be reserved twice at once, which the lock of its delivery prevents, its unique constraint would refuse it.
+_LOCK_SKUS = """
+SELECT product.sku, item.product_id, item.on_hand, item.reserved,
+       ARRAY(SELECT DISTINCT order_id FROM inventory_reservation WHERE order_id = ANY(%(orders)s::uuid[]))
+FROM inventory_stockitem item JOIN inventory_product product ON product.id = item.product_id
+WHERE product.sku = ANY(%(skus)s::text[])
+ORDER BY item.product_id FOR NO KEY UPDATE OF item
+"""
 
 
 def _lock(**which: Any) -> QuerySet[StockItem]:
@@ -121,7 +131,7 @@ def _end(order_ids: Collection[UUID], state: Reservation.State) -> Sequence[Rese
         items[reservation.product_id].reserved -= reservation.quantity
         if state is Reservation.State.SHIPPED:
             items[reservation.product_id].on_hand -= reservation.quantity
-    execute(_SET_COUNTS, _counts(items.values()))
+    execute_soon(_SET_COUNTS, _counts(items.values()))
     Reservation.objects.filter(pk__in=[reservation.pk for reservation in ended]).update(state=state)
     return ended
 

@@ -1,7 +1,7 @@
 """The database backend (DATABASES' ENGINE)."""
 
 import logging
-import select
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,9 +12,17 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
+from psycopg import IsolationLevel
 from psycopg.pq import TransactionStatus
 
 from events.errors import is_database_away
+from postgres.pipelining import (
+    ClientBindingCursor,
+    Connection,
+    ServerBindingCursor,
+    Statement,
+    has_something_to_read,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +45,10 @@ class NotingErrors(DatabaseErrorWrapper):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's own, but for how a kept connection is looked at before it serves another request.
+    """Django's own, but for how a transaction begins and ends, and how a kept connection is looked at before it serves
+    another request.
+
+    A transaction begins with its first statement, and what nobody waits for leaves with the next one (pipelining.py).
 
     Django asks the server `SELECT 1`: a fourteenth of what a request to place an order costs. A server that ends, or
     ends a session, closes the connection, and that can be read from the socket without asking. Only where there is
@@ -52,8 +63,60 @@ class DatabaseWrapper(base.DatabaseWrapper):
     refused = False  # whether the server has refused, on this connection, what another one might do
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect. Raises ImproperlyConfigured for options of Django's that have no effect here."""
+        if unknown := {"isolation_level", "pool"} & self.settings_dict["OPTIONS"].keys():
+            raise ImproperlyConfigured(f"this database backend knows no {', '.join(sorted(unknown))} in OPTIONS")
         self.refused = False
-        return super().get_new_connection(conn_params)
+        self.isolation_level = IsolationLevel.READ_COMMITTED  # PostgreSQL's default
+        connection = Connection.connect(**conn_params)
+        prepared = self.settings_dict["OPTIONS"].get("server_side_binding")
+        cursors: Any = ServerBindingCursor if prepared else ClientBindingCursor
+        connection.cursor_factory = cursors
+        return connection
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if not name:
+            return super().create_cursor()
+        self.connection.send()  # one of the server's knows no pipelines
+        cursor = super().create_cursor(name)
+        # Django has it hold its rows beyond the transaction where psycopg is in autocommit, which it always is here.
+        cursor._withhold = self.autocommit and not self.in_atomic_block
+        return cursor
+
+    def _start_transaction_under_autocommit(self) -> None:
+        """Begin a transaction: Django calls this where a backend has it."""
+        self.run_commit_hooks_on_set_autocommit_on = False  # of one before, whose hooks raised
+        self.connection.begin_soon()
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """Set it. If a transaction is still open here, its COMMIT or ROLLBACK was interrupted, by a time limit, say.
+
+        Then the connection is closed, or the next transaction would continue it.
+        """
+        if not (autocommit and self.connection.autocommit):
+            super()._set_autocommit(autocommit)  # type: ignore[misc]  # Django's, which its types leave out
+        elif not self.connection.is_at_rest:
+            self.connection.close()
+            self.connection = None  # not self.close(), which drops the on_commit hooks: it may have been committed
+
+    def get_autocommit(self) -> bool:
+        if not (self.in_atomic_block or self.autocommit) and self.connection and self.connection.autocommit:
+            self.set_autocommit(True)  # this was interrupted, before Django noted it
+        return bool(super().get_autocommit())
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        self.connection.forget_waiting()  # SAVEPOINT itself sent what waited, so what waits now came after it
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # Django's, which its types leave out
+
+    def execute_soon(self, sql: str, parameters: Any) -> None:
+        """Execute a statement of the open transaction together with the next one, which raises what fails of it."""
+        self.validate_thread_sharing()
+        self.validate_no_broken_transaction()
+        self.connection.execute_soon(sql, parameters)
+
+    def after_commit(self, make: Callable[[], Statement | None]) -> None:
+        """Send what `make` returns at the commit of the open transaction together with it, as what follows."""
+        self.connection.after_commit(make)
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return what to connect with; user and password as DATABASE_URL_FILE has them now, where there is one.
@@ -83,10 +146,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if kept.info.parameter_status("in_hot_standby") == "on":  # PostgreSQL 14 and newer tell it unasked
             return False
         at_rest = kept.info.transaction_status == TransactionStatus.IDLE
-        return (at_rest and not _has_something_to_read(kept.fileno())) or super().is_usable()
-
-
-def _has_something_to_read(descriptor: int) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN | select.POLLHUP | select.POLLERR)
-    return bool(poll.poll(0))
+        return (at_rest and not has_something_to_read(kept.fileno())) or super().is_usable()

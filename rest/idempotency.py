@@ -20,7 +20,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from django.http import HttpResponse
 from rest_framework.exceptions import APIException, ValidationError
@@ -31,6 +31,7 @@ from rest_framework.views import APIView
 
 from events.failpoints import failpoint
 from events.purge import purge_rows
+from events.sql import execute_soon, fetch
 from rest.models import StoredAnswer
 
 HEADER = "Idempotency-Key"
@@ -109,23 +110,6 @@ def check_key(key: str) -> str:
     raise ValidationError({HEADER: ["Give 1 to 255 printable ASCII characters."]})
 
 
-def _answer_once(asked: "_Asked", make: Callable[[], Answer]) -> Answer:
-    """Return the stored answer to this request, or make one and store it in the same transaction.
-
-    The lock is not waited for: fifty duplicates at once must not each hold a connection. Who does not get it may find
-    the answer all the same, when the lock is that of another repetition. Raises KeyInUse, KeyReused, and what `make`
-    raises; nothing is stored then, so the key may be tried again.
-    """
-    try:
-        return _answer(asked, make)
-    except _AnsweredMeanwhile:
-        return _answer(asked, make)  # the first try is rolled back, and now the answer is seen
-
-
-class _AnsweredMeanwhile(Exception):
-    """The first request with the key committed between our look and our lock, which are one statement."""
-
-
 @dataclass(frozen=True)
 class _Asked:
     user_id: UUID
@@ -135,7 +119,13 @@ class _Asked:
 
 
 @transaction.atomic
-def _answer(asked: _Asked, make: Callable[[], Answer]) -> Answer:
+def _answer_once(asked: _Asked, make: Callable[[], Answer]) -> Answer:
+    """Return the stored answer to this request, or make one and store it in the same transaction.
+
+    The lock is not waited for: fifty duplicates at once must not each hold a connection. Who does not get it may find
+    the answer all the same, when the lock is that of another repetition. Raises KeyInUse, KeyReused, and what `make`
+    raises; nothing is stored then, so the key may be tried again.
+    """
     locked, stored = _lock_and_look(asked)
     if stored is not None:
         if stored.body_hash != asked.fingerprint:
@@ -164,45 +154,44 @@ class _Stored(NamedTuple):
     body: bytes
 
 
-_LOCK_AND_LOOK = """
-SELECT pg_try_advisory_xact_lock(%(number)s), a.body_hash, a.status_code, a.location, a.body
+# The look is a statement of its own, behind the lock: so it sees what the last one who had the lock has stored.
+_LOCK = "SELECT set_config('rest.is_locked', pg_try_advisory_xact_lock(%(number)s)::text, true)"
+_LOOK = """
+SELECT current_setting('rest.is_locked')::boolean, a.body_hash, a.status_code, a.location, a.body
 FROM (SELECT) AS always LEFT JOIN orders_storedanswer a
     ON a.user_id = %(user)s AND a.route = %(route)s AND a.key = %(key)s AND a.created_at > now() - %(kept)s::interval
 """
 
-# An answer under this key whose time is over gives way.
+# An expired answer is replaced. A live one cannot be there, as the key is locked. If it were, created_at would become
+# NULL, which is refused, and the whole request would be rolled back.
 _STORE = """
 INSERT INTO orders_storedanswer AS a (user_id, route, key, body_hash, status_code, location, body, created_at)
 VALUES (%(user)s, %(route)s, %(key)s, %(body_hash)s, %(status_code)s, %(location)s, %(body)s, now())
 ON CONFLICT (user_id, route, key) DO UPDATE
 SET body_hash = EXCLUDED.body_hash, status_code = EXCLUDED.status_code, location = EXCLUDED.location,
-    body = EXCLUDED.body, created_at = EXCLUDED.created_at
-WHERE a.created_at <= now() - %(kept)s::interval
+    body = EXCLUDED.body,
+    created_at = CASE WHEN a.created_at <= now() - %(kept)s::interval THEN EXCLUDED.created_at END
 """
 
 
 def _lock_and_look(asked: _Asked) -> tuple[bool, _Stored | None]:
-    """Try to lock the key to the end of the transaction, and look for its answer: one round trip for both."""
+    """Try to lock the key to the end of the transaction, then look for its answer."""
     name = f"{asked.user_id} {asked.operation} {asked.key}"
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK_AND_LOOK, _place(asked) | {"number": number})
-        locked, *stored = cursor.fetchone()
+    execute_soon(_LOCK, {"number": number})
+    ((locked, *stored),) = fetch(_LOOK, _place(asked))
     return locked, _Stored(*stored) if stored[0] is not None else None
 
 
 def _store(asked: _Asked, answer: Answer) -> None:
-    """Store the answer. Raises _AnsweredMeanwhile where there is one that is not seen yet."""
+    """Store the answer, under a key that is locked."""
     values = {
         "body_hash": asked.fingerprint,
         "status_code": answer.status_code,
         "location": answer.location,
         "body": answer.body,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_STORE, _place(asked) | values)
-        if not cursor.rowcount:
-            raise _AnsweredMeanwhile
+    execute_soon(_STORE, _place(asked) | values)
 
 
 def _place(asked: _Asked) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from django.contrib.auth import middleware
 from django_celery_results.backends.database import DatabaseBackend
 from drf_spectacular.openapi import AutoSchema
 from kombu.transport import redis, virtual
+from psycopg import ServerCursor
 from rest_framework.request import Request
 
 from testing import ROOT
@@ -53,6 +54,12 @@ USED = {
     ),
     "_map_serializer": Internal(
         "drf-spectacular", "0.30", "Describes the serializer of a query.", lambda: AutoSchema._map_serializer
+    ),
+    "_withhold": Internal(
+        "psycopg",
+        "3.3",
+        "In a transaction that it has not begun, a cursor of the server's ends with it.",
+        lambda: hasattr(ServerCursor, "_withhold"),
     ),
     "_cached_user": Internal(
         "Django", "5.2", "For a line of the log nobody is looked up.", lambda: "_cached_user" in getsource(middleware)

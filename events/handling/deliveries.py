@@ -26,7 +26,7 @@ from uuid import UUID, uuid4
 
 from events.parking import WOKEN
 from events.policy import default_limits
-from events.sql import ASYNCHRONOUSLY, bounded_transaction, fetch, may_start, state_of
+from events.sql import ASYNCHRONOUSLY, bounded_transaction, execute_soon, fetch, may_start, state_of
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ def finish(started: Sequence[Started]) -> set[UUID]:
     One statement, a transaction by itself outside of any.
     """
     return _ids(_FINISH, started)
+
+
+def finish_held(started: Sequence[Started]) -> None:
+    """finish() for deliveries that hold() has locked in this transaction, so that nobody has taken them: no answer."""
+    execute_soon(_FINISH[len(started) == 1], _which(started))
 
 
 def renew(started: Sequence[Started]) -> bool:

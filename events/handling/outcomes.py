@@ -14,7 +14,7 @@ from events import flower
 from events.conf import setting
 from events.error_text import describe
 from events.errors import Failure, classify, is_database_away
-from events.handlers import Handler
+from events.handlers import Handler, Shape
 from events.handling import failures
 from events.handling.deliveries import Started
 from events.handling.outcome_log import log_outcome
@@ -43,7 +43,10 @@ def fail(handler: Handler, started: Started, error: Exception) -> None:
         _wait_for_code(handler, started, error)
         return
     failure = classify(error)
-    reason = _reason_to_die(failure, started)
+    is_counted = (
+        failure is not Failure.AWAY or started.waiting > setting("AWAY_LIMIT") or _ran_out(handler, started, error)
+    )
+    reason = _reason_to_die(failure, started, is_counted=is_counted)
     if reason is not None:
         if write_down(handler, partial(failures.bury, started, reason, describe(error))):
             log_outcome(handler, started, "dead", str(reason.label), level=logging.ERROR, error=error)
@@ -54,7 +57,7 @@ def fail(handler: Handler, started: Started, error: Exception) -> None:
         failures.retry,
         started,
         delay=delay,
-        counted=_is_counted(failure, started),
+        counted=is_counted,
         error=describe(error),
         waiting_for=WaitingFor.DEPENDENCY if failure is Failure.AWAY else None,
     )
@@ -100,15 +103,19 @@ def write_down(handler: Handler, write: Callable[[], T]) -> T:
             _pause(error)
 
 
-def _is_counted(failure: Failure, started: Started) -> bool:
-    """Tell whether the attempt counts: not where what the handler needs is away, unless for too long."""
-    return failure is not Failure.AWAY or started.waiting > setting("AWAY_LIMIT")
+def _ran_out(handler: Handler, started: Started, error: Exception) -> bool:
+    """Tell whether an effect may have lost its connection because its transaction took too long.
+
+    PostgreSQL ends that one, and libpq does not always say why.
+    """
+    took = time.monotonic() - started.began
+    return handler.shape is Shape.EFFECT and is_database_away(error) and took > handler.policy.limits.transaction
 
 
-def _reason_to_die(failure: Failure, started: Started) -> Reason | None:
+def _reason_to_die(failure: Failure, started: Started, *, is_counted: bool) -> Reason | None:
     if failure is Failure.PERMANENT:
         return Reason.PERMANENT_ERROR
-    if not _is_counted(failure, started) or started.attempts < started.max_attempts:
+    if not is_counted or started.attempts < started.max_attempts:
         return None
     return Reason.TIMED_OUT if failure is Failure.TIMED_OUT else Reason.ATTEMPTS_EXHAUSTED
 

@@ -22,7 +22,7 @@ from events.handling import deliveries, outcomes
 from events.handling.batch import Batch, Member, in_request_of
 from events.handling.deliveries import Started
 from events.handling.lease import LeaseKeeper
-from events.sql import bounded_transaction
+from events.sql import bounded_transaction, execute_waiting
 
 logger = logging.getLogger(__name__)
 
@@ -114,8 +114,9 @@ def _apply(handler: Handler, members: Sequence[Member]) -> set[UUID]:
         return set()
     events = [event for _, event in ours]
     handler.function(events if handler.many else events[0])
-    failpoint(f"applied {handler.name}")
-    return deliveries.finish([started for started, _ in ours])
+    failpoint(f"applied {handler.name}", reach=execute_waiting)
+    deliveries.finish_held([started for started, _ in ours])
+    return held
 
 
 def _outside(batch: Batch, members: Sequence[Member]) -> None:

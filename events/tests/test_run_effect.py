@@ -1,5 +1,6 @@
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -355,12 +356,17 @@ def test_a_connection_that_died_meanwhile_costs_no_lease() -> None:
     assert runner.run(handler(leave_a_mark), {delivery_id: token}, worker="test") == "done at attempt 1"
 
 
-def test_a_handler_that_idles_in_its_transaction_for_too_long_has_used_an_attempt() -> None:
+def say_so(event: Any) -> None:
+    publish(parcel_packed(event.data.id))
+
+
+@pytest.mark.parametrize("then", [leave_a_mark, say_so, lambda event: None])
+def test_a_handler_that_idles_in_its_transaction_for_too_long_has_used_an_attempt(then: Callable[[Any], None]) -> None:
     published(parcel_packed())
 
     def ponder(event: Any) -> None:
         time.sleep(0.6)  # the transaction is over after 0.4 s
-        leave_a_mark(event)
+        then(event)
 
     with pytest.raises(Retry):
         run(handler(ponder, limits=Limits(1)))

@@ -1,10 +1,10 @@
 """What the statements of the bus share."""
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from events import sql
-from events.policy import Limits
+from events.policy import Limits, default_limits
 from events.sql import bounded_transaction, columns, fetch, joined_transaction
 
 WHOLE = ("statement_timeout", "transaction_timeout")
@@ -46,3 +46,17 @@ def test_a_transaction_is_bounded_as_the_server_can_and_only_to_its_end(
             whole: "4s",
         }
     assert timeouts() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_a_connection_that_is_lost_a_transaction_does_not_begin() -> None:
+    connection.ensure_connection()
+    connection.connection.close()
+    with pytest.raises(OperationalError):
+        begin()
+    connection.close()
+
+
+def begin() -> None:
+    with bounded_transaction(default_limits()):
+        fetch("SELECT 1", {})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from math import inf
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
 
 from events import wakeup
 from events.relaying import waiting as module
@@ -144,11 +144,18 @@ def test_the_same_hint_is_sent_once_in_a_moment(
     assert heard() == ["counting"]
 
 
-def test_a_hint_that_cannot_be_sent_is_no_error_of_who_published() -> None:
+def test_with_another_backend_a_hint_comes_after_the_commit_and_is_no_error_of_who_published(
+    heard: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(type(connections[DEFAULT_DB_ALIAS]), "after_commit")
+    with transaction.atomic():
+        wake_after_commit({"sorting"})
+        assert heard() == []
+    assert heard() == ["sorting"]
     with transaction.atomic():
         pid = connection.connection.info.backend_pid
         transaction.on_commit(lambda: terminate(pid))
-        wake_after_commit({"sorting"})
+        wake_after_commit({"letters"})
     connection.close()
 
 

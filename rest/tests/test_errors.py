@@ -193,12 +193,17 @@ def test_an_unknown_host_is_400() -> None:
     check_problem(client_of().get(ORDERS, HTTP_HOST="evil.example"), 400, "bad_request")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_bug_is_500_and_shows_nothing_of_our_insides() -> None:
     make_product("CUP")
     client = client_of(make_user())
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE events_event ADD CHECK (type <> 'order.created.v1') NOT VALID")
-    answer = client.post(ORDERS, items(CUP=1))
+        cursor.execute("ALTER TABLE events_event ADD CONSTRAINT a_bug CHECK (type <> 'order.created.v1') NOT VALID")
+    try:
+        answer = client.post(ORDERS, items(CUP=1))
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE events_event DROP CONSTRAINT a_bug")
     check_problem(answer, 500, "internal_error")
     assert not [word for word in INSIDES if word in answer.content.decode()]
 
