@@ -15,6 +15,7 @@ import psycopg
 from django.db.backends.postgresql import base
 from psycopg.abc import PQGen
 from psycopg.errors import InFailedSqlTransaction
+from psycopg.generators import send
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import TupleRow
 
@@ -35,7 +36,8 @@ class _Pipeline(psycopg.Pipeline):
     """
 
     def _fetch_gen(self, *, flush: bool) -> PQGen[None]:
-        return super()._fetch_gen(flush=False)
+        yield from send(self.pgconn)  # what the socket did not take at once: psycopg sends it with its Flush
+        yield from super()._fetch_gen(flush=False)
 
 
 class Connection(psycopg.Connection[TupleRow]):

@@ -338,6 +338,14 @@ def test_no_message_follows_that_which_ends_a_pipeline() -> None:
     assert "Flush" not in names
 
 
+def test_what_is_more_than_a_socket_takes_at_once_is_sent_whole() -> None:
+    text = "x" * 20_000_000
+    with transaction.atomic():
+        execute_soon("SELECT %(text)s::text", {"text": text})
+        assert fetch("SELECT length(%(text)s::text)", {"text": text}) == [(len(text),)]
+        execute_soon("SELECT length(%(text)s::text)", {"text": text})
+
+
 def is_ended() -> None:
     until("it is ended", lambda: pipelining.has_something_to_read(connection.connection.fileno()))
 
@@ -384,9 +392,6 @@ def test_a_connection_that_is_lost_on_the_way_is_an_error_of_the_database() -> N
 
 
 def lose_the_connection() -> None:
-    pid = connection.connection.info.backend_pid
     with a_transaction() as other:
-        other.execute("SELECT pg_terminate_backend(%s)", [pid])
-        until(
-            "it has ended", lambda: not other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchall()
-        )
+        end = "SELECT pg_terminate_backend(%s, 20000)"  # milliseconds; it waits until the session has ended
+        assert other.execute(end, [connection.connection.info.backend_pid]).fetchall() == [(True,)]
