@@ -1,6 +1,7 @@
 """The database backend (DATABASES' ENGINE)."""
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
-from psycopg import IsolationLevel
+from psycopg import IsolationLevel, OperationalError
 from psycopg.pq import TransactionStatus
 
 from events.errors import is_database_away
@@ -25,6 +26,12 @@ from postgres.pipelining import (
 )
 
 logger = logging.getLogger(__name__)
+
+_SETTING = re.compile(r"-c (\w+)=(\S+)")
+# What has arrived is the client's, in whatever words it was asked for.
+_NOT_AS_ASKED = """
+SELECT name, setting, current_user FROM pg_settings WHERE name = ANY(%(names)s) AND source <> 'client' ORDER BY name
+"""
 
 
 class NotingErrors(DatabaseErrorWrapper):
@@ -73,6 +80,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         cursors: Any = ServerBindingCursor if prepared else ClientBindingCursor
         connection.cursor_factory = cursors
         return connection
+
+    def init_connection_state(self) -> None:
+        """Prepare a new connection.
+
+        Raises OperationalError where a setting that was asked for is not the session's, and closes the connection: a
+        pool in between has dropped it.
+        """
+        super().init_connection_state()
+        asked = dict(_SETTING.findall(self.settings_dict["OPTIONS"].get("options", "")))
+        with self.wrap_database_errors:
+            for name, value, role in self.connection.execute(_NOT_AS_ASKED, {"names": list(asked)}).fetchall():
+                if value != asked[name]:
+                    self.connection.close()
+                    self.connection = None
+                    raise OperationalError(
+                        f"{name} is {value} in the database's session, and {asked[name]} was asked for: a pool in"
+                        f" between does not pass it on. ALTER ROLE {role} SET {name} = '{asked[name]}'"
+                        " (docs/pgbouncer.md)"
+                    )
 
     def create_cursor(self, name: str | None = None) -> Any:
         if not name:

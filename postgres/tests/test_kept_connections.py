@@ -6,10 +6,13 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import Error as DatabaseError
-from django.db import close_old_connections, connection, transaction
+from django.db import OperationalError, close_old_connections, connection, transaction
 
 from events.tests.servers import backend, read_only_database
 from events.tests.waiting import until
+from postgres.pipelining import Connection
+
+ASKED = "-c lock_timeout=3000"
 
 
 def kept() -> "psycopg.Connection[object]":
@@ -90,3 +93,22 @@ def test_a_new_connection_comes_with_the_password_that_the_file_has_now(
         connection.close()
         with connection.cursor() as cursor:
             cursor.execute("DROP ROLE ordersite_b")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_whose_settings_a_pool_has_lost_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As behind a PgBouncer, which drops them: there the role's own count."""
+    connect, user = Connection.connect, connection.settings_dict["USER"]
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", connection.settings_dict["OPTIONS"] | {"options": ASKED})
+    monkeypatch.setattr(Connection, "connect", lambda **given: connect(**given | {"options": ""}))
+    connection.close()
+    for _ in range(2):  # it is not kept either
+        with pytest.raises(OperationalError, match=f"ALTER ROLE {user} SET lock_timeout = '3000'"):
+            connection.ensure_connection()
+    with connect(**connection.get_connection_params() | {"options": ""}, autocommit=True) as other:
+        other.execute(f"ALTER ROLE {user} SET lock_timeout = 3000")
+        try:
+            connection.ensure_connection()
+        finally:
+            other.execute(f"ALTER ROLE {user} RESET lock_timeout")
+    connection.close()
