@@ -10,14 +10,24 @@ from flower.views import BaseHandler
 
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
 
-if name := os.environ.get("FLOWER_BASIC_AUTH_FILE"):
+
+def read_secret(variable: str) -> str:
+    """Return what the file holds that a variable names, "" where it names none. Ends the process where it cannot."""
+    if not (name := os.environ.get(variable)):
+        return ""
     try:
-        basic_auth = [Path(name).read_text().strip()]
+        return Path(name).read_text().strip()
     except OSError as error:  # Flower takes a missing file for a missing flowerconfig.py, and starts without password
-        raise SystemExit(f"flower: FLOWER_BASIC_AUTH_FILE={name} cannot be read: {error.strerror}.") from None
+        raise SystemExit(f"flower: {variable}={name} cannot be read: {error.strerror}.") from None
+
+
+if name := os.environ.get("FLOWER_BASIC_AUTH_FILE"):
+    basic_auth = [read_secret("FLOWER_BASIC_AUTH_FILE")]
     if ":" not in basic_auth[0]:
         raise SystemExit(f"flower: FLOWER_BASIC_AUTH_FILE={name} does not hold user:password.")
 
+if of_rabbitmq := read_secret("FLOWER_BROKER_API_FILE"):
+    broker_api = of_rabbitmq
 
 _of_workers = BaseHandler.get_active_queue_names
 

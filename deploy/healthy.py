@@ -74,8 +74,14 @@ def ask(name: str) -> Any:
     """Return Celery's `inspect`, which asks the process of this name on this machine, by the broker."""
     from celery import Celery
 
-    app = Celery(broker=setting("BROKER_URL"), set_as_current=False)
-    app.conf.broker_transport_options = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from events.broker_url import read_broker_url
+
+    broker = read_broker_url(setting("BROKER_URL"))
+    app = Celery(broker=broker.url, broker_use_ssl=broker.tls, set_as_current=False)
+    of_redis = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
+    of_rabbitmq = {"connect_timeout": SECONDS, "read_timeout": SECONDS, "write_timeout": SECONDS}
+    app.conf.broker_transport_options = of_redis | of_rabbitmq | broker.options
     mine: dict[str, Any] = {"pattern": f"{name}@{socket.gethostname()}", "matcher": "glob"}
     return app.control.inspect(**mine, limit=1, timeout=SECONDS)
 

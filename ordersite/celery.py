@@ -14,6 +14,9 @@ from events.operations.beat import most_frequent_job
 from ordersite.environment import HAS_APPS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
+if "BROKER_URL" in os.environ and os.environ.get("CELERY_BROKER_URL") == os.environ["BROKER_URL"]:
+    # Celery's script reads BROKER_URL by itself, and would have it instead of what the settings make of it.
+    del os.environ["CELERY_BROKER_URL"]
 
 app = Celery("ordersite", fixups=None if HAS_APPS else [])
 app.config_from_object("django.conf:settings", namespace="CELERY")

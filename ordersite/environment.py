@@ -7,6 +7,7 @@ from pathlib import Path
 
 import environ
 
+from events.broker_url import SCHEMES, BrokerSettings, read_broker_url
 from rpc.loopback import is_loopback
 
 env = environ.FileAwareEnv()
@@ -64,6 +65,14 @@ def percent(name: str, *, default: int) -> int:
     if not 1 <= value <= 100:
         raise SystemExit(f"ordersite: {name}={value} is not within 1 and 100.")
     return value
+
+
+def broker(name: str, url: str, schemes: Sequence[str] = SCHEMES) -> BrokerSettings:
+    """Return what to connect with. Ends the process where the URL is not understood."""
+    try:
+        return read_broker_url(url, schemes)
+    except ValueError as error:
+        raise SystemExit(f"ordersite: {name} {error}.") from None
 
 
 def service(name: str, *, authorities: Path | None) -> str:

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 import environ
 from celery.schedules import crontab
-from kombu.utils.url import parse_url
 
+from events.broker_url import RABBITMQ, REDIS
 from events.conf import BOUNDS
 from ordersite.environment import (
     HAS_APPS,
+    broker,
     choice,
     env,
     file,
@@ -37,6 +38,10 @@ if DEBUG and (DATA_DIR / "environment").is_file():
 DATABASE_URL = required("DATABASE_URL", "postgres://user:password@host:5432/ordersite")
 DATABASE_URL_FILE = file("DATABASE_URL_FILE")  # read again for each connection: a password may be changed at run time
 BROKER_URL = required("BROKER_URL", "redis://:password@host:6379/0")
+_broker = broker("BROKER_URL", BROKER_URL)
+# Where the rate limits' counters are, which the web processes share. "": each counts for itself.
+LIMITS_URL = secret("LIMITS_URL") or (BROKER_URL if BROKER_URL.startswith(REDIS) else "")
+_limits = broker("LIMITS_URL", LIMITS_URL, REDIS) if LIMITS_URL else None
 # The servers that `make run` brings, and so data that may be filled with examples.
 EMBEDDED = env.bool("EMBEDDED", default=False)
 SECRET_KEY = required("SECRET_KEY", "<50 random characters>")
@@ -282,7 +287,7 @@ EVENTS: dict[str, Any] = {
     "SERVICES": {"gRPC": "grpc"} if GRPC["tokens"] else {},
     "FLOWER_URL": env.str("FLOWER_URL", default="http://127.0.0.1:5555").rstrip("/"),
     "LOGS_URL": env.str("LOGS_URL", default=""),
-    "SECRETS": [urlsplit(url).password for url in (DATABASE_URL, BROKER_URL)],
+    "SECRETS": [urlsplit(DATABASE_URL).password, *_broker.passwords, *(_limits.passwords if _limits else ())],
     # EVENTS_LEASE, EVENTS_MAX_ATTEMPTS, ...: each is explained in events/conf.py.
     **{name: env.get_value(f"EVENTS_{name}", cast=type(value), default=value) for name, value in BOUNDS.items()},
 }
@@ -311,11 +316,9 @@ SUMMARY_TO = env.str("SUMMARY_TO", default="")
 
 # --- Celery -----------------------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = BROKER_URL
+CELERY_BROKER_URL = _broker.url
 # Where the URL says rediss:// and no more, kombu would take any certificate; Flower's own client reads only this.
-CELERY_BROKER_USE_SSL: dict[str, Any] = (
-    {"ssl_cert_reqs": "required"} | parse_url(BROKER_URL).get("ssl", {}) if BROKER_URL.startswith("rediss://") else {}
-)
+CELERY_BROKER_USE_SSL = _broker.tls or False  # to Flower {} would mean TLS
 CELERY_RESULT_BACKEND = "ordersite.results:ResultBackend"
 CELERY_RESULT_EXTENDED = True
 CELERY_RESULT_EXPIRES = None  # ordersite.purge deletes them in chunks; Celery's clean-up would in one transaction
@@ -342,7 +345,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 3,
     "socket_keepalive": True,
     "health_check_interval": 20,
+    **_broker.options,
 }
+# Of RabbitMQ: after 20 s of silence a worker connects anew, and again after an error of a channel, such as a queue
+# whose node is away; by default it ends. Redis's errors of channels are none to wait out.
+CELERY_BROKER_HEARTBEAT = 10
+CELERY_BROKER_CHANNEL_ERROR_RETRY = BROKER_URL.startswith(RABBITMQ)
+if _broker.queue_type == "quorum":
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = CELERY_TASK_CREATE_MISSING_QUEUE_TYPE = "quorum"
 # Beat answers `celery inspect ping` while it ticks, and is silent 60 s after its last tick: so its health is asked for.
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True
 CELERY_BEAT_MAX_LOOP_INTERVAL = 30  # seconds between two ticks at most

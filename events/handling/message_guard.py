@@ -8,7 +8,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable
 from json import JSONDecodeError
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 from celery import bootsteps
@@ -36,8 +36,8 @@ Act = Callable[..., Any]
 class MessageGuard(bootsteps.StartStopStep):
     """Keeps what no worker can use, and sets aside the deliveries of handlers that this code does not have.
 
-    It changes this consumer and its channel alone, never a class. What it refuses it raises as Unusable, up to where
-    the entry was read: there the entry is still as it came.
+    It changes this consumer and its channel alone, never a class. What it refuses of a Redis' list it raises as
+    Unusable, up to where the entry was read: there the entry is still as it came. What RabbitMQ gave is kept at once.
     """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -45,10 +45,10 @@ class MessageGuard(bootsteps.StartStopStep):
     def __init__(self, consumer: Consumer, **options: Any) -> None:
         super().__init__(consumer, **options)
 
-        def on_decode_error(message: Any, error: Exception) -> NoReturn:
+        def on_decode_error(message: Any, error: Exception) -> None:
             refuse(consumer, message, error)
 
-        def on_invalid_task(body: Any, message: Any, error: Exception) -> NoReturn:
+        def on_invalid_task(body: Any, message: Any, error: Exception) -> None:
             refuse(consumer, message, error)
 
         mine: Any = consumer  # this instance's attributes, not its class's
@@ -59,8 +59,14 @@ class MessageGuard(bootsteps.StartStopStep):
     def start(self, consumer: Any) -> None:
         """Guard the channel that the consumer just opened."""
         channel = consumer.task_consumer.channel
-        channel.handlers["BRPOP"] = guarded_reader(consumer, channel.handlers["BRPOP"])
-        guard_qos(channel.qos)
+        if reads_lists(channel):
+            channel.handlers["BRPOP"] = guarded_reader(consumer, channel.handlers["BRPOP"])
+            guard_qos(channel.qos)
+
+
+def reads_lists(channel: Any) -> bool:
+    """Tell whether this is kombu's channel to a Redis, which reads entries that may be anything."""
+    return "BRPOP" in getattr(channel, "handlers", ())
 
 
 def guarded_reader(consumer: Any, read: Act) -> Act:
@@ -144,7 +150,7 @@ def guarded_handler(consumer: Any, make_handler: Act) -> Act:
 
 
 def turn_away(consumer: Any, message: Any, error: Unusable, celerys_own: Act) -> None:
-    """Set the delivery aside that the message carries, else raise Unusable; either way the broker forgets it."""
+    """Set the delivery aside that the message carries, else refuse it; either way the broker forgets it."""
     if error.problem is Problem.UNKNOWN_TASK:
         if set_aside_unknown(message):
             _reject(consumer, message)
@@ -153,12 +159,14 @@ def turn_away(consumer: Any, message: Any, error: Unusable, celerys_own: Act) ->
     refuse(consumer, message, error)
 
 
-def refuse(consumer: Any, message: Any, error: Exception) -> NoReturn:
-    """Have the broker forget the message; raise Unusable."""
+def refuse(consumer: Any, message: Any, error: Exception) -> None:
+    """Have the broker forget the message. Raises Unusable where its entry is kept as it was read; else keeps it."""
     _reject(consumer, message)
-    if isinstance(error, Unusable):
-        raise error
-    raise Unusable(Problem.UNREADABLE_BODY, _describe(error)) from error
+    problem = error.problem if isinstance(error, Unusable) else Problem.UNREADABLE_BODY
+    if reads_lists(message.channel):
+        raise Unusable(problem, _describe(error)) from error
+    queue = message.delivery_info.get("routing_key", "")
+    unusable.keep(unusable.as_entry(message), problem, detail=_describe(error), queue=queue, worker=consumer.hostname)
 
 
 def entry_of(trace: TracebackType | None) -> tuple[str, bytes | None]:

@@ -82,6 +82,19 @@ def keep(item: bytes, problem: UnusableMessage.Problem, *, detail: str, queue: s
         connection.close()  # this is the worker's main process: its pool forks, and must inherit no connection
 
 
+def as_entry(message: Any) -> bytes:
+    """Return a message of RabbitMQ's as the entry that it would be in a list of Redis."""
+    body = message.body if isinstance(message.body, bytes) else str(message.body).encode(errors="backslashreplace")
+    entry = {
+        "body": base64.b64encode(body).decode(),
+        "content-type": message.content_type,
+        "content-encoding": message.content_encoding,
+        "headers": message.headers,
+        "properties": {name: value for name, value in message.properties.items() if name != "application_headers"},
+    }
+    return json.dumps(entry, default=repr).encode()
+
+
 def readable(item: bytes) -> str:
     """Return the message as text, its body after it: in the base64 of an envelope no secret would be found."""
     try:

@@ -9,8 +9,8 @@ from django.core.cache import cache
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 from kombu.exceptions import OperationalError as BrokerError
-from redis.exceptions import RedisError
 
+from events.broker import broker_errors, open_connection
 from events.conf import celery, setting
 from events.operations.activity import activity
 from events.operations.availability import broker_refusal, why_no_writes
@@ -25,7 +25,7 @@ KEPT = 5  # seconds for which an answer of the workers does for everybody who as
 JOB_LATE = 480  # seconds; a job of beat's starts within its period and this, since it may wait behind a long purge
 # Who is asked: beat answers only a ping, and only while it ticks (CELERY_BEAT_ENABLE_REMOTE_CONTROL).
 BEAT: Mapping[str, Any] = {"pattern": "celerybeat@*", "matcher": "glob", "limit": 1}
-TRANSPORT = {"socket_timeout": 1, "socket_connect_timeout": 1}
+SECONDS = 1  # to connect to the broker, and for each of its own answers
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _ask() -> Answers:
     workers: dict[str, list[str]] = {}
     try:
         beats, queues = _inspect("ping", **BEAT), _inspect("active_queues")
-    except (BrokerError, RedisError, OSError) as error:  # kombu leaves redis-py's own as they are; a full broker is one
+    except (BrokerError, OSError) as error:
         logger.warning("the workers could not be asked: %s: %s", type(error).__name__, error)
         return NOBODY
     for worker, consumed in sorted(queues.items()):
@@ -91,7 +91,7 @@ def _ask() -> Answers:
 def _inspect(question: str, **whom: Any) -> Mapping[str, Any]:
     """Ask on a connection of its own: on one that waited in vain kombu still reads for the answers to the last one."""
     app = celery()
-    with app.connection_for_write(transport_options=TRANSPORT) as connection:
+    with open_connection(app, SECONDS) as connection, broker_errors(connection):
         inspect = app.control.inspect(timeout=INSPECT_TIMEOUT, connection=connection, **whom)
         return getattr(inspect, question)() or {}
 

@@ -5,20 +5,19 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from celery import Celery
-from kombu import Connection
-from kombu.exceptions import OperationalError as BrokerError
 
 from events import flower, tracing
+from events.broker import broker_errors, open_connection
 from events.correlation import correlated
 from events.relaying.claims import Claim, Claimed
 
 logger = logging.getLogger(__name__)
 
-# Seconds. With Celery's defaults a publish to a frozen Redis hangs for over 40 s; with these it fails after one.
-TRANSPORT = {"socket_timeout": 1, "socket_connect_timeout": 1, "socket_keepalive": True, "health_check_interval": 10}
+SECONDS = 1  # to connect, and for each answer
 # One try: the relay has its own back-off, and a delivery that was not sent is given back. `retry=False` would not
 # do: kombu then waits 6 s for a broker that refuses.
 RETRY_POLICY = {"max_retries": 0}
+TRANSIENT = 1  # AMQP's delivery mode: a hint need not survive, so RabbitMQ need not wait for its disk
 
 
 class Sends(Protocol):
@@ -42,12 +41,11 @@ class Sender:
         self._producer: Any = None  # kombu's types know nothing of virtual channels
 
     def length(self, queue: str) -> int:
-        """Return the number of messages that wait in the broker's list. Raises BrokerError, OSError."""
-        connection = self._open().connection
-        try:
-            return int(self._open().channel.queue_declare(queue=queue).message_count)
-        except (*connection.recoverable_connection_errors, *connection.recoverable_channel_errors) as error:
-            raise BrokerError(str(error)) from error  # as kombu does by itself where it publishes
+        """Return the number of messages that wait in the broker's queue. Raises BrokerError, OSError."""
+        producer, found = self._open(), self._app.amqp.queues[queue]
+        with broker_errors(producer.connection):
+            declared: Any = found(producer.channel).queue_declare()
+        return int(declared.message_count)
 
     def send(self, claim: Claim, deliveries: Sequence[Claimed]) -> None:
         """Send the message of these deliveries, all of one handler. Raises BrokerError, OSError.
@@ -65,16 +63,19 @@ class Sender:
         headers: dict[str, Any] = {"request_id": "batch" if more else first.correlation_id}
         if any(traceparents):
             headers["traceparent"] = traceparents if more else traceparents[0]
-        self._app.send_task(
-            first.handler,
-            args=[ids, tokens] if more else [ids[0], tokens[0]],
-            queue=queue,
-            headers=headers,
-            producer=self._open(),
-            retry=True,
-            retry_policy=RETRY_POLICY,
-            **flower.message_options([delivery.id for delivery in deliveries], tries=first.tries),
-        )
+        producer = self._open()
+        with broker_errors(producer.connection):
+            self._app.send_task(
+                first.handler,
+                args=[ids, tokens] if more else [ids[0], tokens[0]],
+                queue=queue,
+                headers=headers,
+                producer=producer,
+                retry=True,
+                retry_policy=RETRY_POLICY,
+                delivery_mode=TRANSIENT,
+                **flower.message_options([delivery.id for delivery in deliveries], tries=first.tries),
+            )
 
     def close(self) -> None:
         """Drop the connection without waiting for the broker."""
@@ -84,9 +85,7 @@ class Sender:
 
     def _open(self) -> Any:
         if self._producer is None:
-            connection: Connection = self._app.connection_for_write(transport_options=TRANSPORT)
-            connection.ensure_connection(max_retries=1, timeout=1, interval_start=0)
-            self._producer = self._app.amqp.Producer(connection, auto_declare=False)
+            self._producer = self._app.amqp.Producer(open_connection(self._app, SECONDS), auto_declare=False)
         return self._producer
 
 

@@ -108,6 +108,35 @@ def test_celery_keeps_no_promise_that_the_database_keeps() -> None:
     assert "visibility_timeout" not in value("s.CELERY_BROKER_TRANSPORT_OPTIONS")
 
 
+@pytest.mark.parametrize(
+    ("name", "url", "says"),
+    [
+        ("BROKER_URL", "kafka://host", "is to begin with one of redis://, rediss://, sentinel://, amqp://, amqps://"),
+        ("BROKER_URL", "sentinel://host", "names no master: add ?master_name=NAME"),
+        ("LIMITS_URL", "amqp://host", "is to begin with one of redis://, rediss://, sentinel://; docs/brokers.md"),
+    ],
+)
+def test_a_broker_that_is_not_known_is_one_clear_line(name: str, url: str, says: str) -> None:
+    done = run_python("-c", "import ordersite.settings", **(COMPLETE | {name: url}))
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"ordersite: {name} {says}")
+
+
+def test_rate_limits_share_the_broker_where_it_is_a_redis_else_what_they_are_given() -> None:
+    assert value("s.LIMITS_URL") == repr(COMPLETE["BROKER_URL"])
+    rabbit = {"BROKER_URL": "amqp://user:a-password@host/shop?queue_type=quorum"}
+    assert value("s.LIMITS_URL", **rabbit) == "''"
+    assert value("s.LIMITS_URL", **rabbit, LIMITS_URL="redis://:other@host") == "'redis://:other@host'"
+    assert value("s.CELERY_TASK_DEFAULT_QUEUE_TYPE", **rabbit) == "'quorum'"
+
+
+def test_no_password_of_a_broker_may_be_written_down() -> None:
+    urls = {"BROKER_URL": "sentinel://:one@a;b/0?master_name=m&sentinel_password=two", "LIMITS_URL": "redis://:three@h"}
+    secrets = value("s.EVENTS['SECRETS']", **urls)
+    assert all(repr(word) in secrets for word in ("one", "two", "three"))
+
+
 @pytest.mark.parametrize("percent", ["0", "101", "-5"])
 def test_a_pace_that_is_none_is_refused(percent: str) -> None:
     done = run_python("-c", "import ordersite.settings", **COMPLETE, REPORTS_PACE=percent)

@@ -1,4 +1,4 @@
-"""Counters on the broker's server, which all web processes share; while it is away, in this process's memory."""
+"""Counters on a Redis, which all web processes share (LIMITS_URL); without it, in this process's memory."""
 
 import logging
 import math
@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis
+from django.conf import settings
 
-from events.broker import connect, write
+from events.broker import redis_client, write
+from events.broker_url import read_broker_url
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +52,17 @@ class LocalCounters:
             return [self._counts.get(slot.key, (0,))[0] for slot in slots]
 
 
-class SharedCounters:
-    """Counters on the broker's server. A failure of it opens a circuit, and a thread looks until it is back.
+def connect(seconds: float) -> redis.Redis:
+    """Return a client of LIMITS_URL's Redis that gives up after so many seconds."""
+    where = read_broker_url(settings.LIMITS_URL)
+    return redis_client(where.url, where.tls, where.options, seconds)
 
-    Requests never try whether it is: connecting may wait for a name server, which no time-out bounds.
+
+class SharedCounters:
+    """Counters on LIMITS_URL's Redis. A failure of it opens a circuit, and a thread looks until it is back.
+
+    Requests never try whether it is: connecting may wait for a name server, which no time-out bounds. Without a
+    LIMITS_URL each process counts for itself.
     """
 
     def __init__(self, make_client: Callable[[float], redis.Redis] = connect) -> None:
@@ -76,7 +85,7 @@ class SharedCounters:
         memory: Callable[[list[Slot]], list[int]],
         slots: list[Slot],
     ) -> list[int]:
-        if not self.away:
+        if settings.LIMITS_URL and not self.away:
             client = self._connected()
             try:
                 return server(client, slots)
@@ -96,7 +105,7 @@ class SharedCounters:
             if self.away:
                 return
             self.away = True
-        logger.warning("rate limits count per process, since the broker does not answer: %s", error)
+        logger.warning("rate limits count per process, since their Redis does not answer: %s", error)
         threading.Thread(target=self._look, args=(client,), name="rate-limits", daemon=True).start()
 
     def _look(self, client: redis.Redis) -> None:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,14 +29,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 class Running:
     """A system that runs for as long as the guarantees hold in it. After that the next test gets a new one."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[Path], FaultySystem] = FaultySystem) -> None:
+        self._make = make
         self._stack = ExitStack()
         self._system: FaultySystem | None = None
 
     def get(self) -> FaultySystem:
         """Return the system, started where it has to be."""
         if self._system is None:
-            self._system = self._stack.enter_context(run_started(FaultySystem))
+            self._system = self._stack.enter_context(run_started(self._make))
         return self._system
 
     def check(self, test: pytest.Item) -> None:

@@ -14,7 +14,7 @@ from events.tests.waiting import until
 from local.processes import Worker, options
 from local.settings import CHECKOUT, Settings
 from tests.journeys.client import Api
-from tests.journeys.system import System
+from tests.journeys.system import GivenBroker, System
 
 LONGEST_BACKOFF = 6  # seconds: that of the mails, as System sets it
 STUCK_AFTER = 8  # seconds
@@ -23,7 +23,7 @@ STUCK_AFTER = 8  # seconds
 class FaultySystem(System):
     """A system whose processes have failpoints, with one worker more, which misbehaves as its events say."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, broker: GivenBroker | None = None) -> None:
         self._failpoints = folder / "failpoints"
         self._failpoints.mkdir()
         more = {
@@ -33,7 +33,7 @@ class FaultySystem(System):
             "EVENTS_UNKNOWN_RETRY": "0.5",
             "EVENTS_STUCK_AFTER": str(STUCK_AFTER),
         }
-        super().__init__(folder, more=more)
+        super().__init__(folder, broker, more)
         self._staff: Api | None = None
 
     def commands(self, settings: Settings) -> dict[str, list[str]]:

@@ -7,9 +7,8 @@ from playwright.sync_api import Page
 from tests.journeys import books, browser
 from tests.journeys.client import Api
 from tests.journeys.collector import Collector, run_collector
-from tests.journeys.redis_server import RedisServer
 from tests.journeys.running import run_started
-from tests.journeys.system import PASSWORD, System
+from tests.journeys.system import PASSWORD, GivenBroker, System
 
 
 @pytest.fixture(scope="package")
@@ -27,9 +26,9 @@ def running(collector: Collector) -> Iterator[System]:
 
 
 @contextmanager
-def run_system(redis: RedisServer | None = None, more: Mapping[str, str] | None = None) -> Iterator[System]:
+def run_system(broker: GivenBroker | None = None, more: Mapping[str, str] | None = None) -> Iterator[System]:
     """Run a system until the block ends. `more` are variables of its environment."""
-    with run_started(lambda folder: System(folder, redis, more)) as system:
+    with run_started(lambda folder: System(folder, broker, more)) as system:
         yield system
 
 

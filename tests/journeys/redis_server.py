@@ -39,6 +39,10 @@ class RedisServer:
         self.server = Server(self._supervisor.add("redis", [str(BINARY), str(config)]), self._answers)
 
     @property
+    def url(self) -> str:
+        return self.url_of_user
+
+    @property
     def url_with_password(self) -> str:
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
 

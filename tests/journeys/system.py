@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from aiosmtpd.controller import Controller
 from celery import Celery
 
+from events.broker_url import read_broker_url
 from events.tests.waiting import until
 from local.mail import ANSWER_FILE, MailServer
 from local.processes import ONE_A_QUEUE, commands
@@ -23,7 +24,6 @@ from local.settings import CHECKOUT, Settings, free_port
 from local.supervisor import Supervisor
 from testing.processes import HIGH_LIMITS
 from tests.journeys.client import Answer, Api, basic, call
-from tests.journeys.redis_server import RedisServer
 
 logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every command
 
@@ -59,13 +59,23 @@ class Mailbox(MailServer):
         return [mail.decode() for mail in list(self.mails) if text in mail.decode()]
 
 
+class GivenBroker(Protocol):
+    """A server that a test brings."""
+
+    server: Server
+
+    @property
+    def url(self) -> str:
+        """The BROKER_URL that leads there."""
+
+
 class System:
     """What a journey may touch: the API, the servers and processes, the tables, the mailbox, Flower.
 
-    Its broker is the embedded Valkey, or the Redis that is given. `more` are variables of its environment.
+    Its broker is the embedded Valkey, or the one that is given. `more` are variables of its environment.
     """
 
-    def __init__(self, folder: Path, redis: RedisServer | None = None, more: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, broker: GivenBroker | None = None, more: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.mailbox = Mailbox(folder)
         self._smtp = Controller(self.mailbox, hostname="127.0.0.1", port=free_port())
@@ -75,12 +85,12 @@ class System:
         self.grpc = f"127.0.0.1:{settings.grpc_port}"
         self.web = f"http://127.0.0.1:{settings.web_port}"
         self.flower_url = f"http://127.0.0.1:{settings.flower_port}"
-        embedded = ["DATABASE_URL"] if redis else VARIABLES
+        embedded = ["DATABASE_URL"] if broker else VARIABLES
         self.servers: Servers = start_servers(folder, log=self._write, variables=embedded)
-        self.broker: Server = redis.server if redis else self.servers.valkey
+        self.broker: Server = broker.server if broker else self.servers.valkey
         self.environment = self._make_environment(folder)
-        if redis:
-            self.environment["BROKER_URL"] = redis.url_of_user
+        if broker:
+            self.environment["BROKER_URL"] = broker.url
         self.supervisor = Supervisor(log=self._write)
         self.environment |= more or {}
         for name, argv in self.commands(settings).items():
@@ -202,7 +212,10 @@ class System:
         return [json.loads(line) for line in self.lines(*OURS) if line.startswith("{")]
 
     def celery(self) -> Celery:
-        return Celery(broker=self.environment["BROKER_URL"], set_as_current=False)
+        broker = read_broker_url(self.environment["BROKER_URL"])
+        app = Celery(broker=broker.url, broker_use_ssl=broker.tls, set_as_current=False)
+        app.conf.update(broker_transport_options=broker.options, task_create_missing_queue_type=broker.queue_type)
+        return app
 
     def _workers_seen(self) -> bool:
         workers = sum(name.startswith("worker-") for name in self.supervisor.processes)
