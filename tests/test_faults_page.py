@@ -5,7 +5,7 @@ import re
 from testing import ROOT
 from tests.chaos.table import faults
 
-FAULTS = [*range(1, 41), *range(42, 47)]
+FAULTS = [*range(1, 48)]
 STORM = 37
 
 
