@@ -35,9 +35,28 @@ class _Pipeline(psycopg.Pipeline):
     never be ended by idle_in_transaction_session_timeout.
     """
 
+    first_error: psycopg.Error | None = None  # what the server said first: what it says later follows from it
+    _is_synced = False
+
+    def _enqueue_sync(self) -> None:
+        self.command_queue.append(self._send_sync)
+        self.result_queue.append(None)
+
+    def _send_sync(self) -> None:
+        self.pgconn.pipeline_sync()
+        self._is_synced = True
+
     def _fetch_gen(self, *, flush: bool) -> PQGen[None]:
-        yield from send(self.pgconn)  # what the socket did not take at once: psycopg sends it with its Flush
-        yield from super()._fetch_gen(flush=False)
+        if self._is_synced:
+            yield from send(self.pgconn)  # what the socket did not take at once: psycopg sends it with its Flush
+        yield from super()._fetch_gen(flush=flush and not self._is_synced)
+
+    def _process_results(self, queued: Any, results: Any) -> None:
+        try:
+            super()._process_results(queued, results)
+        except psycopg.Error as error:
+            self.first_error = self.first_error or error
+            raise
 
 
 class Connection(psycopg.Connection[TupleRow]):
@@ -135,9 +154,9 @@ class Connection(psycopg.Connection[TupleRow]):
         handled = sys.exception()  # what the caller is handling already, if anything
         self._has_failed = True  # until all of these are sent
         waiting, self._waiting = self._waiting, []
-        self._pipeline = _Pipeline(self)  # which pipeline() takes, and forgets at its end
+        pipeline = self._pipeline = _Pipeline(self)  # which pipeline() takes, and forgets at its end
         try:
-            with self.pipeline():
+            with self.pipeline(), self._closed_by_interruptions():
                 for sql, parameters in waiting:
                     self.execute(sql, parameters)
                 self._has_failed = False
@@ -147,7 +166,20 @@ class Connection(psycopg.Connection[TupleRow]):
             never_begun = BEGIN in waiting and self.info.transaction_status == TransactionStatus.IDLE
             if self._is_in_pipeline or (never_begun and not always):
                 self.close()  # what follows would be in the middle of something, or in no transaction
-            raise (error if interruption in (None, handled) else interruption) from None
+            if interruption in (None, handled):
+                raise (pipeline.first_error or error) from None
+            raise interruption from None
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def _closed_by_interruptions(self) -> Iterator[None]:
+        """Close the connection at once where a time limit comes: else the end of the pipeline waits for its answers."""
+        try:
+            yield
+        except psycopg.Error:
+            raise
         except BaseException:
             self.close()
             raise

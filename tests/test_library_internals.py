@@ -7,6 +7,7 @@ that stands here.
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from inspect import getsource
 from typing import Any
@@ -18,7 +19,7 @@ from django.contrib.auth import middleware
 from django_celery_results.backends.database import DatabaseBackend
 from drf_spectacular.openapi import AutoSchema
 from kombu.transport import redis, virtual
-from psycopg import ServerCursor
+from psycopg import Connection, Pipeline, ServerCursor
 from rest_framework.request import Request
 
 from testing import ROOT
@@ -60,6 +61,18 @@ USED = {
         "3.3",
         "In a transaction that it has not begun, a cursor of the server's ends with it.",
         lambda: hasattr(ServerCursor, "_withhold"),
+    ),
+    **{
+        name: Internal(
+            "psycopg", "3.3", "A pipeline that sends no Flush behind its Sync.", partial(getattr, Pipeline, name)
+        )
+        for name in ("_enqueue_sync", "_fetch_gen", "_process_results")
+    },
+    "_pipeline": Internal(
+        "psycopg",
+        "3.3",
+        "A pipeline of ours is taken.",
+        lambda: "self._pipeline) is None" in getsource(Connection.pipeline),
     ),
     "_cached_user": Internal(
         "Django", "5.2", "For a line of the log nobody is looked up.", lambda: "_cached_user" in getsource(middleware)

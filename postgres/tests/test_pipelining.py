@@ -346,6 +346,28 @@ def test_what_is_more_than_a_socket_takes_at_once_is_sent_whole() -> None:
         execute_soon("SELECT length(%(text)s::text)", {"text": text})
 
 
+def test_a_time_limit_before_the_sync_is_raised_and_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise TimeIsUp
+
+    pid = backend()
+    with monkeypatch.context() as patched:
+        patched.setattr(pipelining._Pipeline, "_enqueue_sync", interrupted)
+        with pytest.raises(TimeIsUp):
+            in_a_transaction(partial(keep_soon, 1), partial(keep, 2))
+    connection.close()
+    assert kept() == []
+    assert backend() != pid
+
+
+def test_a_session_that_is_ended_while_a_statement_runs_says_why() -> None:
+    execute("SET transaction_timeout = '50ms'", {})
+    with pytest.raises(DatabaseError, match="transaction timeout"):
+        in_a_transaction(partial(keep_soon, 1), partial(fetch, "SELECT pg_sleep(%(long)s)", {"long": 20}))
+    connection.close()
+    assert kept() == []
+
+
 def is_ended() -> None:
     until("it is ended", lambda: pipelining.has_something_to_read(connection.connection.fileno()))
 
