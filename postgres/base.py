@@ -28,10 +28,14 @@ from postgres.pipelining import (
 logger = logging.getLogger(__name__)
 
 _SETTING = re.compile(r"-c (\w+)=(\S+)")
-# What has arrived is the client's, in whatever words it was asked for.
-_NOT_AS_ASKED = """
-SELECT name, setting, current_user FROM pg_settings WHERE name = ANY(%(names)s) AND source <> 'client' ORDER BY name
+_SETTINGS = """
+SELECT quote_ident(session_user), name, setting FROM pg_settings WHERE name = ANY(%(names)s) ORDER BY name
 """
+
+
+def _does(name: str, value: str, asked: str) -> bool:
+    """Tell whether a setting will do: as it was asked for, or a time-out that is shorter."""
+    return value == asked or (name.endswith("_timeout") and 0 < int(value) <= int(asked))
 
 
 class NotingErrors(DatabaseErrorWrapper):
@@ -84,21 +88,31 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def init_connection_state(self) -> None:
         """Prepare a new connection.
 
-        Raises OperationalError where a setting that was asked for is not the session's, and closes the connection: a
-        pool in between has dropped it.
+        Raises OperationalError where the session does not have the settings that were asked for: a pool in between has
+        dropped them. Then the connection is closed.
         """
         super().init_connection_state()
+        try:
+            with self.wrap_database_errors:
+                self._check_settings()
+        except BaseException:
+            self.connection.close()
+            self.connection = None
+            raise
+
+    def _check_settings(self) -> None:
         asked = dict(_SETTING.findall(self.settings_dict["OPTIONS"].get("options", "")))
-        with self.wrap_database_errors:
-            for name, value, role in self.connection.execute(_NOT_AS_ASKED, {"names": list(asked)}).fetchall():
-                if value != asked[name]:
-                    self.connection.close()
-                    self.connection = None
-                    raise OperationalError(
-                        f"{name} is {value} in the database's session, and {asked[name]} was asked for: a pool in"
-                        f" between does not pass it on. ALTER ROLE {role} SET {name} = '{asked[name]}'"
-                        " (docs/pgbouncer.md)"
-                    )
+        if not asked:
+            return
+        rows = self.connection.execute(_SETTINGS, {"names": list(asked)}).fetchall()
+        wrong = [(role, name, value) for role, name, value in rows if not _does(name, value, asked[name])]
+        if wrong:
+            found = ", ".join(f"{name} is {value} and not {asked[name]}" for _, name, value in wrong)
+            mend = "; ".join(f"ALTER ROLE {role} SET {name} = '{asked[name]}'" for role, name, _ in wrong)
+            raise OperationalError(
+                f"a pool between here and the database does not pass settings on: {found}. {mend}; then have the pool"
+                " connect anew (docs/pgbouncer.md)"
+            )
 
     def create_cursor(self, name: str | None = None) -> Any:
         if not name:
