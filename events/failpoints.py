@@ -21,6 +21,8 @@ def failpoint(name: str, reach: Callable[[], object] | None = None) -> None:
 
 
 def _pass(file: Path, reach: Callable[[], object] | None) -> None:
+    if reach and file.exists():
+        reach()  # before the file is taken: by that a test knows that the process is as good as dead
     taken = file.with_name(f"{file.name} {os.getpid()}")
     try:
         file.rename(taken)  # of several processes at once, one succeeds
@@ -28,6 +30,4 @@ def _pass(file: Path, reach: Callable[[], object] | None) -> None:
         return
     action = taken.read_text().strip()
     taken.unlink()
-    if reach:
-        reach()
     os.kill(os.getpid(), _SIGNALS[action])
