@@ -433,9 +433,8 @@ LOGGING: dict[str, Any] = {
         "celery.worker.strategy": {"level": "WARNING"},  # that a task was received: the line of its end says it too
         "celery.redirected": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
-        "psycopg": {
-            "level": "ERROR"
-        },  # what it ignores as a lost connection's pipeline ends: the error that is raised says it
+        # What it ignores while a lost connection's pipeline ends: the error that is raised says it.
+        "psycopg": {"level": "ERROR"},
         # Flower keeps its refused requests to itself; with its handler gone they would be printed bare.
         "tornado.access": {"level": "WARNING", "propagate": True},
         # Flower lists every task at its start, and asks workers that are only starting too.

@@ -60,13 +60,12 @@ class Mailbox(MailServer):
 
 
 class GivenBroker(Protocol):
-    """A server that a test brings."""
+    """A server that a test brings, and the BROKER_URL that leads there."""
 
     server: Server
 
     @property
-    def url(self) -> str:
-        """The BROKER_URL that leads there."""
+    def url(self) -> str: ...
 
 
 class System:
