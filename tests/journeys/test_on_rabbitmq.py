@@ -20,7 +20,6 @@ from tests.journeys.test_bad_days import (
     test_bad_data_make_a_dead_letter_that_flower_shows_failed_until_it_is_replayed,
     test_beat_has_the_stock_checked,
     test_each_process_passes_its_health_check,
-    test_flower_shows_a_back_off_as_retry_and_then_success_under_one_id,
     test_status_finds_everything_up,
     test_without_a_broker_orders_are_taken_and_the_work_catches_up,
 )
@@ -30,7 +29,6 @@ __all__ = [
     "test_bad_data_make_a_dead_letter_that_flower_shows_failed_until_it_is_replayed",
     "test_beat_has_the_stock_checked",
     "test_each_process_passes_its_health_check",
-    "test_flower_shows_a_back_off_as_retry_and_then_success_under_one_id",
     "test_status_finds_everything_up",
     "test_without_a_broker_orders_are_taken_and_the_work_catches_up",
 ]
