@@ -134,6 +134,8 @@ import resource, sys, threading
 import django
 django.setup()
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
+from users import hashers
+hashers.WAIT = 50.0  # seconds: this is about memory, and the machine may be busy with other things
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
