@@ -53,7 +53,12 @@ class Process:
         return child.pid if child and child.poll() is None else None
 
     def start(self) -> None:
-        """Keep the program running from now on; it does nothing where that is so already."""
+        """Keep the program running from now on; it does nothing where that is so already.
+
+        Where it was asked to stop and has not quite ended, its end is waited for.
+        """
+        if self._stopping and self._thread and self._thread.is_alive():
+            self._thread.join()
         with self._lock:
             if self._thread and self._thread.is_alive():
                 return

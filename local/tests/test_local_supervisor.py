@@ -142,6 +142,19 @@ def test_stop_lets_a_program_finish(supervisor: Supervisor, lines: Lines) -> Non
     assert lines == [("tidy", "up"), ("tidy", "tidied up")]
 
 
+def test_one_that_is_about_to_end_is_started_again(supervisor: Supervisor, lines: Lines) -> None:
+    """Its output is held open by what it started, so its last words are waited for after its process is gone."""
+    child = "subprocess.Popen(['sleep', '2'], start_new_session=True)"
+    code = f"import subprocess, time; {child}; print('up', flush=True); time.sleep(60)"
+    process = supervisor.add("program", [sys.executable, "-c", code])
+    process.start()
+    wait_until(lambda: ("program", "up") in lines)
+    process.ask_to_stop()
+    wait_until(lambda: process.pid is None)
+    process.start()
+    wait_until(lambda: lines.count(("program", "up")) == 2)
+
+
 def test_a_program_is_asked_once_however_often_its_process_is(supervisor: Supervisor, lines: Lines) -> None:
     process = supervisor.add("slow", ["sh", "-c", "trap 'echo asked' TERM; echo up; while :; do sleep 60 & wait; done"])
     process.start()
