@@ -5,8 +5,8 @@ FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd218179
 FROM base AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
-COPY requirements.lock .
-RUN /venv/bin/pip install --require-hashes --no-deps -r requirements.lock
+COPY requirements-s3.lock .
+RUN /venv/bin/pip install --require-hashes --no-deps -r requirements-s3.lock
 COPY . /app
 WORKDIR /app
 # The admin's files. Collecting them connects to nothing, but the settings ask for the three.

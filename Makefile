@@ -44,6 +44,7 @@ lint: dev ## check style, format, types, import contracts, migrations, productio
 	@$(DUMMY) $(VENV)/python manage.py makemigrations --check --dry-run
 	@$(DUMMY) $(VENV)/python manage.py check --deploy --fail-level WARNING
 	@$(DUMMY) $(VENV)/python -m tools.contracts --check
+	@$(VENV)/python tools/kubernetes.py
 	@$(VENV)/python tools/audit.py --tell
 
 audit: dev ## fail where a locked package has a known vulnerability, or could not be looked up (make lint only tells)
@@ -60,7 +61,7 @@ wheel: dev ## build the bus alone as an installable Django app, into dist/ (docs
 	@$(VENV)/python tools/wheel/build.py
 
 lock: dev ## pin what the requirements files bring, with hashes (ARGS=--upgrade for newer versions)
-	@for name in requirements requirements-local requirements-dev; do \
+	@for name in requirements requirements-s3 requirements-local requirements-dev; do \
 	  $(VENV)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(ARGS) $$name.txt -o $$name.lock || exit 1; \
 	done
 

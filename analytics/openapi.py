@@ -84,9 +84,16 @@ OPERATIONS = {
         summary="Download a report",
         description="Sends the file of your own report: CSV (RFC 4180) in UTF-8, the names of its columns first, after"
         " a byte order mark for `csv-excel`. A text that a spreadsheet would take for a formula has an apostrophe in"
-        " front.",
+        " front. A download that was cut off continues with `Range` and, in `If-Range`, the first answer's `ETag`: 206"
+        " with the rest of the file.",
         answer=Answer(200, "The file.", {"type": "string"}, FILE, headers=("NoStore",), media_type="text/csv"),
-        codes=("report_not_ready", "report_failed", "report_gone"),
+        codes=(
+            "report_not_ready",
+            "report_failed",
+            "report_gone",
+            "reports_unavailable",
+            "range_not_satisfiable",
+        ),
     ),
     "DELETE /api/v1/reports/{report_id}": Operation(
         id="deleteReport",
@@ -119,6 +126,13 @@ CODES = (
         "The report's file is gone: the report was deleted, or its time is over.",
         "Ask for a new report.",
         "The report's file is gone: it was deleted, or its time is over. Ask for a new report.",
+    ),
+    Code(
+        "reports_unavailable",
+        503,
+        "The storage of the reports' files does not answer at the moment.",
+        "Wait for the seconds in Retry-After, then send it again.",
+        "The storage of the reports does not answer at the moment. Try again.",
     ),
     Code(
         "too_many_reports",

@@ -77,7 +77,7 @@ def download(request: HttpRequest, report_id: UUID) -> HttpResponseBase:
     """Send the file, or lead back to the page and say why there is none."""
     REQUEST_REPORTS.check(request.user)
     try:
-        return download_of(_mine(request, report_id))
+        return download_of(request, _mine(request, report_id))
     except APIException as error:
         messages.error(request, str(error.detail))
         return redirect("reports")

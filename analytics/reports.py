@@ -37,6 +37,7 @@ class Turn:
     start: date
     end: date
     as_of: datetime
+    again: bool  # it was begun before, and did not come to an end
 
     @property
     def file(self) -> str:
@@ -68,6 +69,7 @@ def request_report(user: User, *, kind: str, start: date, end: date, file_format
 def begin(report_id: UUID) -> Turn | None:
     """Take a report up, from its beginning; None where nobody waits for it any more, or it is ready."""
     token = uuid4()
+    again = Report.objects.filter(pk=report_id, as_of__isnull=False).exists()
     Report.objects.filter(pk=report_id, status__in=BUILDABLE).update(
         status=Status.RUNNING,
         turn=token,
@@ -80,7 +82,7 @@ def begin(report_id: UUID) -> Turn | None:
     report = Report.objects.filter(pk=report_id, turn=token).first()
     if report is None or report.as_of is None:
         return None
-    return Turn(report_id, token, report.kind, report.format, report.start, report.end, report.as_of)
+    return Turn(report_id, token, report.kind, report.format, report.start, report.end, report.as_of, again)
 
 
 def advance(turn: Turn, progress: int) -> bool:
@@ -110,7 +112,8 @@ def cancel(report_id: UUID) -> None:
     report = Report.objects.select_for_update(no_key=True).exclude(status=Status.EXPIRED).filter(pk=report_id).first()
     if report is not None:
         _end(Report.objects.filter(pk=report_id), Status.CANCELLED, file="")
-        transaction.on_commit(lambda: files.remove(report.file))  # lost in a crash, it is a stray that beat removes
+        # Robust: where this is lost, or fails, the file is a stray, which beat removes.
+        transaction.on_commit(lambda: files.remove(report.file), robust=True)
 
 
 def tidy() -> dict[str, int]:

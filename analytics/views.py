@@ -1,9 +1,10 @@
 """Sales figures and reports over REST."""
 
+import logging
 from typing import cast
 from uuid import UUID
 
-from django.http import FileResponse
+from django.http import FileResponse, HttpRequest
 from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import BaseRenderer
@@ -22,9 +23,13 @@ from analytics.serializers import (
     ReportSerializer,
     SalesQuerySerializer,
 )
+from events.errors import DependencyAway
 from rest.access import only_own
+from rest.byte_ranges import Part, byte_range
 from rest.idempotency import answered_once
 from users.models import User
+
+logger = logging.getLogger(__name__)
 
 MOST_FIGURES = 10_000
 """Rows of an answer: a year of every product by day could be millions."""
@@ -47,6 +52,13 @@ class ReportGone(APIException):
     status_code = 410
     default_code = "report_gone"
     default_detail = "The report's file is gone: it was deleted, or its time is over. Ask for a new report."
+
+
+class ReportsUnavailable(APIException):
+    status_code = 503
+    default_code = "reports_unavailable"
+    default_detail = "The storage of the reports does not answer at the moment. Try again."
+    wait = 5  # seconds until it is worth another try
 
 
 class SalesView(APIView):
@@ -111,27 +123,41 @@ class DownloadView(APIView):
         return super().perform_content_negotiation(request, force=True)
 
     def get(self, request: Request, report_id: UUID) -> FileResponse:
-        return download_of(_report(request, report_id))
+        return download_of(request._request, _report(request, report_id))
 
 
-def download_of(report: Report) -> FileResponse:
-    """Return the answer that sends a report's file. Raises ReportNotReady, ReportFailed and ReportGone."""
+def download_of(request: HttpRequest, report: Report) -> FileResponse:
+    """Return the answer that sends a report's file, or the part that the request asks for.
+
+    Raises ReportNotReady, ReportFailed, ReportGone, ReportsUnavailable and RangeNotSatisfiable.
+    """
     if report.status in (Status.PENDING, Status.RUNNING):
         raise ReportNotReady
     if report.status == Status.FAILED:
         raise ReportFailed(report.error)
     if report.status != Status.READY:
         raise ReportGone
+    etag = f'"{report.turn}"'  # a turn writes its file once
+    size = report.size or 0
+    part = byte_range(request, size=size, etag=etag)
+    first, last = part or (0, size - 1)
+    headers = {"Cache-Control": "no-store", "Accept-Ranges": "bytes", "ETag": etag, "Content-Length": last + 1 - first}
+    if part:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     try:
-        file = files.read(report.file)
+        file = files.read(report.file, first)
     except FileNotFoundError as error:
         raise ReportGone from error
+    except DependencyAway as error:
+        logger.warning("report %s cannot be read: %s", report.id, error)
+        raise ReportsUnavailable from error
     return FileResponse(
-        file,
+        Part(file, last + 1 - first),
+        status=206 if part else 200,
         as_attachment=True,
         filename=f"{report.kind}-{report.start}-{report.end}.csv",  # in both formats
         content_type="text/csv; charset=utf-8",
-        headers={"Cache-Control": "no-store"},
+        headers=headers,
     )
 
 

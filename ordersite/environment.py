@@ -4,9 +4,11 @@ import sys
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Any
 
 import environ
 
+from analytics.storage_url import read_storage_url
 from events.broker_url import SCHEMES, BrokerSettings, read_broker_url
 from rpc.loopback import is_loopback
 
@@ -71,6 +73,17 @@ def broker(name: str, url: str, schemes: Sequence[str] = SCHEMES) -> BrokerSetti
     """Return what to connect with. Ends the process where the URL is not understood."""
     try:
         return read_broker_url(url, schemes)
+    except ValueError as error:
+        raise SystemExit(f"ordersite: {name} {error}.") from None
+
+
+def report_storage(name: str, *, folder: Path) -> dict[str, Any]:
+    """Return the storage that a URL names, as STORAGES has it; without one, the folder. Exits if it is not valid."""
+    url = secret(name)
+    if not url:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": folder}}
+    try:
+        return read_storage_url(url)
     except ValueError as error:
         raise SystemExit(f"ordersite: {name} {error}.") from None
 

@@ -20,6 +20,7 @@ from ordersite.environment import (
     networks,
     percent,
     refuse_weak,
+    report_storage,
     required,
     secret,
     secrets,
@@ -36,7 +37,6 @@ if DEBUG and (DATA_DIR / "environment").is_file():
     env.read_env(DATA_DIR / "environment")
 
 DATABASE_URL = required("DATABASE_URL", "postgres://user:password@host:5432/ordersite")
-DATABASE_URL_FILE = file("DATABASE_URL_FILE")  # read again for each connection: a password may be changed at run time
 BROKER_URL = required("BROKER_URL", "redis://:password@host:6379/0")
 _broker = broker("BROKER_URL", BROKER_URL)
 # Where the rate limits' counters are, which the web processes share. "": each counts for itself.
@@ -112,6 +112,7 @@ MIDDLEWARE = [
     "rest.middleware.ApiPathMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "rest.middleware.HostMiddleware",
+    "postgres.replica.ReplicaMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -154,14 +155,16 @@ if PROCESS_KIND == "relay":
     _planning |= {"enable_seqscan": "off"}  # there is an index for everything that it asks
 _prepared = env.bool("PREPARED_STATEMENTS", default=True)
 
-_database: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL))
-DATABASES = {
-    "default": _database
-    | {
+
+def _as_database(url: str, url_file: Path | None, session: dict[str, object]) -> dict[str, Any]:
+    """Return an entry of DATABASES. `session` are PostgreSQL's settings of each session."""
+    database: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    return database | {
         "ENGINE": "postgres",  # the room beside this one
+        "URL_FILE": url_file,  # read again for each connection: a password may be changed at run time
         "CONN_MAX_AGE": None,  # a connection per request halves the rate (docs/decisions/0008-servers.md)
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": _database.get("OPTIONS", {})
+        "OPTIONS": database.get("OPTIONS", {})
         | {
             "application_name": f"ordersite {PROCESS_KIND}".strip(),
             "connect_timeout": 3,  # seconds
@@ -169,10 +172,18 @@ DATABASES = {
             "prepare_threshold": 5 if _prepared else None,
             "keepalives_idle": 10,  # seconds
             "tcp_user_timeout": 10_000,  # milliseconds: a silent network is an error, not a wait
-            "options": " ".join(f"-c {name}={value}" for name, value in (_timeouts | _planning).items()),
+            "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
         },
     }
-}
+
+
+DATABASES = {"default": _as_database(DATABASE_URL, file("DATABASE_URL_FILE"), _timeouts | _planning)}
+# Where the lists and the figures of the admin, and reports, are read while it is close behind (postgres/replica.py).
+REPLICA_URL = secret("DATABASE_REPLICA_URL")
+REPLICA_MOST_BEHIND = env.int("REPLICA_MOST_BEHIND", default=10)  # seconds
+if REPLICA_URL:
+    DATABASES["replica"] = _as_database(REPLICA_URL, file("DATABASE_REPLICA_URL_FILE"), _timeouts | _planning)
+    DATABASE_ROUTERS = ["postgres.replica.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TIME_ZONE = "UTC"
 
@@ -277,6 +288,9 @@ USERS_GRPC = {
 }
 PEOPLE = "rpc.people.RemotePeople" if USERS_GRPC["target"] else "notifications.people.LocalPeople"
 
+REPORTS_DIR = Path(env.str("REPORTS_DIR", default=str(DATA_DIR / "reports")))
+REPORTS_STORAGE = report_storage("REPORTS_STORAGE_URL", folder=REPORTS_DIR)
+
 # --- The bus (events/) ------------------------------------------------------------------------------------------
 
 EVENTS: dict[str, Any] = {
@@ -287,21 +301,23 @@ EVENTS: dict[str, Any] = {
     "SERVICES": {"gRPC": "grpc"} if GRPC["tokens"] else {},
     "FLOWER_URL": env.str("FLOWER_URL", default="http://127.0.0.1:5555").rstrip("/"),
     "LOGS_URL": env.str("LOGS_URL", default=""),
-    "SECRETS": [urlsplit(DATABASE_URL).password, *_broker.passwords, *(_limits.passwords if _limits else ())],
+    "SECRETS": [
+        urlsplit(DATABASE_URL).password,
+        urlsplit(REPLICA_URL).password,
+        *_broker.passwords,
+        *(_limits.passwords if _limits else ()),
+        REPORTS_STORAGE["OPTIONS"].get("secret_key"),
+    ],
     # EVENTS_LEASE, EVENTS_MAX_ATTEMPTS, ...: each is explained in events/conf.py.
     **{name: env.get_value(f"EVENTS_{name}", cast=type(value), default=value) for name, value in BOUNDS.items()},
 }
 
 # --- Reports ------------------------------------------------------------------------------------------------------
 
-REPORTS_DIR = Path(env.str("REPORTS_DIR", default=str(DATA_DIR / "reports")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    "reports": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": REPORTS_DIR},
-    },
+    "reports": REPORTS_STORAGE,
 }
 REPORTS = {
     "SOURCES": "ordersite.reports",
@@ -403,7 +419,7 @@ UNFOLD = {
     "SITE_URL": "/api/docs",
     "COLORS": {"primary": {"500": "oklch(71.4% .203 305.504)"}},  # unfold's own cannot be read well on its dark pages
     "SHOW_BACK_BUTTON": True,
-    "DASHBOARD_CALLBACK": "events.operations.views.dashboard",
+    "DASHBOARD_CALLBACK": "backoffice.navigation.dashboard",
     "STYLES": ["backoffice.navigation.style_sheet"],
     "SCRIPTS": ["backoffice.navigation.script"],
     "SIDEBAR": {"navigation": "backoffice.navigation.navigation"},

@@ -140,6 +140,13 @@ CODES = (
         'Unsupported media type "text/plain" in request.',
     ),
     Code(
+        "range_not_satisfiable",
+        416,
+        "The file has none of the bytes that Range names.",
+        "Read the file's size from Content-Length of a request without Range.",
+        "The file has 8 bytes, and none of those that Range names.",
+    ),
+    Code(
         "idempotency_key_reused",
         422,
         "The Idempotency-Key was used before for this operation, with another path or body.",

@@ -1,6 +1,7 @@
 """Reports for tests."""
 
 import csv
+from contextlib import closing
 from datetime import date
 from uuid import uuid4
 
@@ -28,8 +29,8 @@ def build(report: Report) -> Report:
 
 def lines(report: Report) -> list[dict[str, str]]:
     """The lines of a report's file, by the names of their columns."""
-    with files.read(report.file) as file:
-        return list(csv.DictReader(file.read().decode().splitlines()))
+    with closing(files.read(report.file)) as file:
+        return list(csv.DictReader(file.read(-1).decode().splitlines()))
 
 
 def ready_report(user: User) -> Report:
@@ -42,6 +43,6 @@ def ready_report(user: User) -> Report:
     assert turn
     with files.create(turn.file) as file:
         file.write("at,sku\r\n")
-        size = files.flush_to_disk(file)
+        size = files.keep(file, turn.file)
     assert reports.finish(turn, rows=0, size=size)
     return Report.objects.get(pk=report.pk)

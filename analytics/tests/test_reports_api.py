@@ -63,11 +63,27 @@ def test_it_is_downloaded_by_who_asked_and_nobody_else(sam: User) -> None:
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == 'attachment; filename="stock-2025-01-01-2025-01-31.csv"'
     assert (answer["Content-Length"], answer["Cache-Control"]) == ("8", "no-store")
+    assert (answer["Accept-Ranges"], answer["ETag"]) == ("bytes", f'"{report.turn}"')
     for other in (make_user("ann", superuser=True), make_user("ada")):
         for path in ("", "/download"):
             check_problem(client_of(other).get(f"{URL}/{report.id}{path}"), 404, "not_found")
         check_problem(client_of(other).delete(f"{URL}/{report.id}"), 404, "not_found")
     assert Report.objects.get().status == "ready"
+
+
+def test_a_download_that_was_cut_off_is_continued(sam: User) -> None:
+    report = ready_report(sam)
+    whole: Any = client_of(sam).get(f"{URL}/{report.id}/download")
+
+    def part(**headers: str) -> Any:
+        return client_of(sam).get(f"{URL}/{report.id}/download", headers=headers)
+
+    rest = part(Range="bytes=3-", **{"If-Range": whole["ETag"]})
+    assert (rest.status_code, rest["Content-Range"], rest["Content-Length"]) == (206, "bytes 3-7/8", "5")
+    assert whole.getvalue() + rest.getvalue() == b"at,sku\r\nsku\r\n"
+    assert part(Range="bytes=3-4").getvalue() == b"sk"
+    assert part(Range="bytes=3-", **{"If-Range": '"another"'}).getvalue() == b"at,sku\r\n"
+    check_problem(part(Range="bytes=8-"), 416, "range_not_satisfiable")
 
 
 @pytest.mark.parametrize("lost", [{"is_staff": False}, {"is_superuser": False}])
