@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.core.paginator import InvalidPage
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,6 +12,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 
 from analytics.access import REQUEST_REPORTS, VIEW_SALES
+from events.operations import views as operations
+from postgres.replica import is_configured, seconds_behind
 from rest.access import Access
 
 # Pages that are no table's, before those of their group: who may open each, its name in the URLs, what it
@@ -69,6 +72,22 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         if items:
             groups.append({"title": group, "separator": True, "items": items})
     return groups
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add to the first page of the admin the operations page, and what is read for it where."""
+    return {**operations.dashboard(request, context), "replica": _replica()}
+
+
+def _replica() -> str:
+    """Return a sentence about the read replica; "" where there is none."""
+    if not is_configured():
+        return ""
+    behind, most = seconds_behind(), settings.REPLICA_MOST_BEHIND
+    if behind <= most:
+        return f"Lists and figures come from the replica: {behind:.1f} s behind, {most} s at most."
+    late = "away" if behind == float("inf") else f"{behind:.0f} s behind"
+    return f"Lists and figures come from the primary: the replica is {late}, and may be {most} s at most."
 
 
 def search(request: HttpRequest) -> HttpResponse:

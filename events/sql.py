@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db import Error as DatabaseError
-from django.db import connection, transaction
 
 from events.policy import Limits
 
@@ -23,9 +24,27 @@ Statement = tuple[str, dict[str, Any]]
 ASYNCHRONOUSLY = "(SELECT set_config('synchronous_commit', 'off', true)) AS asynchronously"
 
 
+_alias: ContextVar[str] = ContextVar("alias", default=DEFAULT_DB_ALIAS)
+
+
+def alias() -> str:
+    """Return which of DATABASES is read from: "default", the primary, unless reading_from() says another."""
+    return _alias.get()
+
+
+@contextmanager
+def reading_from(database: str) -> Iterator[None]:
+    """Have fetch(), and a bounded_transaction() around it, ask this one of DATABASES until the block ends."""
+    before = _alias.set(database)
+    try:
+        yield
+    finally:
+        _alias.reset(before)
+
+
 def fetch(sql: str, parameters: dict[str, Any]) -> Sequence[Row]:
     """Run one statement and return its rows."""
-    with connection.cursor() as cursor:
+    with connections[alias()].cursor() as cursor:
         cursor.execute(sql, parameters)
         rows: Sequence[Row] = cursor.fetchall()
         return rows
@@ -101,17 +120,17 @@ def bounded_transaction(limits: Limits) -> Iterator[None]:
     A worker that is frozen inside it so loses its row locks before its lease is over. transaction_timeout came with
     PostgreSQL 17; on older servers each statement and each idle spell is bounded instead.
     """
-    if connection.in_atomic_block:
+    if connections[alias()].in_atomic_block:
         yield
         return
-    with transaction.atomic():
+    with transaction.atomic(using=alias()):
         whole = "transaction_timeout" if _server_version() >= 170_000 else "statement_timeout"
         bounds = {
             "whole": whole,
             "transaction": str(int(limits.transaction * 1000)),
             "lock": str(int(limits.lock * 1000)),
         }
-        execute_soon(_BOUNDS, bounds)
+        (execute_soon if alias() == DEFAULT_DB_ALIAS else fetch)(_BOUNDS, bounds)
         yield
 
 
@@ -197,5 +216,5 @@ def _exists_earlier(alias: str, condition: str) -> str:
 
 def _server_version() -> int:
     """Return PostgreSQL's version, as 180006 for 18.6, of a connection that is open."""
-    with connection.wrap_database_errors:
-        return int(connection.connection.info.server_version)
+    with connections[alias()].wrap_database_errors:
+        return int(connections[alias()].connection.info.server_version)

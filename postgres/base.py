@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any
 
 import environ
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.postgresql import base
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
@@ -52,6 +52,7 @@ class NotingErrors(DatabaseErrorWrapper):
             super().__exit__(kind, error, trace)
         except Exception as djangos:
             self._wrapper.refused |= is_database_away(djangos)
+            self._wrapper.failed = djangos
             raise
 
 
@@ -67,11 +68,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     after tcp_user_timeout.
 
     A server that answers and will not do the work (read-only after a switch-over, say) is no better than one that is
-    away: its connection is closed, so that the next one may lead to the new primary. So is one to a standby, even where
-    it has only been read from.
+    away: its connection is closed, so that the next one may lead to the new primary. So is the default database's to a
+    standby, even where it has only been read from.
     """
 
     refused = False  # whether the server has refused, on this connection, what another one might do
+    failed: Exception | None = None  # the last error, of this connection or one before it
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect. Raises ImproperlyConfigured for options of Django's that have no effect here."""
@@ -159,12 +161,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.connection.after_commit(make)
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return what to connect with; user and password as DATABASE_URL_FILE has them now, where there is one.
+        """Return what to connect with; user and password as the file URL_FILE has them now, where there is one.
 
         Where it cannot be read, such as while it is replaced, they are as before.
         """
         params: dict[str, Any] = super().get_connection_params()
-        file: Path | None = settings.DATABASE_URL_FILE
+        file: Path | None = self.settings_dict.get("URL_FILE")
         if file is None:
             return params
         try:
@@ -183,7 +185,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         kept = self.connection
         if kept is None or kept.closed or self.refused:
             return False
-        if kept.info.parameter_status("in_hot_standby") == "on":  # PostgreSQL 14 and newer tell it unasked
+        # PostgreSQL 14 and newer tell it unasked.
+        if self.alias == DEFAULT_DB_ALIAS and kept.info.parameter_status("in_hot_standby") == "on":
             return False
         at_rest = kept.info.transaction_status == TransactionStatus.IDLE
         return (at_rest and not has_something_to_read(kept.fileno())) or super().is_usable()

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 
+from events.sql import alias, reading_from
 from events.statistics import tallies
 from events.statistics.progress import QueueState, is_stuck, queue_states
 from events.statistics.tallies import Point, Span, Took, quantile
@@ -53,14 +54,18 @@ class Figures:
 
 def figures(name: str) -> Figures:
     span = SPANS[name]
-    with transaction.atomic():  # one now() for all: a minute that turns in between would shift one against the other
+    with transaction.atomic(
+        using=alias()
+    ):  # one now() for all: a minute that turns in between would shift one against the other
         points, took, starts = tallies.points(span), tallies.took(span), tallies.starts(span)
+    with reading_from(DEFAULT_DB_ALIAS):  # what is due now, by what this process remembers of the primary
+        counted_until, queues = tallies.counted_until(), queue_states()
     return Figures(
         starts=starts,
-        counted_until=tallies.counted_until(),
+        counted_until=counted_until,
         charts=_charts(span, points, took),
         handlers=_handlers(points, took),
-        queues=queue_states(),
+        queues=queues,
     )
 
 

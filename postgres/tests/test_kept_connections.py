@@ -1,7 +1,6 @@
 """A connection that is kept from one request to the next is looked at in between."""
 
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -72,12 +71,13 @@ def test_one_whose_server_has_refused_a_write_is_not_kept() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_new_connection_comes_with_the_password_that_the_file_has_now(
-    settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE ordersite_b LOGIN SUPERUSER")
     try:
-        settings.DATABASE_URL_FILE = file = tmp_path / "DATABASE_URL"
+        file = tmp_path / "DATABASE_URL"
+        monkeypatch.setitem(connection.settings_dict, "URL_FILE", file)
         for user in ("ordersite", "ordersite_b"):
             file.write_text(f"postgres://{user}:n%2Fw@elsewhere:5432/other\n")
             connection.close()

@@ -2,10 +2,8 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,66 +11,20 @@ import psycopg
 import pytest
 
 from events.tests.waiting import until
-from local.postgres import NAME, PORT, SETTINGS, binary
-from local.process import Command, become
-from local.servers import Server
+from local.postgres import NAME, PORT
 from local.settings import Settings
-from local.supervisor import Supervisor
-from local.system_user import own, postgres_user
 from tests.faults import guarantees
 from tests.faults.conftest import Running
 from tests.faults.load import Load
 from tests.faults.system import FaultySystem
 from tests.faults.watching import all_confirmed, catch_up, check_refused, count_orders
 from tests.journeys.client import Api, confirmed
+from tests.journeys.clusters import Standby
 
 pytestmark = pytest.mark.chaos
 
 RATE = 5  # orders a second
 BACK = 10  # seconds after the promotion in which orders are taken again, and then until one is confirmed
-
-
-class Standby:
-    """A copy of the primary that follows it, in a folder of its own, with its socket beside its data."""
-
-    def __init__(self, folder: Path, primary_url: str, supervisor: Supervisor) -> None:
-        self._user, self._folder = postgres_user(), folder
-        folder.mkdir(mode=0o700)
-        own(folder, self._user)
-        self._primary_url = primary_url
-        self._data = folder / "data"
-        self.run("pg_basebackup", "-d", primary_url, "-D", str(self._data), "-R", "-X", "stream", "-c", "fast")
-        settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
-        argv = [binary("postgres"), "-D", str(self._data), "-k", str(folder), "-p", PORT, *settings]
-        process = supervisor.add_command(Command("standby", argv, None, signal.SIGINT, self._user))
-        self.server = Server(process, self._answers)
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://{NAME}@:{PORT}/{NAME}?host={quote(str(self._folder))}"
-
-    @property
-    def socket(self) -> Path:
-        return self._folder
-
-    def promote(self) -> None:
-        self.run("pg_ctl", "promote", "-w", "-D", str(self._data))
-
-    def follows(self) -> bool:
-        """Tell whether the primary waits for it at each commit."""
-        with psycopg.connect(self._primary_url) as connection:
-            rows = connection.execute("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'").fetchall()
-        return bool(rows)
-
-    def run(self, program: str, *arguments: str) -> None:
-        subprocess.run([binary(program), *arguments], cwd="/", check=True, capture_output=True, **become(self._user))
-
-    def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.url).close()
-        except psycopg.OperationalError:
-            return False
-        return True
 
 
 class TwoDatabases(FaultySystem):
@@ -82,8 +34,7 @@ class TwoDatabases(FaultySystem):
 
     def commands(self, settings: Settings) -> dict[str, list[str]]:
         primary = self.servers.database_url
-        self._others = Supervisor(log=self._write)
-        self.standby = Standby(self.folder / "standby", primary, self._others)
+        self.standby = Standby(self.folder / "standby", primary, self.others)
         self.standby.server.start()
         with psycopg.connect(primary, autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
@@ -103,11 +54,6 @@ class TwoDatabases(FaultySystem):
         self.servers.postgres.stop()  # before it is started again
         self.standby.promote()
         self.servers.urls["DATABASE_URL"] = self.standby.url
-
-    def stop(self) -> None:
-        self.supervisor.stop()
-        self._others.stop()
-        super().stop()
 
 
 @pytest.fixture(scope="module")

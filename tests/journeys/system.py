@@ -84,6 +84,7 @@ class System:
         self.grpc = f"127.0.0.1:{settings.grpc_port}"
         self.web = f"http://127.0.0.1:{settings.web_port}"
         self.flower_url = f"http://127.0.0.1:{settings.flower_port}"
+        self.others = Supervisor(log=self._write)  # of further servers that commands() starts
         embedded = ["DATABASE_URL"] if broker else VARIABLES
         self.servers: Servers = start_servers(folder, log=self._write, variables=embedded)
         self.broker: Server = broker.server if broker else self.servers.valkey
@@ -92,11 +93,16 @@ class System:
             self.environment["BROKER_URL"] = broker.url
         self.supervisor = Supervisor(log=self._write)
         self.environment |= more or {}
-        for name, argv in self.commands(settings).items():
-            self.supervisor.add(name, argv, self.environment)
+        try:
+            for name, argv in self.commands(settings).items():
+                self.supervisor.add(name, argv, self.environment)
+        except BaseException:
+            self.others.stop()
+            self.servers.stop()
+            raise
 
     def commands(self, settings: Settings) -> dict[str, list[str]]:
-        """What runs beside the servers."""
+        """What runs beside the servers; `others` may get further ones here, and `environment` where they are."""
         return commands(settings, ONE_A_QUEUE)
 
     def start(self) -> None:
@@ -108,6 +114,7 @@ class System:
 
     def stop(self) -> None:
         self.supervisor.stop()
+        self.others.stop()
         self.servers.stop()
         self._smtp.stop()
         self._log.close()
