@@ -26,6 +26,7 @@ from events.errors import in_one_line, sqlstate
 from events.operations.availability import WAIT, SharedLook, begin_broker_look, broker_refusal, left, why_no_writes
 from events.sql import fetch
 from events.statistics import progress
+from ordersite.environment import file
 from rest.problems import RETRY_AFTER, as_response, may_pass, problem_body, why_away
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ STATEMENT_TIMEOUT = 2_000  # milliseconds
 MISSING = ("42P01", "42703")  # SQLSTATE of a table, and of a column, that a migration is to bring yet
 NOT_MIGRATED = "The database lacks tables of this release. Run manage.py migrate."
 NO_ANSWER = "The database does not answer within 2 s."
+SHUTTING_DOWN = "This server is about to end. Requests that it still gets are served."
+_LEAVING = file("WEB_LEAVING_FILE")
 
 Answer = tuple[int, dict[str, object]]
 """An HTTP status, and the body: a problem (RFC 9457) unless the status is 200."""
@@ -102,6 +105,8 @@ def readiness() -> Answer:
 
     A broker that is away does not matter for that, nor do deliveries that do not move: orders are taken.
     """
+    if is_leaving():
+        return 503, problem_body(503, "shutting_down", SHUTTING_DOWN)
     until = time.monotonic() + WAIT
     database, _ = _database.begin(), begin_broker_look()
     try:
@@ -120,6 +125,11 @@ def readiness() -> Answer:
         "deliveries": "stuck" if progress.is_stuck(oldest) else "ok",
         "oldest_due_seconds": int(oldest),
     }
+
+
+def is_leaving() -> bool:
+    """Tell whether the web server of this process has been told to end (web/server.py)."""
+    return _LEAVING is not None and _LEAVING.exists()
 
 
 def _failed(error: DatabaseError) -> Answer:

@@ -17,10 +17,13 @@ OUTSIDE = ("/health/live/", "/health/ready/", "/metrics/")
 
 
 class HostMiddleware(CommonMiddleware):
-    """Django's own, but that health is told whatever host is asked for: a kubelet asks for the address of the pod."""
+    """Django's own, but that health and metrics are told whatever host is asked for: a kubelet, and Prometheus, ask for
+    the address of the pod.
+    """
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        return None if request.path.startswith("/health/") else super().process_request(request)
+        asked_by_address = request.path.startswith(("/health/", "/metrics"))
+        return None if asked_by_address else super().process_request(request)
 
 
 class ApiPathMiddleware:

@@ -27,7 +27,7 @@ CODES = (
     Code(
         "shutting_down",
         503,
-        "The gRPC server that was called is being stopped. The API over HTTP never says it.",
+        "The server is being stopped. Over HTTP only `/health/ready` says it, to load balancers.",
         "Call again: another server answers, or this one's successor. Who watched an order is told its state first.",
         "This server is being stopped. Call again: another one answers, or this one's successor.",
     ),

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("Dockerfile", "docker-compose.yml", ".github/workflows/ci.yml")
+FILES = ("Dockerfile", "deploy/docker/proxy.Dockerfile", "docker-compose.yml", ".github/workflows/ci.yml")
 IMAGE = re.compile(r"(?P<tag>[\w./-]+:[\w.-]+)@(?P<pin>sha256:[0-9a-f]{64})")
 ACTION = re.compile(r"(?P<name>[\w-]+/[\w-]+)@(?P<pin>[0-9a-f]{40}) # (?P<tag>v[\w.]+)")
 SECONDS = 60  # time for one answer of a registry or of GitHub

@@ -4,14 +4,17 @@ import contextlib
 import http.client
 import logging
 import multiprocessing
+import os
 import resource
+import tempfile
 import threading
 import time
 from collections import deque
+from pathlib import Path
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
+from granian.server.mp import MPServer
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +37,37 @@ FAILURES = 3
 _LOG = {"formatters": {name: {"()": "telemetry.logs.make_formatter"} for name in ("generic", "access")}}
 
 
-def serve(host: str, port: int) -> None:
+class Server(MPServer):
+    """Granian. Told to end, it first serves on for `linger` seconds, in which /health/ready says that it ends.
+
+    So a proxy sends nothing more here before the port is closed: what the kernel has accepted by then is cut off.
+    """
+
+    linger = 0.0
+    leaving: Path
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Say so, wait, and end; granian calls this once it is told to."""
+        if self.linger and self.interrupt_signal:  # and not because its workers end one after the other
+            try:
+                self.leaving.touch()
+                time.sleep(self.linger)
+            except OSError as error:  # somebody has tidied /tmp up
+                logger.warning("the proxy cannot be told that this web ends: %s", error)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+
+def serve(host: str, port: int, linger: float) -> None:
+    """Serve until SIGTERM, and `linger` seconds more."""
+    with tempfile.TemporaryDirectory(prefix="ordersite-web-") as folder:
+        leaving = Path(folder, "leaving")
+        os.environ["WEB_LEAVING_FILE"] = str(leaving)  # the workers look whether it is there (ordersite/health.py)
+        _serve(host, port, linger, leaving)
+
+
+def _serve(host: str, port: int, linger: float, leaving: Path) -> None:
     _allow_files(CONNECTIONS + SPARE_FILES)
-    server = Granian(
+    server = Server(
         "web.app:front",
         address=host,
         port=port,
@@ -53,6 +84,7 @@ def serve(host: str, port: int) -> None:
         respawn_interval=1.0,
         workers_kill_timeout=DRAIN_SECONDS,
     )
+    server.linger, server.leaving = linger, leaving
     # Not by fork: the thread below may hold a lock at that moment (of an import, of the log), and so would the worker.
     multiprocessing.set_start_method("spawn")
     loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to

@@ -1,4 +1,6 @@
-"""Tries docker-compose.yml on an engine: up from nothing, an order, its mail, every container killed, down and up.
+"""Tries docker-compose.yml on an engine.
+
+Up from nothing, an order, its mail, every container killed, every process made anew while somebody asks, down and up.
 
     python3 deploy/docker/drill.py                     # with `docker compose`
     python3 deploy/docker/drill.py docker-compose      # with 1.29, or any other program that does the same
@@ -13,10 +15,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +33,7 @@ ADA = {"email": "ada@example.com", "password": "demo-password"}
 ONCE = {"secrets", "migrate"}
 START = 300  # seconds for everything to be healthy
 BACK = 90  # seconds for one container to work again, and for an order to be confirmed meanwhile
+PAUSE = 0.15  # seconds between the requests of one who asks all the time: ten a second are allowed
 STARTED = time.monotonic()
 
 # Asks Mailpit's own API from within, since its port is published to nobody.
@@ -126,12 +132,46 @@ class Drill:
 
         return until(f"{method} {path} is answered", BACK, answer)
 
+    def change_a_setting(self) -> int:
+        """Have every process of ours made anew, while somebody asks all the time; return how often.
+
+        Ends the drill where one request fails: it is sent once.
+        """
+        self._environment["LOG_LEVEL"] = "WARNING"
+        over = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(self._ask, over)
+            try:
+                for web in ("web", "web-2"):  # one after the other, as docs/docker.md has it
+                    self.compose("up", "-d", "--no-deps", web)
+                    until(f"{web} is healthy", START, partial(self.healthy, web))
+                self.compose("up", "-d")
+                until("everything is healthy", START, self.all_healthy)
+            finally:
+                over.set()
+        return asking.result()
+
+    def _ask(self, over: threading.Event) -> int:
+        asked = 0
+        while not over.is_set():
+            headers = {"Authorization": f"Bearer {self._token}"}
+            try:
+                urllib.request.urlopen(urllib.request.Request(f"{API}/products", None, headers), timeout=15).close()
+            except OSError as error:
+                raise SystemExit(f"FAILED: request {asked + 1} while the processes were made anew: {error}") from error
+            asked += 1
+            time.sleep(PAUSE)
+        return asked
+
     def services(self) -> list[str]:
         return sorted(set(self.compose("config", "--services").split()) - ONCE)
 
     def all_healthy(self) -> bool:
-        states = {name: self._inspect(self._container(name))["State"] for name in self.services()}
-        return all(state.get("Health", {}).get("Status") == "healthy" for state in states.values())
+        return all(self.healthy(name) for name in self.services())
+
+    def healthy(self, service: str) -> bool:
+        state = self._inspect(self._container(service))["State"]
+        return bool(state.get("Health", {}).get("Status") == "healthy")
 
     def _container(self, service: str) -> str:
         return self.compose("ps", "-q", service).split()[0]
@@ -184,6 +224,7 @@ def run(drill: Drill) -> None:
         say(f"{service:<22} killed: works again after {works:4.1f} s; order {order['number']} is confirmed")
     until("everything is healthy", START, drill.all_healthy)
     say("everything is healthy")
+    say(f"all processes made anew with another setting: all of {drill.change_a_setting():,} requests were answered")
     drill.compose("down")
     drill.up()
     if drill.status(first) != "confirmed":
