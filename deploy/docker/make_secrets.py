@@ -9,9 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-APPLICATION, REDIS, ROOT = 10001, 999, 0  # user ids: of the Dockerfile, of docker-compose.yml, of PostgreSQL's start
+# User ids: of the Dockerfile; of `migrate` and `redis` in docker-compose.yml; of PostgreSQL's image, at its start and
+# afterwards.
+APPLICATION, MIGRATE, REDIS, ROOT, POSTGRES = 10001, 10002, 999, 0, 999
+BROUGHT = ("EMAIL_URL", "LIMITS_URL", "DATABASE_REPLICA_URL", "REPORTS_STORAGE_URL", "FLOWER_BROKER_API")
 READERS = {
     "postgres-password": ROOT,
+    "app-password": POSTGRES,
+    "DATABASE_OWNER_URL": MIGRATE,
     "redis.conf": REDIS,
     "DATABASE_URL": APPLICATION,
     "BROKER_URL": APPLICATION,
@@ -20,7 +25,8 @@ READERS = {
     "GRPC_SERVICE_TOKENS": APPLICATION,
     "grpc.crt": APPLICATION,
     "grpc.key": APPLICATION,
-    "EMAIL_URL": APPLICATION,  # never made, but perhaps brought
+    # Never made, but perhaps brought.
+    **dict.fromkeys(BROUGHT, APPLICATION),
 }
 
 
@@ -28,7 +34,13 @@ def main(folder: Path) -> None:
     """Make what is missing, and see to it that each file can be read by its reader only."""
     os.umask(0o077)
     password = fill(folder / "postgres-password", secrets.token_hex(24))
-    fill(folder / "DATABASE_URL", f"postgres://ordersite:{password}@postgres:5432/ordersite")
+    app_password = fill(folder / "app-password", secrets.token_hex(24))
+    # A DATABASE_URL that is there was brought, or is from before the processes had a role of their own: it migrates
+    # too.
+    owner, url = folder / "DATABASE_OWNER_URL", folder / "DATABASE_URL"
+    of_owner = f"postgres://ordersite:{password}@postgres:5432/ordersite"
+    fill(owner, url.read_text().strip() if url.exists() else of_owner)
+    fill(url, f"postgres://ordersite_app:{app_password}@postgres:5432/ordersite")
     redis_conf = fill(folder / "redis.conf", f"requirepass {secrets.token_hex(24)}")
     fill(folder / "BROKER_URL", f"redis://:{redis_conf.removeprefix('requirepass ')}@redis:6379/0")
     fill(folder / "SECRET_KEY", secrets.token_urlsafe(50))
@@ -37,8 +49,9 @@ def main(folder: Path) -> None:
     make_certificate(folder / "grpc.crt", folder / "grpc.key")
     for name, reader in READERS.items():
         if (folder / name).exists():
-            (folder / name).chmod(0o400)
-            os.chown(folder / name, reader, -1)
+            shared = reader == APPLICATION  # with `migrate`, which is of that group
+            (folder / name).chmod(0o440 if shared else 0o400)
+            os.chown(folder / name, reader, APPLICATION if shared else -1)
     folder.chmod(0o711)
 
 

@@ -15,12 +15,13 @@ import yaml
 from ordersite.subscriptions import CONSUMERS
 from testing import ROOT
 from testing.processes import COMPLETE, load, run_python
+from web.server import DRAIN_SECONDS
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONCE = {"secrets", "migrate"}  # services that do one thing and end
-OURS = {name for name, service in SERVICES.items() if service["image"] == "ordersite"}
+OURS = {name for name, service in SERVICES.items() if service["image"].startswith("ordersite:")}
 NEWER = {"annotations", "attach", "develop", "gpus", "models", "post_start", "pre_stop", "provider"}  # than 1.29
 OF_MAKE_RUN = {"DEBUG", "DATA_DIR", "DEMO_PASSWORD", "STATIC_ROOT"}  # settings with no meaning in a container
 
@@ -38,7 +39,11 @@ def test_the_compose_that_is_here_takes_the_file_without_a_word(command: list[st
 
 
 def test_nothing_is_used_that_one_of_compose_1_29_and_2_does_not_know() -> None:
-    assert {key for key in COMPOSE if not key.startswith("x-")} == {"services", "volumes"}  # `version` is obsolete
+    assert {key for key in COMPOSE if not key.startswith("x-")} == {
+        "services",
+        "networks",
+        "volumes",
+    }  # `version` is obsolete
     for service in SERVICES.values():
         assert not NEWER & service.keys()
         assert service.get("healthcheck", {}).keys() <= {"test", "interval", "timeout", "retries", "start_period"}
@@ -46,7 +51,7 @@ def test_nothing_is_used_that_one_of_compose_1_29_and_2_does_not_know() -> None:
 
 
 def test_the_image_of_ours_is_built_once_and_asked_of_no_registry() -> None:
-    assert {name for name, service in SERVICES.items() if "build" in service} == {"secrets"}
+    assert {name for name, service in SERVICES.items() if "build" in service} == {"secrets", "proxy"}
     assert {SERVICES[name].get("pull_policy") for name in OURS} == {"never"}
 
 
@@ -93,9 +98,9 @@ def test_our_processes_wait_for_the_schema(name: str) -> None:
     assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
-def test_only_web_and_flower_can_be_reached_and_from_this_machine_only() -> None:
+def test_only_the_proxy_and_flower_can_be_reached_and_from_this_machine_only() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"web", "flower"}
+    assert set(published) == {"proxy", "flower"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert "network_mode: host" not in TEXT
 
@@ -179,8 +184,10 @@ def test_the_secrets_are_made_once(make_secrets: ModuleType, tmp_path: Path) -> 
     made = {path.name: path.read_text() for path in tmp_path.iterdir()}
     make_secrets.main(tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == made
-    assert made.keys() == make_secrets.READERS.keys() - {"EMAIL_URL"}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o400}
+    assert made.keys() == make_secrets.READERS.keys() - set(make_secrets.BROUGHT)
+    for path in tmp_path.iterdir():
+        of_ours = make_secrets.READERS[path.name] == make_secrets.APPLICATION
+        assert stat.S_IMODE(path.stat().st_mode) == (0o440 if of_ours else 0o400)
     assert len(set(made.values())) == len(made)
 
 
@@ -189,9 +196,56 @@ def test_what_was_brought_stays_and_the_rest_fits_it(make_secrets: ModuleType, t
     (tmp_path / "redis.conf").write_text("requirepass brought-too\n")
     (tmp_path / "SECRET_KEY").write_text("mine")
     make_secrets.main(tmp_path)
-    assert (tmp_path / "DATABASE_URL").read_text() == "postgres://ordersite:brought@postgres:5432/ordersite\n"
+    assert (tmp_path / "DATABASE_OWNER_URL").read_text() == "postgres://ordersite:brought@postgres:5432/ordersite\n"
     assert (tmp_path / "BROKER_URL").read_text() == "redis://:brought-too@redis:6379/0\n"
     assert (tmp_path / "SECRET_KEY").read_text() == "mine"
+
+
+def test_a_database_url_that_is_there_migrates_too(make_secrets: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "DATABASE_URL").write_text("postgres://mine@elsewhere/shop\n")
+    make_secrets.main(tmp_path)
+    assert (tmp_path / "DATABASE_OWNER_URL").read_text() == "postgres://mine@elsewhere/shop\n"
+    assert (tmp_path / "DATABASE_URL").read_text() == "postgres://mine@elsewhere/shop\n"
+
+
+def test_every_secret_that_may_be_brought_gets_its_reader(make_secrets: ModuleType) -> None:
+    files = {name.removesuffix("_FILE") for one in SERVICES.values() for name in one.get("environment", {})}
+    brought = {name for name in files if name.endswith(("_URL", "_API", "_KEY", "_AUTH", "_TOKENS"))}
+    known = {"GRPC_TLS_KEY", "FLOWER_URL", "LOGS_URL"}  # a path, and no secrets
+    assert brought - known <= make_secrets.READERS.keys()
+
+
+def test_only_migrate_has_the_url_of_the_tables_owner(make_secrets: ModuleType) -> None:
+    uid, gid = SERVICES["migrate"]["user"].split(":")
+    assert (int(uid), int(gid)) == (make_secrets.READERS["DATABASE_OWNER_URL"], make_secrets.APPLICATION)
+    assert [name for name, service in SERVICES.items() if "DATABASE_OWNER_URL" in str(service)] == ["migrate"]
+
+
+def test_the_servers_with_the_data_reach_nobody_outside_and_mailpit_reaches_neither() -> None:
+    assert COMPOSE["networks"]["data"]["internal"] is True
+    for name in ("postgres", "redis"):
+        assert SERVICES[name]["networks"] == ["data"]
+    assert "networks" not in SERVICES["mailpit"]
+    for name in OURS - {"secrets"}:
+        assert SERVICES[name]["networks"] == ["default", "data"]
+
+
+def test_one_web_is_replaced_after_the_other_and_serves_on_until_the_proxy_knows() -> None:
+    first, second, proxy = (SERVICES[name] for name in ("web", "web-2", "proxy"))
+    assert second["depends_on"]["web"] == {"condition": "service_healthy"}
+    assert second["environment"] == first["environment"]
+    linger = first["environment"]["WEB_LINGER"]
+    (look,) = re.findall(r"check inter (\d+)s", (ROOT / "deploy/haproxy/haproxy.cfg").read_text())
+    assert int(look) < linger
+    assert int(first["stop_grace_period"].removesuffix("s")) > linger + DRAIN_SECONDS
+    assert {proxy["environment"][name] for name in ("WEB_1", "WEB_2")} == {"web:8000", "web-2:8000"}
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"secrets"}))
+def test_no_container_takes_the_whole_machine(name: str) -> None:
+    assert {"mem_limit", "pids_limit"} <= SERVICES[name].keys()
+    # Not over 1 by itself: Docker starts no container that asks for more processors than there are.
+    assert name == "postgres" or SERVICES[name]["cpus"] in (1, "${PROCESS_CPUS:-1}")
 
 
 @pytest.mark.parametrize("process", ["worker", "relay"])

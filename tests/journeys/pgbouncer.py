@@ -1,13 +1,15 @@
 """A PgBouncer as Debian packages it, that pools transactions as docs/pgbouncer.md has it."""
 
+import os
 import secrets
 import shutil
+import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
-from local.log import Log
+from local.postgres import binary
 from local.servers import Server
 from local.settings import CHECKOUT, free_port
 from local.supervisor import Supervisor
@@ -16,6 +18,7 @@ from local.system_user import postgres_user
 BINARY = shutil.which("pgbouncer") or (Path("/usr/sbin/pgbouncer").exists() and "/usr/sbin/pgbouncer")
 MISSING = "pgbouncer is not installed: apt-get install pgbouncer"
 PAGE = CHECKOUT / "docs" / "pgbouncer.md"
+APP_ROLE = CHECKOUT / "deploy" / "docker" / "app_role.sql"
 
 
 def blocks(language: str) -> list[str]:
@@ -26,11 +29,12 @@ def blocks(language: str) -> list[str]:
 class PgBouncer:
     """Between the processes and a database, with a role for each kind of process, made as the page says."""
 
-    def __init__(self, folder: Path, database_url: str, *, log: Log) -> None:
+    def __init__(self, folder: Path, database_url: str, supervisor: Supervisor) -> None:
         self._port, self._password = free_port(), secrets.token_urlsafe(24)
         folder.mkdir()
         url = urlsplit(database_url)
         self.database = url.path[1:]
+        _make_app_role(folder, database_url)
         with psycopg.connect(database_url, autocommit=True) as connection:
             for statement in blocks("sql")[0].replace("'PASSWORD'", f"'{self._password}'").split(";"):
                 connection.execute(statement)
@@ -53,15 +57,11 @@ class PgBouncer:
             for file in (folder, config, users):
                 shutil.chown(file, user)
             argv[1:1] = ["-u", user]
-        self._supervisor = Supervisor(log=log)
-        self.server = Server(self._supervisor.add("pgbouncer", argv), self._answers)
+        self.server = Server(supervisor.add("pgbouncer", argv), self._answers)
 
     def url(self, role: str) -> str:
         """Return the DATABASE_URL of a kind of process: web, grpc, relay or worker."""
         return f"postgres://ordersite_{role}:{self._password}@127.0.0.1:{self._port}/{self.database}"
-
-    def stop(self) -> None:
-        self._supervisor.stop()
 
     def _answers(self) -> bool:
         try:
@@ -69,3 +69,15 @@ class PgBouncer:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def _make_app_role(folder: Path, database_url: str) -> None:
+    """Make the role of the processes, as containers do; the embedded superuser owns the tables."""
+    password = folder / "app-password"
+    password.write_text(secrets.token_urlsafe(24))
+    subprocess.run(
+        [binary("psql"), "-v", "ON_ERROR_STOP=1", "-q", "-d", database_url, "-f", str(APP_ROLE)],
+        env=os.environ | {"APP_PASSWORD_FILE": str(password)},
+        check=True,
+        capture_output=True,
+    )

@@ -1,4 +1,7 @@
-"""All processes reach PostgreSQL by a PgBouncer that pools transactions, set up as docs/pgbouncer.md says."""
+"""Processes that share no disk: PostgreSQL by a PgBouncer that pools transactions, reports by a bucket of S3.
+
+The PgBouncer is set up as docs/pgbouncer.md says.
+"""
 
 from collections.abc import Iterator
 
@@ -7,8 +10,10 @@ import pytest
 
 from events.tests.waiting import until
 from local.settings import Settings
+from testing.s3 import S3, run_s3
 from tests.journeys.client import Api, confirmed
 from tests.journeys.pgbouncer import BINARY, MISSING, PgBouncer
+from tests.journeys.reporting import ask, files, handled, ready
 from tests.journeys.running import run_started
 from tests.journeys.system import System
 
@@ -37,7 +42,8 @@ class PooledSystem(System):
     pool: PgBouncer
 
     def commands(self, settings: Settings) -> dict[str, list[str]]:
-        self.pool = PgBouncer(self.folder / "pool", self.servers.database_url, log=self._write)
+        self.pool = PgBouncer(self.folder / "pool", self.servers.database_url, self.others)
+        self.pool.server.start()
         return {
             name: [
                 "env",
@@ -48,20 +54,29 @@ class PooledSystem(System):
             for name, argv in super().commands(settings).items()
         }
 
-    def start(self) -> None:
-        self.pool.server.start()
-        super().start()
 
-    def stop(self) -> None:
-        self.supervisor.stop()
-        self.pool.stop()
-        super().stop()
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    with run_s3() as s3:
+        yield s3
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[PooledSystem]:
-    with run_started(PooledSystem) as system:
+def running(s3: S3) -> Iterator[PooledSystem]:
+    more = {"REPORTS_STORAGE_URL": s3.storage_url}
+    with run_started(lambda folder: PooledSystem(folder, more=more)) as system:
         yield system
+
+
+def test_a_report_goes_by_the_bucket(system: PooledSystem, s3: S3, ada: Api, staff: Api) -> None:
+    order = ada.order(SKU, 3)
+    report = ask(staff)
+    assert order["number"] in [line["number"] for line in ready(staff, report)]
+    handled(system, report)
+    assert [key.rpartition("/")[2].partition(".")[0] for key in s3.objects()] == [report["id"]]
+    assert files(system, report) == []
+    assert staff.delete(f"/reports/{report['id']}").status == 204
+    assert s3.objects() == []
 
 
 def test_each_kind_of_process_has_its_role_and_its_time_outs(system: PooledSystem, ada: Api) -> None:
