@@ -5,7 +5,7 @@ import re
 from testing import ROOT
 from tests.chaos.table import faults
 
-FAULTS = [*range(1, 48)]
+FAULTS = [*range(1, 48), 49, 50]
 STORM = 37
 
 
