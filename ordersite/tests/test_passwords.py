@@ -73,12 +73,12 @@ def test_a_password_that_was_changed_meanwhile_is_not_overwritten() -> None:
 
 
 def seconds(email: str) -> float:
-    """The shortest time of three wrong passwords."""
+    """The least processor time of three wrong passwords: others are at work on the machine."""
     times = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         assert over_rest(email, "wrong").status_code == 401
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return min(times)
 
 
@@ -98,9 +98,9 @@ def test_once_no_earlier_password_is_left_a_wrong_one_costs_no_more_than_a_right
     make("new@example.com")
     known, unknown = seconds("new@example.com"), seconds("nobody@example.com")
     assert not earlier_passwords_left()
-    started = time.perf_counter()
+    started = time.process_time()
     hashers.spend("wrong", EARLIER)
-    assert max(known, unknown) < time.perf_counter() - started
+    assert max(known, unknown) < time.process_time() - started
     assert max(known, unknown) < 3 * min(known, unknown)
 
 

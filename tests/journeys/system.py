@@ -173,7 +173,20 @@ class System:
         return call("GET", f"{self.web}/health/ready")
 
     def person(self, name: str) -> Api:
-        return Api(self.web).sign_in(f"{name}@example.com", PASSWORD)
+        """Sign somebody in, once the web is there.
+
+        A test before may have killed one of its processes twice in a few seconds: granian takes that for a crash that
+        never ends, and the whole web is started anew.
+        """
+
+        def signed_in() -> Any:
+            try:
+                return Api(self.web).sign_in(f"{name}@example.com", PASSWORD)
+            except OSError:
+                return None
+
+        api: Api = until(f"{name} is signed in", signed_in, seconds=START)
+        return api
 
     def flower(self, path: str) -> Answer:
         return call("GET", self.flower_url + path, Authorization=basic(FLOWER_AUTH))
