@@ -1,10 +1,8 @@
 """Two webs behind HAProxy, set up as deploy/haproxy/haproxy.cfg has it, are restarted in turn under load."""
 
-import shutil
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 
 import pytest
@@ -19,12 +17,11 @@ from tests.faults.system import FaultySystem
 from tests.faults.test_broker_gone import frozen
 from tests.faults.watching import catch_up
 from tests.journeys.client import Api, call
-
-HAPROXY = shutil.which("haproxy") or (Path("/usr/sbin/haproxy").exists() and "/usr/sbin/haproxy")
+from tests.journeys.haproxy import HAPROXY, HAPROXY_MISSING
 
 pytestmark = [
     pytest.mark.chaos,
-    pytest.mark.skipif(not HAPROXY, reason="haproxy is not installed: apt-get install haproxy"),
+    pytest.mark.skipif(not HAPROXY, reason=HAPROXY_MISSING),
 ]
 
 RATE = 10  # orders a second

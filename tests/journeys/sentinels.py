@@ -35,6 +35,16 @@ class Sentinels:
         ends = ";".join(f"127.0.0.1:{port}" for port in self._ports)
         return f"sentinel://:{self._password}@{ends}/0?master_name={NAME}&sentinel_password={self._sentinels_password}"
 
+    @property
+    def password(self) -> str:
+        """Of both Redises."""
+        return self._password
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where both Redises are."""
+        return [f"127.0.0.1:{port}" for port in (self._master, self._replica)]
+
     def start(self) -> None:
         self._supervisor.start()
         self.server.start()
